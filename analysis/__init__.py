@@ -1,0 +1,38 @@
+"""The shared core: numbers in, frozen results out. No screen, no explainer library."""
+
+from __future__ import annotations
+
+from modelglass.analysis.calibration import calibration
+from modelglass.analysis.confusion import confusion
+from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.noise_robustness import noise_robustness
+from modelglass.analysis.performance import performance
+from modelglass.analysis.precision_recall import precision_recall
+from modelglass.analysis.predictions import predictions
+from modelglass.analysis.residuals import residuals
+from modelglass.analysis.roc import roc
+from modelglass.analysis.slices import slice_metrics
+from modelglass.analysis.thresholds import thresholds
+from modelglass.analysis.worst_rows import worst_rows
+
+__all__ = [
+    "AnalysisError",
+    "Evaluation",
+    "InputError",
+    "MachineError",
+    "MissingPackage",
+    "NotApplicable",
+    "Stopped",
+    "calibration",
+    "confusion",
+    "noise_robustness",
+    "performance",
+    "precision_recall",
+    "predictions",
+    "residuals",
+    "roc",
+    "slice_metrics",
+    "thresholds",
+    "worst_rows",
+]

@@ -1,0 +1,449 @@
+"""Conditions in SQL: one expression, parsed, checked against an allow-list, and run by DuckDB in a locked room."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.columns import Column, as_datetime, plain
+from modelglass.analysis.errors import InputError, MachineError, listed, nearest
+
+LONGEST = 100_000
+"""Characters a condition may have."""
+
+_FUNCTION_WORDS = (
+    # operators, as the parser names them
+    "+ - * / // % ^ ** || ~~ !~~ ~~* !~~* ~~~ ~ !~ ~* !~* @ & | << >> ^@ like_escape not_like_escape ilike_escape not_ilike_escape "
+    # numbers
+    "abs round floor ceil ceiling trunc sign mod ln log log2 log10 exp sqrt pow power add subtract multiply divide "
+    "least greatest isnan isinf isfinite "
+    # missing values
+    "coalesce nullif ifnull if "
+    # texts
+    "lower upper lcase ucase length len strlen trim ltrim rtrim substr substring left right starts_with prefix ends_with suffix "
+    "contains regexp_matches regexp_full_match replace concat reverse strip_accents ascii chr strpos position instr "
+    # dates
+    "year month day hour minute second millisecond microsecond dayofweek isodow weekday dayofmonth dayofyear quarter week "
+    "weekofyear isoyear yearweek decade century date_part datepart date_trunc datetrunc date_diff datediff date_sub datesub "
+    "dayname monthname last_day make_date make_timestamp epoch epoch_ms epoch_us to_years to_quarters to_months to_weeks "
+    "to_days to_hours to_minutes to_seconds to_milliseconds to_microseconds"
+)
+FUNCTIONS: frozenset[str] = frozenset(_FUNCTION_WORDS.split())
+"""Deterministic functions of single values. Whatever is not here is refused."""
+
+_TYPE_WORDS = (
+    "boolean bool logical tinyint int1 smallint int2 short integer int int4 signed bigint int8 long hugeint utinyint usmallint "
+    "uinteger ubigint uhugeint uint8 uint16 uint32 uint64 int16 int32 int64 float float4 real double float8 decimal numeric dec "
+    "varchar text string char bpchar nvarchar date time timestamp datetime timestamp_s timestamp_ms timestamp_us timestamp_ns interval"
+)
+TYPES: frozenset[str] = frozenset(_TYPE_WORDS.split()) | {
+    "timestamp without time zone",
+    "time without time zone",
+    "double precision",
+}
+"""Types that CAST may name."""
+
+_CLASSES = frozenset(
+    {"CONJUNCTION", "COMPARISON", "BETWEEN", "OPERATOR", "FUNCTION", "CASE", "CAST", "CONSTANT", "COLUMN_REF", "TYPE"}
+)
+_OPERATORS = frozenset(
+    {
+        "OPERATOR_NOT",
+        "OPERATOR_IS_NULL",
+        "OPERATOR_IS_NOT_NULL",
+        "COMPARE_IN",
+        "COMPARE_NOT_IN",
+        "OPERATOR_COALESCE",
+        "OPERATOR_NULLIF",
+    }
+)
+_SCHEMAS = frozenset(
+    {None, "", "main", "pg_catalog", "system"}
+)  # where DuckDB's own functions live; the parser names some
+_REASONS = {
+    "SUBQUERY": "a subquery",
+    "WINDOW": "a window function",
+    "PARAMETER": "a parameter",
+    "LAMBDA": "a lambda or an arrow",
+    "STAR": "a star",
+    "COLLATE": "a collation",
+    "POSITIONAL_REFERENCE": "a column by position",
+    "DEFAULT": "a default",
+    "LAMBDA_REF": "a lambda",
+    "ARROW": "an arrow",
+}
+_BARE = "SELECT * FROM data WHERE "
+_WRAPPED = "SELECT * FROM data WHERE (\n{}\n)"
+
+
+def quote_name(name: object) -> str:
+    """Write a column name so that SQL reads exactly that name.
+
+    >>> quote_name('pm2.5')
+    '"pm2.5"'
+    """
+    return '"' + str(name).replace('"', '""') + '"'
+
+
+def literal(value: Any) -> str:
+    """Write a value so that SQL reads exactly that value; None, NaT and NA become NULL.
+
+    >>> literal("it's"), literal(0.1), literal(2**60), literal(pd.Timestamp("2024-05-01"))
+    ("'it''s'", '0.1', '1152921504606846976', "TIMESTAMP '2024-05-01 00:00:00'")
+    """
+    if value is None or value is pd.NaT or value is pd.NA:
+        return "NULL"
+    if isinstance(value, (bool, np.bool_)):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return _float(float(value))
+    if isinstance(value, decimal.Decimal):
+        return _float(float(value))
+    if isinstance(value, (dt.date, np.datetime64)):
+        stamp = pd.Timestamp(value)
+        if stamp is pd.NaT:
+            return "NULL"
+        kind = "TIMESTAMP_NS" if stamp.nanosecond else "TIMESTAMP"
+        return f"{kind} '{stamp.tz_localize(None)}'"
+    parts = ["'" + part.replace("'", "''") + "'" for part in str(value).split("\x00")]
+    return parts[0] if len(parts) == 1 else "(" + " || chr(0) || ".join(parts) + ")"
+
+
+def _float(value: float) -> str:
+    if not math.isfinite(value):
+        return f"CAST('{value}' AS DOUBLE)"
+    text = repr(value)
+    digits = len(text.replace("-", "").replace(".", "").lstrip("0"))
+    return text if "e" in text or digits <= 15 else text + "e0"  # plain decimals are exact up to 15 digits only
+
+
+class Conditions:
+    """Runs conditions on the rows of one frame.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+    columns : mapping of column name to Column, optional
+        Columns of kind datetime that hold text are read as times; all others are taken as they are.
+
+    Raises
+    ------
+    InputError
+        Column names that are the same but for upper and lower case: SQL cannot tell them apart.
+
+    Notes
+    -----
+    A floating NaN is NULL. A time with a zone keeps its wall time and drops the zone. Decimals and float32 are compared as
+    float64, durations as seconds. Columns of values that are no scalars are left out. Columns are converted when first named.
+    """
+
+    def __init__(self, frame: pd.DataFrame, columns: Mapping[str, Column] | None = None):
+        self._frame = frame
+        self._times = {name for name, c in (columns or {}).items() if c.kind == "datetime"}
+        self._names: dict[str, Any] = {}
+        for name in frame.columns:
+            twin = self._names.setdefault(str(name).lower(), name)
+            if twin != name:
+                raise InputError(
+                    "Expected column names that differ by more than upper and lower case, because SQL does not see case.",
+                    f"Got {str(twin)!r} and {str(name)!r}.",
+                    "Rename one of them.",
+                )
+        self._arrays: dict[Any, Any] = {}
+
+    def mask(self, sql: str) -> np.ndarray:
+        """Give a boolean array of shape (n_rows,): where the condition is true (NULL counts as false).
+
+        Raises
+        ------
+        InputError
+            Not one condition, broken SQL, something that is not allowed, an unknown column, or a value that cannot be converted.
+        """
+        import duckdb
+
+        used = self._check(sql)
+        table = self._table(used)
+        cursor = _room(os.getpid()).cursor()
+        try:
+            cursor.register("data", table)
+            got = cursor.execute(f"SELECT (\n{sql}\n) AS keep FROM data").fetchnumpy()["keep"]
+        except duckdb.OutOfMemoryException as error:
+            raise MachineError(f"The condition took more memory than there is: {_first_line(error)}") from error
+        except duckdb.Error as error:
+            raise InputError(
+                f"Expected a condition that DuckDB can run: {_shown(sql)}",
+                f"DuckDB says: {_first_line(error)}",
+                "Compare like with like: texts in single quotes, numbers without; CAST or TRY_CAST converts.",
+            ) from error
+        finally:
+            cursor.close()
+        if got.dtype != np.bool_:
+            raise InputError(
+                "Expected a condition that is true or false for each row.",
+                f"Got a value: {_shown(sql)}",
+                "Compare it with something, for example: age < 30.",
+            )
+        return np.ascontiguousarray(np.ma.filled(got, False))
+
+    def count(self, sql: str) -> int:
+        """Count the rows where the condition is true."""
+        return int(self.mask(sql).sum())
+
+    def _check(self, sql: str) -> list[Any]:
+        """Check the text and its tree; give the columns it names."""
+        if not isinstance(sql, str) or not sql.strip():
+            raise InputError(
+                "Expected a condition in SQL, for example: sex = 'Female' AND age < 30.",
+                "Got nothing." if sql is None or isinstance(sql, str) else f"Got {type(sql).__name__}.",
+            )
+        if len(sql) > LONGEST or "\x00" in sql:
+            raise InputError(
+                f"Expected a condition of at most {LONGEST:,} characters, none of them NUL.",
+                f"Got {len(sql):,} characters.",
+                "Shorten it.",
+            )
+        used: dict[Any, None] = {}
+        for node in _nodes(_parse(_room(os.getpid()), sql, self._names)):
+            kind = node["class"]
+            if kind not in _CLASSES or (kind == "OPERATOR" and node["type"] not in _OPERATORS):
+                raise _refused(_REASONS.get(kind, f"{str(node.get('type', kind)).lower().replace('_', ' ')}"), sql)
+            if kind == "FUNCTION":
+                _check_function(node, sql)
+            elif kind in ("CAST", "TYPE"):
+                _check_type(node, sql)
+            elif kind == "COLUMN_REF":
+                used[self._column(node["column_names"])] = None
+        return list(used)
+
+    def _column(self, path: list[str]) -> Any:
+        name = path[-1] if len(path) == 1 or (len(path) == 2 and path[0].lower() == "data") else ".".join(path)
+        known = self._names.get(name.lower())
+        if known is not None and len(path) <= 2 and (len(path) == 1 or path[0].lower() == "data"):
+            return known
+        if known is not None:
+            raise InputError(
+                "Expected a column name.",
+                f"Got {name}, which SQL reads as a field of {path[0]}.",
+                f"Write it in double quotes: {quote_name(known)}.",
+            )
+        close = nearest(name, [str(n) for n in self._frame.columns])
+        raise InputError(
+            f"Expected a column: {listed(self._frame.columns, 12)}.",
+            f"Got {name!r}, which is none of them.",
+            f"Did you mean {close[0]!r}?"
+            if close
+            else f"If {name!r} is a text, write it in single quotes: {literal(name)}.",
+        )
+
+    def _table(self, used: list[Any]) -> Any:
+        import pyarrow as pa
+
+        arrays = {str(name): self._array(name) for name in used}
+        if not arrays:
+            arrays = {"": pa.nulls(len(self._frame), pa.bool_())}
+        return pa.table(arrays)
+
+    def _array(self, name: Any) -> Any:
+        if name not in self._arrays:
+            series = self._frame[name]
+            self._arrays[name] = as_arrow(as_datetime(series) if str(name) in self._times else plain(series), str(name))
+        return self._arrays[name]
+
+
+def as_arrow(values: pd.Series | None, name: str) -> Any:
+    """Turn a plain column into an Arrow array; NaN is null."""
+    import pyarrow as pa
+
+    try:
+        if values is None:
+            raise TypeError("not plain values")
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            levels = as_arrow(pd.Series(values.cat.categories), name)
+            codes = values.cat.codes.to_numpy()
+            return levels.take(pa.array(codes.astype(np.int64), mask=codes < 0))
+        array = pa.array(values, from_pandas=True)
+        if pa.types.is_timestamp(array.type):
+            try:
+                return array.cast(pa.timestamp("us"))
+            except pa.ArrowInvalid:  # finer than a microsecond, or out of its range
+                return array
+        return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    except (TypeError, ValueError, UnicodeError, OverflowError) as error:
+        raise InputError(
+            "Expected a column of plain values (numbers, texts, dates) in a condition.",
+            f"The column {name!r} holds other values ({str(error)[:80]}).",
+            "Leave it out of the condition.",
+        ) from error
+
+
+@cache
+def _room(process: int) -> Any:
+    """Open DuckDB once in each process, with files, network, extensions and settings locked; calls take a cursor each."""
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+        },
+    )
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _serialized(cursor: Any, query: str) -> dict[str, Any]:
+    return json.loads(cursor.execute("SELECT json_serialize_sql(?)", [query]).fetchone()[0])
+
+
+def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse the text alone and in parentheses; only one expression passes both, and is all there is.
+
+    ``a) OR (b`` passes only within parentheses; ``a LIMIT 3``, ``a UNION ...`` and ``a; b`` only without.
+    """
+    import duckdb
+
+    cursor = connection.cursor()
+    try:
+        bare = _serialized(cursor, _BARE + sql)
+        if bare["error"]:
+            raise _broken(sql, bare, names)
+        wrapped = _serialized(cursor, _WRAPPED.format(sql))
+        template = _serialized(cursor, _WRAPPED.format("TRUE"))
+    except RecursionError:
+        raise _refused("expressions nested this deep", sql) from None
+    except duckdb.Error as error:
+        raise InputError(
+            f"Expected a condition in SQL, not: {_shown(sql)}", f"DuckDB says: {_first_line(error)}", "Mend it there."
+        ) from error
+    finally:
+        cursor.close()
+    if wrapped["error"] or len(bare["statements"]) != 1 or len(wrapped["statements"]) != 1:
+        raise _not_one(sql)
+    nodes = [_without_places(parsed["statements"][0]["node"]) for parsed in (bare, wrapped, template)]
+    wheres = [node.pop("where_clause", None) for node in nodes]
+    if nodes[0] != nodes[2] or nodes[1] != nodes[2] or wheres[0] != wheres[1] or wheres[0] is None:
+        raise _not_one(sql)
+    return wheres[0]
+
+
+def _without_places(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {k: _without_places(v) for k, v in tree.items() if k not in ("query_location", "query_location_length")}
+    return [_without_places(v) for v in tree] if isinstance(tree, list) else tree
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Give every expression of the tree, whatever holds it."""
+    todo = [tree]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            if "class" in item:
+                yield item
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+
+
+def _check_function(node: Mapping[str, Any], sql: str) -> None:
+    name = node["function_name"].lower()
+    if name not in FUNCTIONS or node.get("schema") not in _SCHEMAS or node.get("catalog") not in _SCHEMAS:
+        close = nearest(name, [f for f in FUNCTIONS if f.isidentifier()])
+        raise _refused(f"the function {name!r}", sql, f"Did you mean {close[0]}?" if close else "")
+    if (
+        node.get("filter")
+        or node.get("distinct")
+        or node["order_bys"]["orders"]
+        or any(a["name"] for a in node.get("arguments", []))
+    ):
+        raise _refused(f"{name} with FILTER, DISTINCT, ORDER BY or named arguments", sql)
+    if name == "replace":
+        _check_replace(node, sql)
+
+
+def _check_replace(node: Mapping[str, Any], sql: str) -> None:
+    """Allow only replacements that do not lengthen: nested ones could fill the memory."""
+    arguments = node["children"] if "children" in node else [a["expression"] for a in node["arguments"]]
+    texts = [(a.get("literal") or {}).get("text", (a.get("value") or {}).get("value")) for a in arguments[1:]]
+    if len(texts) != 2 or not all(isinstance(t, str) for t in texts) or len(str(texts[1])) > len(str(texts[0])):
+        raise _refused("replace with anything but two written texts, the second no longer than the first", sql)
+
+
+def _check_type(node: Mapping[str, Any], sql: str) -> None:
+    name = node.get("type_name") if node["class"] == "TYPE" else (node.get("cast_type") or {}).get("id")
+    if name is not None and name.lower() not in TYPES:
+        raise _refused(f"the type {name.lower()!r}", sql)
+    if name is None and not isinstance(node.get("type_expr"), dict):
+        raise _refused("this cast", sql)
+
+
+def _refused(what: str, sql: str, todo: str = "") -> InputError:
+    return InputError(
+        "Expected a condition on single rows made of columns, values, comparisons, AND, OR, NOT, IN, LIKE, CASE and plain functions.",
+        f"Got {what}, which is not allowed, in: {_shown(sql)}",
+        todo or "Write it without.",
+    )
+
+
+def _not_one(sql: str) -> InputError:
+    return InputError(
+        "Expected one condition and nothing after it, for example: sex = 'Female' AND age < 30.",
+        f"Got: {_shown(sql)}",
+        "Leave out semicolons, ORDER BY, LIMIT, UNION and the like, and close every bracket.",
+    )
+
+
+def _broken(sql: str, parsed: Mapping[str, Any], names: Mapping[str, Any]) -> InputError:
+    said = str(parsed.get("error_message", "it cannot be read")).strip().splitlines()[0][:200].rstrip(".")
+    found = re.search(r'at or near "(.*)"', said)
+    near = found[1] if found else ""
+    todo = "Texts are written in single quotes, names with spaces or signs in double quotes."
+    odd = [
+        str(n)
+        for n in names.values()
+        if str(n) in sql
+        and quote_name(n) not in sql
+        and (not re.fullmatch(r"[^\W\d]\w*", str(n)) or near.lower() == str(n).lower())
+    ]
+    if odd:
+        todo = f"Write the name in double quotes: {quote_name(odd[0])}."
+    return InputError(
+        "Expected a condition in SQL, for example: sex = 'Female' AND age < 30.",
+        f"DuckDB says: {said}{_place(sql, str(parsed.get('position', '')), near)}.",
+        todo,
+    )
+
+
+def _place(sql: str, position: str, near: str) -> str:
+    """Say at which character of the person's text the parser stopped; versions of DuckDB count bytes or characters."""
+    if not position.isdigit():
+        return ""
+    at = max(int(position) - len(_BARE), 0)
+    places = [len(sql.encode()[:at].decode(errors="ignore")), at]
+    return f" (character {min(next((p for p in places if near and sql.startswith(near, p)), places[0]) + 1, len(sql))})"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return re.sub(r"\s+", " ", lines[0] if lines else type(error).__name__)[:200]
+
+
+def _shown(sql: str) -> str:
+    flat = re.sub(r"\s+", " ", sql.strip())
+    return flat if len(flat) <= 120 else flat[:117] + "..."

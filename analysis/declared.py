@@ -1,0 +1,188 @@
+"""The analyses that modelglass itself declares, through the same door as any other package."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+
+__all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
+
+_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="performance",
+        title="Performance",
+        question="How good is the model, and how sure is that?",
+        page="overview",
+        compute="modelglass.analysis.performance:performance",
+        order=10,
+        settings=(
+            Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            Setting(
+                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
+            ),
+        ),
+    ),
+    Analysis(
+        name="slice_metrics",
+        title="Slices",
+        question="Where is the model good, and where is it bad?",
+        page="slices",
+        compute="modelglass.analysis.slices:slice_metrics",
+        order=10,
+        settings=(
+            Setting(
+                name="by",
+                kind="columns",
+                label="Slice by",
+                help='Columns, or columns crossed as "a*b". Empty: every column by itself.',
+            ),
+            Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            Setting(
+                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
+            ),
+            Setting(name="bins", kind="integer", default=5, low=2, high=20, label="Bins of a numeric column"),
+            Setting(
+                name="min_rows",
+                kind="integer",
+                default=1,
+                low=1,
+                high=100_000,
+                label="Fewest rows of a slice",
+                help="Smaller slices stay in the table without numbers.",
+            ),
+        ),
+    ),
+    Analysis(
+        name="confusion",
+        title="Confusion",
+        question="Which class is taken for which?",
+        page="errors",
+        compute="modelglass.analysis.confusion:confusion",
+        tasks=CLASSIFICATION,
+        order=10,
+        settings=(_LEVEL,),
+    ),
+    Analysis(
+        name="worst_rows",
+        title="Worst rows",
+        question="Which rows is the model most wrong about?",
+        page="errors",
+        compute="modelglass.analysis.worst_rows:worst_rows",
+        order=20,
+        raw_rows=True,
+        settings=(
+            Setting(name="n", kind="integer", default=20, low=1, high=1_000, label="Rows"),
+            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class."),
+            Setting(name="predicted", kind="class", label="Predicted class", help="Only rows predicted as this class."),
+            Setting(name="only_wrong", kind="flag", default=False, label="Only wrong predictions"),
+        ),
+    ),
+    Analysis(
+        name="roc",
+        title="ROC curve",
+        question="How well do the scores separate the classes, at every threshold?",
+        page="curves",
+        compute="modelglass.analysis.roc:roc",
+        tasks=CLASSIFICATION,
+        order=10,
+        settings=(_LEVEL,),
+    ),
+    Analysis(
+        name="precision_recall",
+        title="Precision and recall",
+        page="curves",
+        question="What share of the flagged rows is right, and what share of the class is found?",
+        compute="modelglass.analysis.precision_recall:precision_recall",
+        tasks=CLASSIFICATION,
+        order=20,
+        settings=(_LEVEL,),
+    ),
+    Analysis(
+        name="calibration",
+        title="Calibration",
+        question="Does the promised probability come true?",
+        page="curves",
+        compute="modelglass.analysis.calibration:calibration",
+        tasks=CLASSIFICATION,
+        order=30,
+        settings=(
+            Setting(name="n_bins", kind="integer", default=10, low=2, high=50, label="Bins"),
+            Setting(
+                name="strategy",
+                kind="choice",
+                default="uniform",
+                choices=("uniform", "quantile"),
+                label="Bins of",
+                help="uniform: equal width; quantile: equal weight.",
+            ),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="thresholds",
+        title="Thresholds and costs",
+        question="What does each threshold do, and which one costs least?",
+        page="curves",
+        compute="modelglass.analysis.thresholds:thresholds",
+        tasks=frozenset({"binary"}),
+        order=40,
+        settings=(
+            Setting(
+                name="costs",
+                kind="text",
+                label="Costs",
+                help="Cost of a row of each kind, such as fp=1, fn=5; empty: none.",
+            ),
+            _LEVEL,
+            Setting(
+                name="n_points", kind="integer", default=200, low=10, high=1_000, step=10, label="Thresholds shown"
+            ),
+        ),
+    ),
+    Analysis(
+        name="predictions",
+        title="Predictions and outcomes",
+        question="How are the predictions spread, beside what happened?",
+        page="curves",
+        compute="modelglass.analysis.predictions:predictions",
+        order=50,
+        settings=(Setting(name="bins", kind="integer", default=40, low=5, high=200, label="Bins"), _LEVEL),
+    ),
+    Analysis(
+        name="residuals",
+        title="Residuals",
+        question="How far are the predictions off, where, and which way?",
+        page="residuals",
+        compute="modelglass.analysis.residuals:residuals",
+        tasks=frozenset({"regression"}),
+        order=10,
+        settings=(
+            Setting(
+                name="against",
+                kind="column",
+                label="Against",
+                help="A column or the time column; empty: the prediction.",
+            ),
+            Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="noise_robustness",
+        title="Noise",
+        question="How far do small errors in the inputs move the model?",
+        page="sensitivity",
+        compute="modelglass.analysis.noise_robustness:noise_robustness",
+        cost="seconds",
+        order=10,
+        settings=(
+            Setting(name="features", kind="features", label="Columns one by one", help="Empty: every column."),
+            Setting(
+                name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
+            ),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            _LEVEL,
+        ),
+    ),
+]

@@ -1,0 +1,96 @@
+"""The errors a person can meet, and nothing else.
+
+::
+
+    AnalysisError
+    |-- InputError        the input or the call is wrong            (exit code 2)
+    |   `-- MissingPackage    an optional package is not installed
+    |-- NotApplicable     "cannot say, because ...": an answer, not a failure
+    |-- MachineError      memory, disk or an engine gave out        (exit code 3)
+    `-- Stopped           the person asked for the work to stop
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AnalysisError(Exception):
+    """Any error modelglass raises on purpose. ``str(error)`` is meant for people."""
+
+
+class InputError(AnalysisError):
+    """The input or the call is wrong.
+
+    Told in three beats: what was expected, what came, what to do next.
+
+    Parameters
+    ----------
+    expected, came, todo : str
+        One sentence each; they are joined with line breaks. ``todo`` may be empty.
+    """
+
+    def __init__(self, expected: str, came: str = "", todo: str = ""):
+        self.expected, self.came, self.todo = expected, came, todo
+        super().__init__("\n".join(part for part in (expected, came, todo) if part))
+
+
+class MissingPackage(InputError):
+    """An optional package is needed and is not installed."""
+
+    def __init__(self, package: str, reason: str, install: str):
+        self.package = package
+        super().__init__(f"{reason} needs the package {package}.", "It is not installed.", f"Install it: {install}")
+
+
+class NotApplicable(AnalysisError):
+    """The question cannot be answered here; ``reason`` completes "Cannot say, because ..."."""
+
+    def __init__(self, reason: str):
+        self.reason = reason
+        super().__init__(f"Cannot say, because {reason}")
+
+
+class MachineError(AnalysisError):
+    """The machine could not: memory, disk, or an engine that was lost."""
+
+
+class Stopped(AnalysisError):
+    """Raised by a ``progress`` callback to end a piece of work cleanly."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Give the known names closest to ``name``, best first (empty where none is close).
+
+    >>> nearest("incom", ["age", "income"])
+    ['income']
+    """
+    known = [str(k) for k in known]
+    by_lower = {k.lower(): k for k in known}
+    wanted = str(name).lower()
+    begins = [k for k in by_lower if len(wanted) > 1 and k.startswith(wanted)]
+    close = difflib.get_close_matches(wanted, list(by_lower), n=count, cutoff=0.6)
+    return [by_lower[c] for c in dict.fromkeys([*begins, *close])][:count]
+
+
+def listed(names: Iterable[object], limit: int = 8) -> str:
+    """Write names as a short list for a message.
+
+    >>> listed(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    texts = [str(n) for n in names]
+    if len(texts) <= limit:
+        return ", ".join(texts)
+    return f"{', '.join(texts[:limit])} and {len(texts) - limit:,} more"
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
+    """Build the error for a name that does not exist, with the nearest that does."""
+    known = [str(k) for k in known]
+    close = nearest(name, known)
+    hint = f"Did you mean {close[0]!r}?" if close else "Choose one of these."
+    return InputError(
+        f"Expected the name of a {what}: {listed(known, 12)}.", f"Got {name!r}, which is none of them.", hint
+    )

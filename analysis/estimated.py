@@ -1,0 +1,92 @@
+"""What one metric of many groups is: estimate, interval, support and a note for each; and the register of estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelglass.analysis.groups import Groups
+
+Floats = NDArray[Any]
+FEWEST_CLUSTERS = 10
+
+
+@dataclass(eq=False, slots=True)
+class Estimates:
+    """One metric of g groups: ``estimate, low, high`` (g,) floats, ``support`` (g,) rows it rests on, ``note`` (g,) words or "".
+
+    ``low`` and ``high`` are NaN where no interval that holds its level can be given; ``note`` then says why.
+    """
+
+    estimate: Floats
+    low: Floats
+    high: Floats
+    support: NDArray[np.int64]
+    method: str
+    note: np.ndarray = field(default_factory=lambda: np.empty(0, object))
+
+    def __post_init__(self) -> None:
+        self.estimate, self.low, self.high = (np.array(a, float) for a in (self.estimate, self.low, self.high))
+        self.support = np.asarray(self.support).astype(np.int64)
+        self.note = np.full(len(self.estimate), "", dtype=object)
+
+    def cannot(self, where: np.ndarray, reason: Callable[[int], str]) -> Estimates:
+        """Take the metric itself away where it has no meaning; the first such reason stands."""
+        for g in np.flatnonzero(where):
+            if not self.note[g].startswith("cannot say"):
+                self.note[g] = f"cannot say: {reason(int(g))}"
+        self.estimate[where] = np.nan
+        return self._blank(where)
+
+    def no_interval(self, where: np.ndarray, reason: Callable[[int], str]) -> Estimates:
+        """Take the interval away where it would not hold its level; the estimate stands."""
+        for g in np.flatnonzero(where & (self.note == "")):
+            self.note[g] = f"no interval: {reason(int(g))}"
+        return self._blank(where)
+
+    def _blank(self, where: np.ndarray) -> Estimates:
+        self.low[where] = np.nan
+        self.high[where] = np.nan
+        return self
+
+    def within(self, low: float, high: float) -> Estimates:
+        """Keep the interval inside the metric's range."""
+        self.low, self.high = np.clip(self.low, low, high), np.clip(self.high, low, high)
+        return self
+
+
+def rows_text(count: int) -> str:
+    """Write a number of rows.
+
+    >>> rows_text(1), rows_text(1200)
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+Estimator = Callable[[Groups, float], Estimates]
+ESTIMATORS: dict[str, Estimator] = {}
+
+
+def estimator(name: str) -> Callable[[Estimator], Estimator]:
+    """Register the function that estimates a metric."""
+
+    def register(function: Estimator) -> Estimator:
+        ESTIMATORS[name] = function
+        return function
+
+    return register
+
+
+def few_clusters(found: Estimates, groups: Groups) -> Estimates:
+    """Give no interval from fewer clusters than the simulation allows."""
+    if groups.clustered:
+        found.no_interval(
+            groups.units < FEWEST_CLUSTERS,
+            lambda g: f"only {groups.units[g]} clusters, at least {FEWEST_CLUSTERS} are needed",
+        )
+    return found

@@ -1,0 +1,150 @@
+"""Metrics that are means of losses, and those made of them: MAE, RMSE, R2, MAPE, bias, median absolute error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelglass.analysis import intervals
+from modelglass.analysis.estimated import Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.groups import Groups, finite
+
+FEWEST_ROWS = 20
+FEWEST_FOR_R2 = 100
+SIGNED_SKEWNESS_FACTOR = 0.5
+
+
+def _weighted_mean(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the mean (g,) and the influence (n,) of each row on it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = groups.weighted_sum(values) / groups.w
+        influence = (values - mean[groups.codes]) / groups.w[groups.codes]
+    if groups.rows.weight is not None:
+        influence = finite(influence * groups.rows.weight)
+    return mean, influence
+
+
+def mean_of(groups: Groups, values: np.ndarray, level: float, factor: float = intervals.SKEWNESS_FACTOR) -> Estimates:
+    """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992)."""
+    mean, influence = _weighted_mean(groups, values)
+    moments = groups.moments(influence)
+    low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, moments.df, factor)
+    found = Estimates(mean, low, high, groups.n, "t, corrected for skewness (Hall)")
+    return _few_rows(found, groups, moments.variance)
+
+
+def _few_rows(found: Estimates, groups: Groups, variance: np.ndarray) -> Estimates:
+    found.no_interval(
+        groups.n < FEWEST_ROWS, lambda g: f"only {rows_text(groups.n[g])}, at least {FEWEST_ROWS} are needed"
+    )
+    found.no_interval(~(variance > 0), lambda g: "all rows have the same error, so its spread is unknown")
+    return few_clusters(found, groups)
+
+
+def _errors(groups: Groups) -> np.ndarray:
+    rows = groups.rows
+    return rows.keep("errors", lambda: rows.predicted - rows.y)
+
+
+@estimator("mae")
+def _mae(groups: Groups, level: float) -> Estimates:
+    return mean_of(groups, groups.rows.keep("absolute", lambda: np.abs(_errors(groups))), level)
+
+
+@estimator("bias")
+def _bias(groups: Groups, level: float) -> Estimates:
+    return mean_of(groups, _errors(groups), level, SIGNED_SKEWNESS_FACTOR)
+
+
+@estimator("mape")
+def _mape(groups: Groups, level: float) -> Estimates:
+    rows = groups.rows
+    eps = np.finfo(float).eps
+    return mean_of(
+        groups, rows.keep("relative", lambda: np.abs(_errors(groups)) / np.maximum(np.abs(rows.y), eps)), level
+    )
+
+
+@estimator("rmse")
+def _rmse(groups: Groups, level: float) -> Estimates:
+    found = mean_of(groups, groups.rows.keep("squared", lambda: _errors(groups) ** 2), level)
+    found.estimate, found.low, found.high = (np.sqrt(np.maximum(a, 0)) for a in (found.estimate, found.low, found.high))
+    found.method = "root of the mean squared error's: " + found.method
+    return found
+
+
+@estimator("r2")
+def _r2(groups: Groups, level: float) -> Estimates:
+    """1 - MSE/variance: Fieller's interval of the ratio of the two means."""
+    rows, codes = groups.rows, groups.codes
+    squared = rows.keep("squared", lambda: _errors(groups) ** 2)
+    y = rows.y.astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = groups.weighted_sum(y) / groups.w
+        around = (y - mean[codes]) ** 2
+        mse, of_mse = _weighted_mean(groups, squared)
+        var, of_var = _weighted_mean(groups, around)
+        parts = groups.covariances(finite(of_mse), finite(of_var))
+        free = 1 - 1 / groups.units
+        low, high = intervals.ratio(mse, var / free, parts[0], parts[1] / free, parts[2] / free**2, level, parts[3])
+        found = Estimates(1 - mse / var, 1 - high, 1 - low, groups.n, "Fieller's interval of error over variance")
+    found.cannot(groups.n < 2, lambda g: "one row has no variance to explain")
+    found.cannot(~(var > 0), lambda g: f"the outcome is the same on all {rows_text(groups.n[g])}")
+    found.no_interval(
+        groups.n < FEWEST_FOR_R2, lambda g: f"only {rows_text(groups.n[g])}, at least {FEWEST_FOR_R2} are needed"
+    )
+    found.no_interval(
+        np.isnan(found.low) & np.isfinite(found.estimate), lambda g: "the variance of the outcome rests on too few rows"
+    )
+    return _few_rows(found, groups, parts[0])
+
+
+@estimator("median_absolute_error")
+def _median_absolute_error(groups: Groups, level: float) -> Estimates:
+    """Order statistics: Wilson's interval of the share 1/2 is read back through the weighted distribution (Woodruff 1952)."""
+    rows = groups.rows
+    absolute = rows.keep("absolute", lambda: np.abs(_errors(groups)))
+    order = rows.keep("absolute order", lambda: np.argsort(absolute, kind="stable"))
+    index = order[np.argsort(groups.codes[order], kind="stable")]
+    weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
+    cumulated, ends = np.cumsum(weight), np.cumsum(groups.n)
+    before = np.concatenate([[0.0], cumulated])[ends - groups.n]
+    at = Quantiles(absolute[index], cumulated, before, groups.w, ends - groups.n, ends)
+    median = at(np.full(groups.count, 0.5))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = (absolute <= median[groups.codes]).astype(float)
+        share, influence = _weighted_mean(groups, below)
+        moments = groups.moments(finite(influence))
+        effective = share * (1 - share) / moments.variance
+    df = None if rows.weight is None and not groups.clustered else moments.df
+    low, high = intervals.wilson(np.full(groups.count, 0.5), effective, level, df)
+    found = Estimates(median, at(low), at(high), groups.n, "order statistics")
+    return _few_rows(found, groups, np.ones(groups.count))
+
+
+class Quantiles:
+    """Weighted quantiles within groups of sorted values (averaged inverse of the distribution, as in scikit-learn)."""
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        cumulated: np.ndarray,
+        before: np.ndarray,
+        total: np.ndarray,
+        first: np.ndarray,
+        end: np.ndarray,
+    ):
+        self.values, self.cumulated, self.before, self.total = values, cumulated, before, total
+        self.first, self.end = first, end
+
+    def __call__(self, share: np.ndarray) -> np.ndarray:
+        """Give the quantile of each group, (g,), at its share in [0, 1]; NaN for an empty group or a NaN share."""
+        target = self.before + share * self.total
+        slack = 1e-12 * np.maximum(np.abs(target), 1)
+        with np.errstate(invalid="ignore"):
+            left = np.searchsorted(self.cumulated, target - slack, side="left")
+            right = np.searchsorted(self.cumulated, target + slack, side="right")
+        bad = np.isnan(target) | (self.end == self.first) | ~(self.total > 0)
+        last = np.maximum(self.end - 1, 0)
+        left, right = (np.clip(i, np.minimum(self.first, last), last) for i in (left, right))
+        out = (self.values[left] + self.values[right]) / 2 if len(self.values) else np.full(len(share), np.nan)
+        return np.where(bad, np.nan, out)

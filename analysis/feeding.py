@@ -1,0 +1,215 @@
+"""How the model is fed: which columns, in which order, with which types; and who said so."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import ThreadpoolController
+
+from modelglass.analysis.errors import InputError, NotApplicable, listed, nearest
+from modelglass.analysis.levels import encoder_levels, unseen
+from modelglass.analysis.models.base import Model
+
+HOW = {
+    "model": "the order that the model itself recorded",
+    "given": "the order given with --features",
+    "train": "the training data's columns",
+    "as read": "the order of the data as read, because the model recorded no column names",
+}
+
+FEW_ROWS = 20_000
+"""So few rows are predicted on one thread."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Feed:
+    """What the model is handed.
+
+    features    raw columns, in order
+    how         "model", "given", "train" or "as read": who decided the order
+    casts       pandas types that columns are cast to before predicting, from the model's or the training data's record
+    """
+
+    features: tuple[str, ...]
+    how: str
+    casts: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give the columns in the model's order, with the model's types."""
+        X = frame[list(self.features)]
+        if self.casts:
+            X = X.assign(**{c: X[c].astype(t) for c, t in self.casts.items()})
+        return X
+
+    def text(self) -> str:
+        """Say it for people."""
+        cast = f"; {listed(self.casts)} cast to the recorded types" if self.casts else ""
+        return f"{len(self.features):,} columns, in {HOW[self.how]}{cast}."
+
+
+def plan_feed(
+    model: Model,
+    frame: pd.DataFrame,
+    *,
+    leave_out: Iterable[str],
+    ignored: Iterable[str] = (),
+    features: Sequence[str] | None = None,
+    train: pd.DataFrame | None = None,
+) -> Feed:
+    """Decide how the model is fed.
+
+    What the model recorded decides; else the names given; else the training data; else the data as read.
+
+    Raises
+    ------
+    InputError
+        A feature is missing from the data (named, with the nearest column), or the number of columns cannot be right.
+    """
+    out = set(leave_out)
+    if model.feature_names is not None:
+        names, how = _as_in_data(model.feature_names, model.kind, frame), "model"
+    elif features:
+        names, how = tuple(features), "given"
+    elif train is not None:
+        names, how = tuple(str(c) for c in train.columns if str(c) not in out), "train"
+    else:
+        names, how = tuple(str(c) for c in frame.columns if str(c) not in out), "as read"
+    _check_present(names, frame, how)
+    kept_out = [n for n in names if n in ignored]
+    if kept_out:
+        raise InputError(
+            "Expected --ignore to leave the model its columns.",
+            f"The model reads {listed(repr(n) for n in kept_out)}.",
+            "Take them out of --ignore; without them the model cannot predict.",
+        )
+    if model.n_features is not None and len(names) != model.n_features:
+        raise InputError(
+            f"Expected {model.n_features} input columns, because the model was fitted with that many.",
+            f"There are {len(names)}: {listed(names)}.",
+            "Name the columns in the model's order with --features a,b,c, or leave some out with --ignore.",
+        )
+    if not names:
+        raise InputError(
+            "Expected at least one input column beside the target.", "There is none.", "Check the data file."
+        )
+    return Feed(features=names, how=how, casts=_casts(model, frame, names, train))
+
+
+def _as_in_data(names: Sequence[str], kind: str, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Find the columns that LightGBM recorded under another name: it writes spaces as underscores."""
+    if kind != "lightgbm":
+        return tuple(names)
+    spaced = {str(c).replace(" ", "_"): str(c) for c in frame.columns}
+    return tuple(n if n in frame.columns else spaced.get(n, n) for n in names)
+
+
+def _check_present(names: Sequence[str], frame: pd.DataFrame, how: str) -> None:
+    missing = [n for n in names if n not in frame.columns]
+    if not missing:
+        return
+    close = nearest(missing[0], frame.columns)
+    hint = f"Did you mean the column {close[0]!r}? Rename it." if close else "Add the column to the data."
+    who = "the model was fitted with" if how == "model" else "were asked for"
+    raise InputError(
+        f"Expected all {len(names)} columns that {who}.", f"The data lacks {listed(repr(m) for m in missing)}.", hint
+    )
+
+
+def _casts(model: Model, frame: pd.DataFrame, names: Sequence[str], train: pd.DataFrame | None) -> dict[str, Any]:
+    casts: dict[str, Any] = {}
+    for name in names:
+        if name in model.categories:
+            casts[name] = pd.CategoricalDtype(list(model.categories[name]))
+        elif train is not None and name in train.columns and isinstance(train[name].dtype, pd.CategoricalDtype):
+            casts[name] = train[name].dtype
+    return {c: t for c, t in casts.items() if frame[c].dtype != t}
+
+
+def unseen_levels(model: Model, feed: Feed, frame: pd.DataFrame) -> list[str]:
+    """Say which columns hold levels that neither the model nor its encoders have seen."""
+    return unseen({**encoder_levels(model.estimator, feed.features), **model.categories}, frame[list(feed.features)])
+
+
+def predict_all(
+    model: Model, feed: Feed, frame: pd.DataFrame, *, batch: int = 65_536
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Predict labels or values, and scores, for all rows, a batch at a time (bounded memory); gives also what the model warned of."""
+    labels, scores = [], []
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for start in range(0, max(len(frame), 1), batch):
+            X = feed.apply(frame.iloc[start : start + batch])
+            got, score = call(model, X)
+            labels.append(np.asarray(got))
+            if score is not None:
+                scores.append(np.asarray(score, dtype="float64"))
+    said = list(
+        dict.fromkeys(
+            " ".join(str(w.message).split())
+            for w in heard
+            if not issubclass(w.category, (DeprecationWarning, FutureWarning))
+        )
+    )
+    return np.concatenate(labels), np.concatenate(scores) if scores else None, said
+
+
+def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
+    """Ask the model once, and turn its complaints into an error for people."""
+    try:
+        with one_thread(len(X)):
+            return model.both(model.prepare(X))
+    except (NotApplicable, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, InputError) and error.__cause__ is None:
+            raise
+        cause = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
+        raise _model_refused(cause, X) from cause
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread(rows: int) -> Iterator[None]:
+    """Keep few rows on one thread (OpenMP): threads that wait for one another cost more than so few rows take."""
+    if rows > FEW_ROWS:
+        yield
+        return
+    with _pools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+def _model_refused(error: BaseException, X: pd.DataFrame) -> InputError:
+    text = " ".join(str(error).split())
+    came = f"It refused: {type(error).__name__}: {text[:300]}"
+    for name in X.columns:
+        values = X[name]
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            hit = next((v for v in pd.unique(values.dropna())[:1000] if isinstance(v, str) and repr(v) in text), None)
+            if hit is not None:
+                return InputError(
+                    f"Expected numbers in the column {name!r}, as the model was fitted with.",
+                    f"It holds {hit!r}.",
+                    f"Repair the column, or if {hit!r} means missing, use --na {hit!r}.",
+                )
+        if f"'{name}'" in text or f'"{name}"' in text or f": {name}" in text:
+            return InputError(
+                f"Expected a type that the model can use in the column {name!r}.",
+                f"It holds {values.dtype}. {came}",
+                "Give the column the type it had in training.",
+            )
+    return InputError(
+        "Expected the model to predict these rows.",
+        came,
+        "Check that the columns have the types they had in training (--type, --features, --na).",
+    )

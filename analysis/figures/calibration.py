@@ -1,0 +1,86 @@
+"""Draw calibration: the share that came true against the promised probability, with the rows below."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from modelglass.analysis.calibration import Calibration
+from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures.curve_parts import legend_below
+
+
+@figure.register
+def _(result: Calibration) -> go.Figure:
+    from plotly.subplots import make_subplots
+
+    groups = list(result.summary.itertuples())
+    single = len(groups) == 1
+    first = groups[0]
+    title = (
+        f"Calibration of {first.group}: off by {first.gap:.1%} on average, {first.n:,} rows"
+        if single
+        else "Calibration, each class against the rest (average gap in the legend)"
+    )
+    made = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.04)
+    made.update_layout(style.new_figure(title, height=520, legend=not single).layout)
+    made.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": style.GREY, "dash": "dot", "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+        row=1,
+        col=1,
+    )
+    made.add_annotation(
+        x=0.98, y=0.99, text="perfect", showarrow=False, xanchor="right", yanchor="bottom", row=1, col=1
+    )
+    for i, group in enumerate(groups):
+        bins = result.bins[result.bins.group == group.group]
+        colour = style.colour(i)
+        made.add_scatter(
+            x=bins.promised,
+            y=bins.estimate,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            row=1,
+            col=1,
+            marker={"size": 7},
+            hovertext=_hover(bins),
+            hoverinfo="text",
+            legendgroup=str(i),
+            name=f"{style.short(group.group, 24)} {group.gap:.1%}",
+            error_y=style.intervals(bins.low, bins.estimate, bins.high, line=colour),
+        )
+        made.add_bar(
+            x=(bins.left + bins.right) / 2,
+            y=bins.n,
+            width=bins.right - bins.left,
+            row=2,
+            col=1,
+            hovertext=_hover(bins),
+            hoverinfo="text",
+            marker={"color": style.faint(colour, 0.55), "line": {"width": 0}},
+            showlegend=False,
+            legendgroup=str(i),
+            name="rows",
+        )
+    made.update_layout(barmode="stack")
+    made.update_xaxes(range=[-0.01, 1.01])
+    made.update_xaxes(title_text="promised probability", row=2, col=1)
+    made.update_yaxes(title_text="share that came true", range=[-0.02, 1.04], row=1, col=1)
+    made.update_yaxes(title_text="rows", rangemode="tozero", row=2, col=1)
+    return legend_below(made)
+
+
+def _hover(bins: pd.DataFrame) -> list[str]:
+    return style.hover_texts(
+        **{"class": bins.group},
+        promised=bins.promised,
+        came_true=bins.estimate,
+        low=bins.low,
+        high=bins.high,
+        rows=bins.n,
+    )

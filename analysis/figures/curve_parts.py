@@ -1,0 +1,96 @@
+"""Parts that threshold curves share: band, line, the decision in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from modelglass.analysis.figures import style
+
+DASHES = ("solid", "dash", "dot")
+
+
+def add_band(made: go.Figure, x: Any, low: Any, high: Any) -> None:
+    """Add the pointwise interval as a band behind the first curve."""
+    x, low, high = (np.asarray(v, dtype=float) for v in (x, low, high))
+    made.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([low, high[::-1]]),
+        fill="toself",
+        mode="lines",
+        line={"width": 0},
+        fillcolor=style.faint(style.BLUE),
+        hoverinfo="skip",
+        showlegend=False,
+        name="interval",
+    )
+
+
+def add_curve(made: go.Figure, index: int, x: Any, y: Any, texts: Sequence[str], name: str) -> None:
+    """Add one curve; colours repeat with another dash after the palette's last."""
+    line = {
+        "color": style.colour(index),
+        "width": 2,
+        "dash": DASHES[index // len(style.PALETTE) % len(DASHES)],
+    }
+    made.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        line=line,
+        hovertext=texts,
+        hoverinfo="text",
+        name=name,
+        legendgroup=str(index),
+    )
+
+
+def add_operating(made: go.Figure, index: int, points: pd.DataFrame, x: str, y: str, *, label: bool) -> None:
+    """Mark the decision in use, with its interval both ways; nothing where it is not known."""
+    points = points.dropna(subset=[x, y]) if len(points) else points
+    if points.empty:
+        return
+    colour = style.colour(index)
+    texts = style.hover_texts(
+        **{
+            "as used now": points.group,
+            y: points[y],
+            f"{y} low": points[f"{y}_low"],
+            f"{y} high": points[f"{y}_high"],
+            x: points[x],
+            f"{x} low": points[f"{x}_low"],
+            f"{x} high": points[f"{x}_high"],
+        }
+    )
+    made.add_scatter(
+        x=points[x],
+        y=points[y],
+        mode="markers+text" if label else "markers",
+        text=["as used now"] if label else None,
+        textposition="bottom right" if float(points[x].iloc[0]) < 0.75 else "bottom left",
+        hovertext=texts,
+        hoverinfo="text",
+        marker={"size": 10, "color": colour, "symbol": "diamond", "line": {"width": 1, "color": "#ffffff"}},
+        showlegend=False,
+        legendgroup=str(index),
+        error_x=style.intervals(points[f"{x}_low"], points[x], points[f"{x}_high"], line=colour),
+        error_y=style.intervals(points[f"{y}_low"], points[y], points[f"{y}_high"], line=colour),
+        name="as used now",
+    )
+
+
+def square(made: go.Figure) -> go.Figure:
+    """Show both axes from 0 to 1."""
+    made.update_xaxes(range=[-0.01, 1.01])
+    made.update_yaxes(range=[-0.01, 1.03])
+    return made
+
+
+def legend_below(made: go.Figure) -> go.Figure:
+    """Put the legend under the picture, where several lines of it are in nobody's way."""
+    made.update_layout(legend={"yref": "container", "y": 0.0, "yanchor": "bottom", "x": 0.0, "xanchor": "left"})
+    return made

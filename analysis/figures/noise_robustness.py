@@ -1,0 +1,65 @@
+"""Draw what noise does: the change of the metric, and the decisions (or predictions) that move, by strength."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from modelglass.analysis.figures import figure, style
+from modelglass.analysis.noise_robustness import ALL, NoiseRobustness
+
+MOST = 6
+
+
+@figure.register
+def _(result: NoiseRobustness) -> go.Figure:
+    from plotly.subplots import make_subplots
+
+    table = result.changes
+    decided = table.changed.notna().any()
+    lower = "changed" if decided else "moved"
+    single = table[(table.feature != ALL) & (table.level == table.level.max())].sort_values(
+        "moved", ascending=False, kind="stable"
+    )
+    drawn = [ALL, *single.feature.iloc[:MOST]]
+    made = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    made.update_layout(style.new_figure("", height=560, legend=True).layout)
+    for i, feature in enumerate(drawn):
+        part = table[table.feature == feature]
+        colour = style.colour(i)
+        hover = style.hover_texts(
+            column=part.feature,
+            noise=part.level,
+            change=part.estimate,
+            low=part.low,
+            high=part.high,
+            **({"decisions_that_change": part.changed} if decided else {}),
+            mean_move=part.moved,
+            rows=part.n,
+        )
+        for row, y in ((1, part.estimate), (2, part[lower])):
+            made.add_scatter(
+                x=part.level,
+                y=y,
+                mode="lines+markers",
+                line={"color": colour, "width": 3 if feature == ALL else 1.6},
+                marker={"size": 6},
+                error_y=style.intervals(part.low, part.estimate, part.high, line=colour)
+                if row == 1 and feature == ALL
+                else None,
+                hovertext=hover,
+                hoverinfo="text",
+                name=style.short(feature, 22),
+                legendgroup=feature,
+                showlegend=row == 1,
+                row=row,
+                col=1,
+            )
+    made.update_yaxes(title_text=f"change of {style.escape(result.label)}", zeroline=True, row=1, col=1)
+    made.update_yaxes(
+        title_text="decisions that change" if decided else "mean move of the prediction",
+        rangemode="tozero",
+        tickformat=".0%" if decided else None,
+        row=2,
+        col=1,
+    )
+    return made.update_xaxes(title_text="strength of noise, in the column's own spread", row=2, col=1)

@@ -1,0 +1,122 @@
+"""Draw headline metrics: a dot and an interval each, with the numbers beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from modelglass.analysis.figures import figure, style
+from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import Performance
+
+
+def _is_share(name: str) -> bool:
+    return name in METRICS and METRICS[name].range == (0.0, 1.0)
+
+
+@figure.register
+def _(result: Performance) -> go.Figure:
+    table = result.frame()
+    rows = table[table["estimate"].map(np.isfinite)]
+    if rows.empty:
+        return style.empty_figure("No metric can be given here: " + "; ".join(dict.fromkeys(table["note"])))
+    shares = rows["metric"].map(_is_share).to_numpy(bool)
+    parts = [part for part in (rows[shares], rows[~shares]) if len(part)]
+    if len(parts[0]) < 2 or not shares.any():
+        return _numbers(rows, result)
+    return _dots(parts[0], parts[1] if len(parts) > 1 else None, result)
+
+
+def _text(row) -> str:
+    """Write estimate and interval, as in the table."""
+    out = f"<b>{style.number(row.estimate)}</b>"
+    return out + (f"  ({style.number(row.low)} to {style.number(row.high)})" if np.isfinite(row.low) else "")
+
+
+def _axis_label(row) -> str:
+    return style.short(row.label)
+
+
+def _dots(rows, others, result: Performance) -> go.Figure:
+    """Shares on one axis from 0 to 1; other metrics in words above, because they have units of their own."""
+    made = style.new_figure(
+        x=f"estimate and {100 * result.settings['level']:.4g} % interval", height=90 + 34 * len(rows)
+    )
+    names = [_axis_label(r) for r in rows.itertuples()]
+    made.add_scatter(
+        x=rows["estimate"],
+        y=names,
+        mode="markers",
+        marker={"size": 10, "color": style.BLUE},
+        error_x=style.intervals(rows["low"], rows["estimate"], rows["high"], line=style.BLUE),
+        hovertext=_hover(rows),
+        hoverinfo="text",
+    )
+    for name, row in zip(names, rows.itertuples()):
+        made.add_annotation(x=1.02, y=name, xref="paper", text=_text(row), showarrow=False, xanchor="left")
+    low = float(np.nanmin(np.append(rows["low"].to_numpy(), rows["estimate"].to_numpy())))
+    made.update_xaxes(range=[max(0.0, np.floor((low - 0.02) * 10) / 10), 1.005])
+    made.update_yaxes(autorange="reversed", showgrid=True)
+    made.update_layout(margin_r=170)
+    if others is not None:
+        words = "   ".join(f"{_axis_label(r)} {_text(r)}" for r in others.itertuples())
+        made.add_annotation(
+            x=0,
+            y=1,
+            xref="paper",
+            yref="paper",
+            yshift=8,
+            text=words,
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+        )
+        made.update_layout(margin_t=44, height=made.layout.height + 32)
+    return made
+
+
+def _numbers(rows, result: Performance) -> go.Figure:
+    """Metrics with units of their own: a small panel each."""
+    from plotly.subplots import make_subplots
+
+    count = len(rows)
+    panels = make_subplots(rows=count, cols=1, vertical_spacing=0.0)
+    made = style.new_figure(x="", height=70 + 62 * count)
+    panels.update_layout(made.layout)
+    for i, row in enumerate(rows.itertuples(), start=1):
+        panels.add_scatter(
+            x=[row.estimate],
+            y=[_axis_label(row)],
+            mode="markers",
+            marker={"size": 10, "color": style.BLUE},
+            error_x=style.intervals([row.low], [row.estimate], [row.high], line=style.BLUE),
+            hovertext=_hover(rows.iloc[[i - 1]]),
+            hoverinfo="text",
+            row=i,
+            col=1,
+        )
+        axis = "" if i == 1 else str(i)
+        panels.add_annotation(
+            x=1.02, y=0.5, xref="paper", yref=f"y{axis} domain", text=_text(row), showarrow=False, xanchor="left"
+        )
+        ends = np.array([v for v in (row.low, row.estimate, row.high) if np.isfinite(v)])
+        reach = max(ends.max() - ends.min(), abs(row.estimate) * 0.05, 1e-12)
+        panels.update_xaxes(range=[ends.min() - 0.6 * reach, ends.max() + 0.6 * reach], nticks=6, row=i, col=1)
+    gap = 0.42 / count
+    for i in range(1, count + 1):
+        top = 1 - (i - 1) / count
+        panels.update_yaxes(domain=[top - 1 / count + gap, top], row=i, col=1)
+        panels.update_xaxes(anchor="y" if i == 1 else f"y{i}", row=i, col=1)
+    return panels.update_layout(margin_r=190, margin_t=12)
+
+
+def _hover(rows) -> list[str]:
+    return style.hover_texts(
+        metric=rows["label"],
+        estimate=rows["estimate"],
+        low=rows["low"],
+        high=rows["high"],
+        rows=rows["n"],
+        rests_on_rows=rows["support"],
+        interval=rows["method"],
+    )

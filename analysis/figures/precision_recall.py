@@ -1,0 +1,77 @@
+"""Draw precision-recall curves: curve, band, the decision in use, and what random scores would give."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures.curve_parts import add_band, add_curve, add_operating, legend_below, square
+from modelglass.analysis.precision_recall import PrecisionRecall
+from modelglass.analysis.wording import score
+
+
+@figure.register
+def _(result: PrecisionRecall) -> go.Figure:
+    known = result.areas.dropna(subset="estimate")
+    if known.empty:
+        return style.empty_figure(f"There is no precision-recall curve: {result.areas.note.iloc[0]}.")
+    single = len(known) == 1
+    title = "Precision-recall curves, each class against the rest"
+    if single:
+        area = known.iloc[0]
+        known_as = score(area.estimate, area.low, area.high)
+        title = f"Precision and recall of {area.group}: average precision {known_as}, {area.n:,} rows"
+    made = style.new_figure(
+        title,
+        x="recall (share of the class found)",
+        y="precision (share of flagged rows that are right)",
+        height=460,
+        legend=not single,
+    )
+    for i, area in enumerate(known.itertuples()):
+        curve = result.curve[result.curve.group == area.group]
+        if single:
+            made.add_scatter(
+                x=[0, 1],
+                y=[area.baseline, area.baseline],
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+                line={"color": style.GREY, "dash": "dot", "width": 1},
+            )
+            made.add_annotation(
+                x=0,
+                y=area.baseline,
+                text=f"random scores: {area.baseline:.3f}",
+                showarrow=False,
+                xanchor="left",
+                yanchor="bottom" if area.baseline < 0.9 else "top",
+            )
+            banded = curve.dropna(subset="low")
+            add_band(made, banded.recall, banded.low, banded.high)
+        texts = style.hover_texts(
+            **({} if single else {"group": curve.group}),
+            threshold=curve.threshold,
+            precision=curve.precision,
+            low=curve.low,
+            high=curve.high,
+            recall=curve.recall,
+            flagged_rows=curve.n,
+        )
+        add_curve(
+            made,
+            i,
+            curve.recall,
+            curve.precision,
+            texts,
+            f"{style.short(area.group, 24)} {area.estimate:.3f}",
+        )
+        add_operating(
+            made,
+            i,
+            result.operating[result.operating.group == area.group],
+            "recall",
+            "precision",
+            label=single,
+        )
+    return legend_below(square(made))

@@ -1,0 +1,197 @@
+"""The look that all pictures share. Readable on white and on near-black paper, and for colour-blind eyes.
+
+Every drawing starts from ``new_figure`` and uses the colours named here. Names that come from data go through ``escape``,
+because plotly reads ``<b>`` and the like in any text as markup.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BROWN = (
+    "#3a7fc1",
+    "#d97b0f",
+    "#159a76",
+    "#a468c4",
+    "#cf4a58",
+    "#4fa9dc",
+    "#9c7350",
+)
+"""Told apart by people with any common colour blindness (in the manner of Okabe and Ito 2008) and seen on white and near-black."""
+GREY = "#858b94"
+"""For the whole, references and what is not the matter."""
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BROWN, GREY)
+GOOD, BAD = BLUE, ORANGE
+"""Better and worse, over and under: never green against red."""
+TEXT = "#7b828c"
+GRID = "rgba(128, 134, 144, 0.22)"
+AXIS = "rgba(128, 134, 144, 0.55)"
+CLEAR = "rgba(0, 0, 0, 0)"
+SEQUENTIAL = [[0.0, "rgba(58, 127, 193, 0.04)"], [1.0, "rgba(58, 127, 193, 1)"]]
+"""Colour scale of shares and counts: from the paper's own colour to blue."""
+DIVERGING = [[0.0, ORANGE], [0.5, "rgba(133, 139, 148, 0.12)"], [1.0, BLUE]]
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+MOST_LETTERS = 44
+LINE = 50
+"""Letters of a title that a phone shows in one line."""
+
+
+def colour(index: int) -> str:
+    """Give the palette's colour of a series, again from the start after the last."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def faint(colour: str, opacity: float = 0.18) -> str:
+    """Give a palette colour ("#rrggbb") with an opacity, for bands.
+
+    >>> faint("#3a7fc1", 0.2)
+    'rgba(58, 127, 193, 0.2)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def escape(text: object) -> str:
+    """Give a name from the data so that plotly shows it as it is.
+
+    >>> escape("<b>a & b</b>")
+    '&lt;b&gt;a &amp; b&lt;/b&gt;'
+    """
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short(text: object, letters: int = MOST_LETTERS) -> str:
+    """Shorten a long name for an axis, then escape it; the hover text should hold all of it.
+
+    >>> short("abcdefgh", 5)
+    'abcd…'
+    """
+    words = str(text)
+    return escape(words if len(words) <= letters else words[: letters - 1] + "…")
+
+
+def wrapped(text: object, letters: int = LINE) -> str:
+    """Break a long line so that a phone shows all of it, then escape it.
+
+    >>> wrapped("one two three", 8)
+    'one two<br>three'
+    """
+    return "<br>".join(escape(line) for line in textwrap.wrap(str(text), letters))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number for a hover text; "cannot say" for NaN.
+
+    >>> number(0.87345), number(12345), number(float("nan"))
+    ('0.873', '12,345', 'cannot say')
+    """
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if value is None or not np.isfinite(value):
+        return "cannot say"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) >= 10 or 0 < abs(value) < 0.001 else f"{value:.{digits}f}"
+
+
+def hover(**parts: object) -> str:
+    """Make one hover text: each part a line "name: value", numbers rounded, names and values escaped, _ in names a blank.
+
+    >>> hover(slice="a<b", n=1200)
+    'slice: a&lt;b<br>n: 1,200'
+    """
+
+    def text(value: object) -> str:
+        return (
+            number(value)
+            if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            else escape(value)
+        )
+
+    return "<br>".join(f"{escape(name.replace('_', ' '))}: {text(value)}" for name, value in parts.items())
+
+
+def hover_texts(**columns: Sequence[object]) -> list[str]:
+    """Make a hover text for each row from columns of equal length."""
+    names = list(columns)
+    return [hover(**dict(zip(names, row))) for row in zip(*columns.values())]
+
+
+def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, legend: bool = False) -> go.Figure:
+    """Give an empty figure with the shared look; ``title, x, y`` are plain text (escaped here)."""
+    import plotly.graph_objects as go
+
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": AXIS,
+        "zerolinecolor": AXIS,
+        "tickcolor": AXIS,
+        "automargin": True,
+        "zeroline": False,
+        "title": {"standoff": 10},
+    }
+    template = go.layout.Template(
+        layout={
+            "font": {"family": FONT, "size": 12.5, "color": TEXT},
+            "paper_bgcolor": CLEAR,
+            "plot_bgcolor": CLEAR,
+            "colorway": list(PALETTE),
+            "xaxis": axis,
+            "yaxis": axis,
+            "hovermode": "closest",
+            "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12.5}},
+            "legend": {
+                "orientation": "h",
+                "yanchor": "bottom",
+                "y": 1.0,
+                "xanchor": "left",
+                "x": 0.0,
+                "bgcolor": CLEAR,
+            },
+            "margin": {"l": 12, "r": 16, "t": 44, "b": 12},
+            "title": {"x": 0, "xanchor": "left", "xref": "container", "pad": {"l": 12}, "font": {"size": 14}},
+            "colorscale": {"sequential": SEQUENTIAL, "diverging": DIVERGING},
+        }
+    )
+    made = go.Figure(layout={"template": template, "height": height, "showlegend": legend})
+    if title:
+        lines = wrapped(title)
+        made.update_layout(title_text=lines, margin_t=44 + 19 * lines.count("<br>"))
+    else:
+        made.update_layout(margin_t=36 if legend else 12)
+    made.update_xaxes(title_text=wrapped(x, 44) or None)
+    made.update_yaxes(title_text=escape(y) or None)
+    return made
+
+
+def empty_figure(message: str, *, height: int = 160) -> go.Figure:
+    """Give a figure that only says why there is nothing to draw."""
+    made = new_figure(height=height)
+    made.update_xaxes(visible=False).update_yaxes(visible=False)
+    made.add_annotation(text=escape(message), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+    return made
+
+
+def intervals(
+    low: Sequence[float], middle: Sequence[float], high: Sequence[float], *, line: str = GREY
+) -> dict[str, Any]:
+    """Give plotly's error bars for an interval that need not be symmetric; none where it is NaN."""
+    down, up = np.asarray(middle, float) - np.asarray(low, float), np.asarray(high, float) - np.asarray(middle, float)
+    if not np.isfinite(down + up).any():
+        return {"visible": False}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(v, 0.0) if np.isfinite(v) else None for v in up],
+        "arrayminus": [max(v, 0.0) if np.isfinite(v) else None for v in down],
+        "color": line,
+        "thickness": 1.6,
+        "width": 3,
+    }

@@ -1,0 +1,1 @@
+"""Models of every kind, one file each."""

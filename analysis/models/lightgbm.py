@@ -1,0 +1,145 @@
+"""LightGBM: its own model files, its Booster, and its scikit-learn estimators. The only file that imports lightgbm."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
+from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.lightgbm_file import read_lightgbm
+from modelglass.analysis.models.sklearn import SklearnModel
+from modelglass.analysis.models.trees import Damaged
+
+INSTALL = "pip install 'modelglass[boosting]'"
+VALUES = frozenset(["regression", "regression_l1", "l2", "l1", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie", "cross_entropy", "cross_entropy_lambda"])  # fmt: skip
+
+
+def _library(reason: str) -> ModuleType:
+    try:
+        import lightgbm
+    except (ImportError, OSError):
+        raise MissingPackage("lightgbm", reason, INSTALL) from None
+    return lightgbm
+
+
+class LightGBMEstimator(SklearnModel):
+    """LGBMClassifier, LGBMRegressor and their kin, in memory."""
+
+    kind: ClassVar[str] = "lightgbm"
+
+    def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
+        super().__init__(estimator, name=name, fingerprint=fingerprint)
+        self.categories, notes = _levels(estimator.booster_)
+        self.notes.extend(notes)
+        if _unnamed(estimator.booster_):
+            self.feature_names = None
+
+
+class LightGBMBooster(Model):
+    """A native Booster. Classes are 0, 1, ... k-1: a booster records no labels."""
+
+    kind: ClassVar[str] = "lightgbm"
+
+    def __init__(self, booster: Any, *, objective: str, name: str = "in memory", fingerprint: str | None = None):
+        super().__init__(booster, name=name, fingerprint=fingerprint)
+        self.objective = objective.split(" ")[0]
+        width = int(booster.num_model_per_iteration())
+        if self.objective == "binary":
+            self.task, self.classes, self.score_kind = "binary", (0, 1), "probability"
+        elif self.objective in ("multiclass", "multiclassova"):
+            self.task, self.classes, self.score_kind = "multiclass", tuple(range(width)), "probability"
+        elif self.objective in VALUES:
+            self.task = "regression"
+        self.n_features = int(booster.num_feature())
+        self.feature_names = None if _unnamed(booster) else tuple(booster.feature_name())
+        self.categories, self.notes = _levels(booster)
+
+    def prepare(self, frame: pd.DataFrame) -> Any:
+        """Give the frame; values alone to a booster without names."""
+        return frame if self.feature_names is not None or self.categories else frame.to_numpy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give class numbers, or values."""
+        return self.both(X)[0]
+
+    def scores(self, X: Any) -> np.ndarray | None:
+        """Give probabilities (n, k), or None."""
+        return self.both(X)[1]
+
+    def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Predict once; the class is the one of highest probability, as in LGBMClassifier."""
+        import lightgbm
+
+        try:
+            raw = np.asarray(self.estimator.predict(X))
+        except (ValueError, TypeError, lightgbm.basic.LightGBMError) as error:
+            raise InputError("Expected a model that predicts from the columns given.", " ".join(str(error).split())[:200],
+                             "Compare the columns of the data with those the model was fitted on.") from None  # fmt: skip
+        if self.classes is None:
+            return raw, None
+        scores = np.column_stack([1.0 - raw, raw]) if raw.ndim == 1 else raw
+        return scores.argmax(axis=1), scores
+
+
+def _unnamed(booster: Any) -> bool:
+    """Say whether LightGBM made up the names itself."""
+    return list(booster.feature_name()) == [f"Column_{i}" for i in range(booster.num_feature())]
+
+
+def _levels(booster: Any) -> tuple[dict[str, list[Any]], list[str]]:
+    """Give the levels of the pandas-categorical columns; LightGBM records them in the order of these columns, without names."""
+    levels = booster.pandas_categorical
+    if not levels:
+        return {}, []
+    header = booster.model_to_string(num_iteration=1).split("\nTree=")[0]
+    infos = next(line for line in header.split("\n") if line.startswith("feature_infos="))[
+        len("feature_infos=") :
+    ].split(" ")
+    names = [
+        n for n, info in zip(booster.feature_name(), infos, strict=True) if not info.startswith("[") and info != "none"
+    ]
+    if len(names) != len(levels):
+        return {}, [
+            "The model's categorical columns cannot be told from its file; their levels are taken from the data."
+        ]
+    return {name: list(one) for name, one in zip(names, levels, strict=True)}, []
+
+
+def load_lightgbm(data: bytes, name: str) -> Model:
+    """Load a LightGBM text file after its content was checked.
+
+    Raises
+    ------
+    InputError
+        The content is not a LightGBM model, or holds an index that cannot be so.
+    MissingPackage
+        LightGBM is not installed.
+    """
+    try:
+        header, _ = read_lightgbm(data)
+    except Damaged as error:
+        raise InputError("Expected a model saved by LightGBM's save_model (.txt).", f"In {name}: {error}.",
+                         "Save the model again; if it is not a LightGBM model, save it as .skops.") from None  # fmt: skip
+    lightgbm = _library(f"The model in {name}")
+    try:
+        booster = lightgbm.Booster(model_str=data.decode())
+        return LightGBMBooster(booster, objective=header.get("objective", ""), name=name)
+    except AnalysisError:
+        raise
+    except (lightgbm.basic.LightGBMError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise InputError("Expected a model saved by LightGBM's save_model.", f"LightGBM cannot read {name}: {str(error)[:200]}",
+                         "Save the model again, with the version of LightGBM that is installed here.") from None  # fmt: skip
+
+
+def wrap_lightgbm(obj: Any, name: str) -> Model:
+    """Wrap a Booster or one of the estimators."""
+    lightgbm = _library("This model")
+    if not isinstance(obj, lightgbm.Booster):
+        return LightGBMEstimator(obj, name=name)
+    header = obj.model_to_string(num_iteration=1).split("\nTree=")[0]
+    objective = next((line[10:] for line in header.split("\n") if line.startswith("objective=")), "")
+    return LightGBMBooster(obj, objective=objective, name=name)

@@ -1,0 +1,231 @@
+"""From a model file or an object in memory to a Model."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
+from modelglass.analysis.models.base import Model
+
+PICKLES = (".joblib", ".pkl", ".pickle")
+KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt")
+ZIP_MAGIC = b"PK\x03\x04"
+
+
+def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[str] = ()) -> Model:
+    """Load a model from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.skops``; ``.joblib``, ``.pkl``, ``.pickle`` (with ``trust``); XGBoost ``.json``, ``.ubj``; LightGBM ``.txt``.
+    trust : bool
+        Load a pickle although it can run any code.
+    trust_types : sequence of str
+        Qualified names of types allowed in a skops file beyond the reviewed list (see trust.py).
+
+    Returns
+    -------
+    Model
+        ``fingerprint`` is the BLAKE2b hash of the file's bytes.
+
+    Raises
+    ------
+    InputError
+        Missing, empty, damaged, tampered with, of an unknown kind, or not trusted.
+    MissingPackage
+        A library that the file needs is not installed.
+    """
+    path = Path(path)
+    _check_there(path)
+    suffix = path.suffix.lower()
+    if suffix in PICKLES and not trust:
+        raise InputError(
+            "Expected a model that is safe to load, such as a .skops file.",
+            f"{path.name} is a pickle, and loading a pickle can run any code on this machine.",
+            "If you trust whoever made it, pass --trust (in Python: trust=True); else save the model with skops.io.dump.",
+        )
+    data = path.read_bytes()
+    if not data:
+        raise InputError("Expected a model file.", f"{path.name} is empty.", "Save the model again.")
+    if suffix == ".skops":
+        model = _from_skops(data, path.name, trust_types)
+    elif suffix in PICKLES:
+        model = _from_pickle(data, path.name)
+    elif suffix == ".txt":
+        from modelglass.analysis.models.lightgbm import load_lightgbm
+
+        model = load_lightgbm(data, path.name)
+    else:
+        from modelglass.analysis.models.xgboost import load_xgboost
+
+        model = load_xgboost(data, path.name)
+    model.fingerprint = hashlib.blake2b(data).hexdigest()
+    return model
+
+
+def wrap_model(obj: Any) -> Model:
+    """Give a Model around an estimator in memory: scikit-learn's, XGBoost's, LightGBM's, or any object with ``predict``.
+
+    Returns
+    -------
+    Model
+        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled.
+
+    Raises
+    ------
+    InputError
+        The object has no ``predict`` or is not fitted.
+    """
+    if isinstance(obj, Model):
+        return obj
+    model = _wrapped(obj, "in memory")
+    model.fingerprint = _pickle_hash(obj)
+    return model
+
+
+def _check_there(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(
+            "Expected a model file.",
+            f"{path} is a folder.",
+            f"Give a file that ends with {', '.join(KNOWN)}.",
+        )
+    if not path.exists():
+        folder = path.parent
+        names = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        close = nearest(path.name, names)
+        hint = (
+            f"Did you mean {folder / close[0]}?"
+            if close
+            else "Check the path."
+            if folder.is_dir()
+            else f"There is no folder {folder}."
+        )
+        raise InputError("Expected a model file.", f"{path} does not exist.", hint)
+    if path.suffix.lower() not in KNOWN:
+        raise InputError(
+            f"Expected a model file that ends with {', '.join(KNOWN)}.",
+            f"{path.name} ends with {path.suffix!r}." if path.suffix else f"{path.name} has no ending.",
+            "Save a scikit-learn model with skops.io.dump(model, 'model.skops').",
+        )
+
+
+def _wrapped(obj: Any, name: str) -> Model:
+    """Choose the kind by the module of the object's class, so that no library is imported in vain."""
+    if isinstance(obj, type) or not callable(getattr(obj, "predict", None)):
+        raise InputError(
+            "Expected a fitted model: an object with a predict method.",
+            f"Got {_said(obj)}.",
+            "Pass the fitted estimator or pipeline itself.",
+        )
+    module = type(obj).__module__.partition(".")[0]
+    if module == "xgboost":
+        from modelglass.analysis.models.xgboost import wrap_xgboost
+
+        return wrap_xgboost(obj, name)
+    if module == "lightgbm":
+        from modelglass.analysis.models.lightgbm import wrap_lightgbm
+
+        return wrap_lightgbm(obj, name)
+    from sklearn.base import BaseEstimator
+
+    from modelglass.analysis.models.sklearn import PythonModel, SklearnModel
+
+    return (SklearnModel if isinstance(obj, BaseEstimator) else PythonModel)(obj, name=name)
+
+
+def _said(obj: Any) -> str:
+    return (
+        f"the class {obj.__name__}, not an object of it"
+        if isinstance(obj, type)
+        else f"an object of type {type(obj).__name__}"
+    )
+
+
+def _from_skops(data: bytes, name: str, trust_types: Sequence[str]) -> Model:
+    from modelglass.analysis.models.safety import check_model
+    from modelglass.analysis.models.skops_file import DAMAGED, load_skops
+
+    if data[:4] != ZIP_MAGIC:
+        raise InputError(
+            "Expected a skops file (a zip archive).",
+            f"{name} is {_guess(data)}.",
+            "Save the model with skops.io.dump.",
+        )
+    loaded, notes = load_skops(data, name, trust_types)
+    check_model(loaded, name)
+    try:
+        model = _wrapped(loaded, name)
+    except AnalysisError:
+        raise
+    except Exception as error:  # noqa: BLE001  properties of a damaged estimator may raise anything
+        raise InputError(
+            "Expected a model whose parts agree with each other.",
+            f"{name} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
+            DAMAGED,
+        ) from None
+    model.notes.extend(notes)
+    return model
+
+
+def _guess(data: bytes) -> str:
+    """Say what a file looks like, from its first bytes."""
+    if data[:1] == b"\x80" or data[:2] in (b"\x1f\x8b", b"x\x9c"):
+        return "not a zip archive; it looks like a pickle"
+    if data[:4] == b"PAR1":
+        return "a Parquet file: perhaps data and model are swapped"
+    if data[:1] in (b"{", b"["):
+        return "not a zip archive; it looks like JSON"
+    if b"\x00" not in data[:1000] and b"\n" in data[:10000]:
+        return "a text file"
+    return "not a zip archive"
+
+
+def _from_pickle(data: bytes, name: str) -> Model:
+    """Load a pickle the person vouches for: joblib reads plain pickles too."""
+    import joblib
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    from modelglass.analysis.models.skops_file import version_note
+
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        raise InputError("Expected a pickle.", f"{name} is a zip archive.", "If it is a skops file, name it .skops.")
+    notes: dict[str, None] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            loaded = joblib.load(io.BytesIO(data))
+        except ModuleNotFoundError as error:
+            package = (error.name or "?").partition(".")[0]
+            raise MissingPackage(package, f"The model in {name}", f"pip install {package}") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  a pickle may raise anything
+            detail = " ".join(str(error).split())[:200]
+            raise InputError(
+                "Expected a whole pickle of a model.",
+                f"{name} cannot be read: {type(error).__name__}: {detail}.",
+                "Save it again, with the versions of the libraries that are installed here.",
+            ) from None
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            notes[version_note(warning.message)] = None
+    model = _wrapped(loaded, name)
+    model.notes.extend(notes)
+    return model
+
+
+def _pickle_hash(obj: Any) -> str | None:
+    try:
+        data = pickle.dumps(obj, protocol=5)
+    except Exception:  # noqa: BLE001  whatever an object raises, it cannot be pickled
+        return None
+    return hashlib.blake2b(data).hexdigest()

@@ -1,0 +1,243 @@
+"""How far do small errors in the inputs move the model? Noise on numbers, swaps of categories, at rising strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.groups import Rows, rows_of
+from modelglass.analysis.metrics import Metric
+from modelglass.analysis.paired import change, default_metric, judged, value_of
+from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0)
+ALL = "(all columns)"
+ROWS = 5_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class NoiseRobustness(Result):
+    """Change of a metric, and of decisions, under noise of rising strength.
+
+    changes   feature ("(all columns)" or a column), level (strength), metric, estimate (metric with noise minus without), low, high
+              (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), moved (mean
+              absolute change of the score, or of the prediction)
+    metric    its name; label: for people; before: its value without noise; greater_is_better: or None
+    """
+
+    changes: pd.DataFrame
+    metric: str
+    label: str
+    before: float
+    greater_is_better: bool | None
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give feature, level, metric, estimate, low, high, n, changed, moved."""
+        return self.changes
+
+    def sentence(self) -> str:
+        """Say what noise on all columns does, and which column is most sensitive."""
+        whole = self.changes[self.changes.feature == ALL]
+        at = whole.iloc[(whole.level - 0.1).abs().argmin()]
+        decisions = "" if np.isnan(at.changed) else f" and {at.changed:.1%} of decisions change"
+        single = self.changes[(self.changes.feature != ALL) & (self.changes.level == at.level)]
+        most = ""
+        if len(single):
+            worst = single.loc[single.moved.idxmax()]
+            most = f" The most sensitive column is {worst.feature} ({self.label} {worst.estimate:+.3g} when it alone is noisy)."
+        interval = (
+            "no interval: too few rows"
+            if np.isnan(at.low)
+            else f"{100 * self.settings['level']:.4g} % interval {at.low:+.3g} to {at.high:+.3g}"
+        )
+        return (
+            f"With noise of {at.level:g} spreads on every column, {self.label} goes from {shown(self.before)} to "
+            f"{shown(self.before + at.estimate)} (change {at.estimate:+.3g}, {interval}){decisions}; {int(at.n):,} rows.{most}"
+        )
+
+
+def noise_robustness(
+    ev: Evaluation,
+    *,
+    levels: Sequence[float] = LEVELS,
+    features: Any = None,
+    rows: int | None = ROWS,
+    metric: Any = None,
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> NoiseRobustness:
+    """Add noise to the inputs and see what changes.
+
+    Numbers and dates get normal noise of ``level`` times their spread (interquartile range / 1.349 of the whole data), kept within the
+    observed range; whole numbers stay whole. Where one value, such as 0, fills at least half of a column, it stays and the others
+    move by their own spread. Categories and booleans are redrawn by frequency with
+    probability ``level`` (at most 1). Missing stays missing. All strengths use the same random numbers, so curves are comparable.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Strengths, > 0.
+    features : name or sequence of names, optional
+        Columns made noisy one by one; all that the model reads without it. All columns at once are always shown.
+    rows : int or None
+        Rows used, a stratified sample; None: all.
+    metric : name or function, optional
+        Without it ROC AUC (binary), log loss (several classes), accuracy where there are no scores, RMSE in regression.
+
+    Raises
+    ------
+    NotApplicable
+        Without a model.
+    """
+    if ev.model is None:
+        raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
+    strengths = _strengths(levels)
+    level, seed = check_level(level), ev.seed if seed is None else seed
+    record = default_metric(ev, metric)
+    names = (
+        list(ev.features)
+        if features is None or not len(features)
+        else [features]
+        if isinstance(features, str)
+        else list(features)
+    )
+    for name in names:
+        if name not in ev.features:
+            raise unknown_name("feature that the model reads", str(name), ev.features)
+    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    records = _records(chosen, record, names, strengths, level, seed, progress)
+    return NoiseRobustness(
+        changes=pd.DataFrame(
+            records, columns=["feature", "level", "metric", "estimate", "low", "high", "n", "changed", "moved"]
+        ),
+        metric=record.name,
+        label=record.label_for(ev.task),
+        before=value_of(record, rows_of(chosen)),
+        greater_is_better=record.greater_is_better,
+        source=chosen.source,
+        settings={
+            "levels": strengths,
+            "features": names,
+            "rows": chosen.n,
+            "metric": record.name,
+            "level": level,
+            "seed": seed,
+        },
+    )
+
+
+def _strengths(levels: Sequence[float]) -> list[float]:
+    strengths = [float(v) for v in (levels if isinstance(levels, (Sequence, np.ndarray)) else [levels])]
+    if not strengths or not all(np.isfinite(v) and v > 0 for v in strengths):
+        raise InputError("Expected strengths of noise above 0, such as 0.1 and 0.5.", f"Got {list(levels)}.")
+    return sorted(set(strengths))
+
+
+def _records(
+    ev: Evaluation,
+    metric: Metric,
+    names: list[str],
+    strengths: list[float],
+    level: float,
+    seed: int,
+    progress: Progress | None,
+) -> list[tuple[Any, ...]]:
+    inputs, clean = ev.inputs(), rows_of(ev)
+    noises = {name: Noise(ev, name, seed) for name in ev.features}
+    steps = [(feature, s) for feature in (ALL, *names) for s in strengths]
+    records = []
+    for i, (feature, strength) in enumerate(steps):
+        tell(progress, i / len(steps), f"noise on {'all columns' if feature == ALL else feature}")
+        touched = ev.features if feature == ALL else (feature,)
+        noisy = inputs.assign(**{name: noises[name].on(inputs[name], strength) for name in touched})
+        after = judged(ev, noisy, clean)
+        found = change(metric, clean, [after], level=level, seed=seed)
+        records.append(
+            (feature, strength, metric.name, found.estimate, found.low, found.high, ev.n, *_moved(clean, after))
+        )
+    tell(progress, 1.0, "done")
+    return records
+
+
+def _moved(clean: Rows, after: Rows) -> tuple[float, float]:
+    """Weighted share of decisions that change (NaN in regression) and mean absolute change of the answer."""
+    weight = np.ones(len(clean.y)) if clean.weight is None else clean.weight
+    other = (clean.predicted != after.predicted).astype(float)
+    if clean.task == "regression":
+        return np.nan, float(np.average(np.abs(after.predicted - clean.predicted), weights=weight))
+    if clean.score is None:
+        return float(np.average(other, weights=weight)), float(np.average(other, weights=weight))
+    size = np.abs(np.asarray(after.score) - clean.score).reshape(len(other), -1).mean(axis=1)
+    return float(np.average(other, weights=weight)), float(np.average(size, weights=weight))
+
+
+class Noise:
+    """Noise for one column: its spread and range in the whole data, and the random numbers that all strengths share."""
+
+    def __init__(self, ev: Evaluation, name: str, seed: int):
+        rng = np.random.default_rng((seed, 20_007, list(ev.features).index(name)))
+        known = ev.whole.inputs()[name].dropna()
+        self.dates = pd.api.types.is_datetime64_any_dtype(known.dtype)
+        self.ordered = ev.columns[name].kind in ("numeric", "datetime") and (
+            self.dates or (pd.api.types.is_numeric_dtype(known.dtype) and not pd.api.types.is_bool_dtype(known.dtype))
+        )
+        if self.ordered and len(known):
+            values = _numbers(known)
+            self.spread, self.fixed = _spread(values)
+            self.low, self.high = values.min(), values.max()
+            self.draws = rng.normal(size=ev.n)
+        elif len(known):
+            self.draws = rng.random(ev.n)
+            self.donors = known.iloc[rng.integers(0, len(known), ev.n)]
+
+    def on(self, column: pd.Series, strength: float) -> pd.Series:
+        """Give the column with noise, of the same dtype; missing stays missing."""
+        there = column.notna().to_numpy()
+        if not there.any():
+            return column
+        if not self.ordered:
+            swapped = there & (self.draws < strength)
+            return column.where(~swapped, self.donors.set_axis(column.index)).astype(column.dtype)
+        before = _numbers(column[there])
+        values = np.clip(before + strength * self.spread * self.draws[there], self.low, self.high)
+        if self.fixed is not None:
+            values = np.where(before == self.fixed, before, values)
+        made = column.copy()
+        if self.dates:
+            made[there] = pd.to_datetime(values.astype("int64")).astype(column.dtype)
+        elif pd.api.types.is_integer_dtype(column.dtype):
+            made[there] = np.rint(values).astype("int64")
+        else:
+            made[there] = values.astype(getattr(column.dtype, "numpy_dtype", column.dtype))
+        return made.astype(column.dtype)
+
+
+def _spread(values: np.ndarray) -> tuple[float, float | None]:
+    """Give the spread of a column; where one value fills half of it, that of the others, and the value that stays."""
+    found, count = np.unique(values, return_counts=True)
+    usual = float(found[count.argmax()]) if 2 * count.max() >= len(values) else None
+    others = values if usual is None else values[values != usual]
+    if not len(others):
+        return 0.0, usual
+    width = float(np.subtract(*np.quantile(others, [0.75, 0.25])))
+    return (width / 1.349 or float(others.std())), usual
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column.to_numpy(dtype="datetime64[ns]").astype("int64").astype("float64")
+    return column.to_numpy(dtype="float64")

@@ -1,0 +1,107 @@
+"""From file names to an Evaluation: what the command line and the dashboard open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, unknown_name
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.loading import load_model
+from modelglass.analysis.reading import ReadFile, read_file
+from modelglass.analysis.selfcheck import Note
+
+NO_MODEL = "-"
+
+
+def open_evaluation(
+    model: str,
+    data: str,
+    *,
+    target: str,
+    prediction: str | None = None,
+    score: Sequence[str] = (),
+    na: Sequence[str] = (),
+    where: str | None = None,
+    trust: bool = False,
+    trust_types: Sequence[str] = (),
+    train: str | None = None,
+    reference: str | None = None,
+    baseline: str | None = None,
+    label: Mapping[Any, Any] | Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    **roles: Any,
+) -> Evaluation:
+    """Load a model file and a data file and evaluate the one on the other.
+
+    Parameters
+    ----------
+    model : str
+        Path of a model; ``"-"`` for predictions made elsewhere (then ``prediction`` and ``score`` name columns; a score may
+        be ``"CLASS=COL"``).
+    data : str
+        Path of a data file with the target.
+    na : sequence of str
+        More texts that mean missing in a CSV.
+    trust, trust_types
+        See ``load_model``.
+    where : str, optional
+        A condition: only these rows.
+    roles
+        As of ``Evaluation``.
+    """
+    read = read_file(data, na=na)
+    notes = _reading_notes(read)
+    if target not in read.frame.columns:
+        raise unknown_name("column for --target", target, read.frame.columns)
+    common = {"target": target, "name": read.name, "data_fingerprint": read.fingerprint + "|".join(sorted(na)), **roles}
+    if model == NO_MODEL:
+        ev = _from_columns(read.frame, prediction, score, common)
+    else:
+        if prediction or score:
+            raise InputError(
+                "Expected --prediction and --score only without a model (MODEL given as -).",
+                f"The model is {model}.",
+                "Leave them out, or give - for the model.",
+            )
+        loaded = load_model(model, trust=trust, trust_types=trust_types)
+        others: dict[str, Any] = {
+            "train": _frame_of(train, na),
+            "reference": _frame_of(reference, na),
+            "baseline": None if baseline is None else load_model(baseline, trust=trust, trust_types=trust_types),
+        }
+        ev = Evaluation(loaded, read.frame, label=label, features=features, **others, **common)
+    ev = ev.noted(notes)
+    return ev.where(where) if where is not None else ev
+
+
+def _frame_of(path: str | None, na: Sequence[str]) -> pd.DataFrame | None:
+    return None if path is None else read_file(path, na=na).frame
+
+
+def _reading_notes(read: ReadFile) -> list[Note]:
+    if not read.missing_values:
+        return []
+    texts = ", ".join(repr(v) for v in sorted(read.missing_values))
+    return [Note(level="info", text=f"These texts count as missing in the CSV: {texts}.")]
+
+
+def _from_columns(
+    frame: pd.DataFrame, prediction: str | None, score: Sequence[str], common: Mapping[str, Any]
+) -> Evaluation:
+    pairs = [s.rpartition("=") for s in score]
+    named = {name: column for name, equals, column in pairs if equals}
+    for column in [c for c in (prediction, *(p[2] for p in pairs)) if c]:
+        if column not in frame.columns:
+            raise unknown_name("column of predictions or scores", column, frame.columns)
+    if (named and len(named) != len(pairs)) or (len(pairs) > 1 and not named):
+        raise InputError("Expected either one --score COL, or --score CLASS=COL for each class.", f"Got {list(score)}.")
+    scores = {n: frame[c] for n, c in named.items()} if named else frame[pairs[0][2]] if pairs else None
+    used = [c for c in (prediction, *(p[2] for p in pairs)) if c]
+    common = {**common, "ignore": [*common.get("ignore", ()), *used]}
+    target = common["target"]
+    return Evaluation.from_predictions(
+        frame[target], frame[prediction] if prediction else None, scores, frame, **common
+    )

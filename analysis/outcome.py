@@ -1,0 +1,268 @@
+"""The target column: which task it is, which labels there are, and how they meet the model's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, listed
+from modelglass.analysis.models.base import Model
+
+TASKS = ("binary", "multiclass", "regression")
+MOST_CLASSES_GUESSED = 20
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Target:
+    """The outcome column, understood.
+
+    task        "binary", "multiclass" or "regression"; how says who decided (given, model, data)
+    classes     labels for people, in the order of the model's score columns; () in regression
+    model_classes   the same as the model names them
+    positive_index  place of the positive class in classes (binary), else None
+    y           codes (int64) into classes, or values (float64); one a row
+    kept        rows with a target, positions in the data; the others are left out and said
+    notes       what a person should know
+    """
+
+    task: str
+    how: str
+    classes: tuple[Any, ...]
+    model_classes: tuple[Any, ...]
+    positive_index: int | None
+    y: np.ndarray
+    kept: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def understand(
+    values: pd.Series,
+    model: Model,
+    *,
+    task: str | None = None,
+    positive: Any = None,
+    label_map: Mapping[Any, Any] | Sequence[str] | None = None,
+) -> Target:
+    """Work out task, classes and codes of a target column, and check them against the model's."""
+    name = str(values.name)
+    kept = np.flatnonzero(values.notna().to_numpy())
+    if not len(kept):
+        raise InputError(
+            f"Expected values in the target column {name!r}.",
+            f"All {len(values):,} are missing.",
+            "Choose another column with --target, or evaluate on labelled rows.",
+        )
+    notes = (
+        []
+        if len(kept) == len(values)
+        else [f"{len(values) - len(kept):,} of {len(values):,} rows have no value in {name!r} and are left out."]
+    )
+    known = values.iloc[kept]
+    if known.nunique() == 1:
+        raise InputError(
+            f"Expected at least two different values in the target column {name!r}.",
+            f"All {len(known):,} rows hold {_plain(known.iloc[0])!r}." if len(known) > 1 else "There is only one row.",
+            "Choose another column with --target, or more rows.",
+        )
+    task, how = _task(known, model, task)
+    if task == "regression":
+        y = _numbers(known)
+        if positive is not None:
+            notes.append("A positive class is only used with two classes; it is ignored here.")
+        return Target(
+            task=task, how=how, classes=(), model_classes=(), positive_index=None, y=y, kept=kept, notes=tuple(notes)
+        )
+    target = _classes(known, model, task, how, positive, label_map or {})
+    return replace(target, kept=kept, notes=(*notes, *target.notes))
+
+
+def _task(known: pd.Series, model: Model, given: str | None) -> tuple[str, str]:
+    if given is not None:
+        if given not in TASKS:
+            raise InputError(f"Expected the task to be one of {', '.join(TASKS)}.", f"Got {given!r}.")
+        if model.task and (given == "regression") != (model.task == "regression"):
+            raise InputError(
+                f"Expected a task that the model can do: it says {model.task}.",
+                f"Got {given!r}.",
+                "Leave out the task, or choose another model.",
+            )
+        return given, "given"
+    if model.task == "regression" or (model.task in TASKS and model.classes):
+        if model.task == "regression":
+            return "regression", "the model"
+        return ("binary" if len(model.classes or ()) == 2 else "multiclass"), "the model"
+    distinct = known.nunique()
+    numeric = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
+    if numeric and distinct > 2 and (pd.api.types.is_float_dtype(known) or distinct > MOST_CLASSES_GUESSED):
+        return "regression", "the data"
+    return ("binary" if distinct == 2 else "multiclass"), "the data"
+
+
+def _numbers(known: pd.Series) -> np.ndarray:
+    try:
+        y = pd.to_numeric(known).to_numpy(dtype="float64")
+    except (ValueError, TypeError):
+        bad = known[pd.to_numeric(known, errors="coerce").isna()]
+        raise InputError(
+            f"Expected numbers in the target column {known.name!r}, because this is a regression.",
+            f"Row {bad.index[0]} holds {bad.iloc[0]!r}.",
+            "Choose another target, or set the task.",
+        ) from None
+    if not np.isfinite(y).all():
+        raise InputError(
+            f"Expected finite numbers in the target column {known.name!r}.",
+            f"{int((~np.isfinite(y)).sum()):,} rows hold infinity.",
+            "Repair or remove these rows.",
+        )
+    return y
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _classes(
+    known: pd.Series, model: Model, task: str, how: str, positive: Any, label_map: Mapping[Any, Any] | Sequence[str]
+) -> Target:
+    found = [
+        _plain(v) for v in pd.unique(known.astype("object") if isinstance(known.dtype, pd.CategoricalDtype) else known)
+    ]
+    model_classes = tuple(_plain(c) for c in model.classes) if model.classes else tuple(in_order(found))
+    notes: list[str] = []
+    pairs = _mapped(found, model_classes, label_map)
+    if pairs is None:
+        pairs = _by_positive(found, model_classes, positive)
+        if pairs is None:
+            raise _labels_do_not_match(found, model_classes, str(known.name))
+        notes.append("Labels are matched as " + listed(f"{d!r} = the model's {m!r}" for d, m in pairs.items()) + ".")
+    shown = {m: d for d, m in reversed(list(pairs.items()))}
+    classes = tuple(shown.get(m, m) for m in model_classes)
+    codes_of = {d: model_classes.index(m) for d, m in pairs.items()}
+    y = known.astype("object").map(codes_of).to_numpy(dtype="int64")
+    if task == "binary" and len(classes) != 2:
+        raise InputError(
+            "Expected two classes, because the task is binary.",
+            f"There are {len(classes)}: {listed(classes)}.",
+            "Use --task multiclass.",
+        )
+    index = _positive_index(classes, positive) if len(classes) == 2 and task == "binary" else None
+    if index is None and positive is not None:
+        notes.append("A positive class is only used with two classes; it is ignored here.")
+    return Target(
+        task=task,
+        how=how,
+        classes=classes,
+        model_classes=model_classes,
+        positive_index=index,
+        y=y,
+        kept=np.arange(len(known)),
+        notes=tuple(notes),
+    )
+
+
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Sort labels; by their text where they cannot be compared."""
+    labels = list(labels)
+    try:
+        return sorted(labels)
+    except TypeError:
+        return sorted(labels, key=str)
+
+
+def _mapped(
+    found: list[Any], model_classes: tuple[Any, ...], label_map: Mapping[Any, Any] | Sequence[str]
+) -> dict[Any, Any] | None:
+    """Match each label of the data with one of the model's: by the given map, else because they are equal."""
+    by_text = _label_texts(label_map, found, model_classes)
+    unknown = set(by_text) - {str(f) for f in found}
+    if unknown:
+        raise InputError(
+            f"Expected --label to map labels of the data: {listed(found)}.", f"Got {listed(sorted(unknown))}."
+        )
+    class_by_text = {str(c): c for c in model_classes}
+    pairs: dict[Any, Any] = {}
+    for label in found:
+        if str(label) in by_text:
+            wanted = str(by_text[str(label)])
+            if wanted not in class_by_text:
+                raise InputError(
+                    f"Expected --label to name one of the model's classes: {listed(model_classes)}.", f"Got {wanted!r}."
+                )
+            pairs[label] = class_by_text[wanted]
+        elif label in model_classes:
+            pairs[label] = model_classes[model_classes.index(label)]
+        else:
+            return None
+    return pairs
+
+
+def _label_texts(
+    given: Mapping[Any, Any] | Sequence[str], found: list[Any], model_classes: tuple[Any, ...]
+) -> dict[str, Any]:
+    """Read a map of labels, or texts DATA=MODEL; a label may itself hold "=", so each text is parted where both sides are known."""
+    if isinstance(given, Mapping):
+        return {str(k): v for k, v in given.items()}
+    data, model = {str(f) for f in found}, {str(c) for c in model_classes}
+    pairs = {}
+    for text in given:
+        cuts = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == "="]
+        fits = [(left, right) for left, right in cuts if left in data and right in model]
+        if len(fits) != 1:
+            raise InputError(
+                f"Expected --label DATA=MODEL with a label of the data ({listed(in_order(data))}) and one of the model ({listed(model_classes)}).",
+                f"Got {text!r}.",
+                "Quote it for the shell, e.g. --label " + shlex.quote(f"{in_order(data)[0]}={model_classes[0]}"),
+            )
+        pairs[fits[0][0]] = fits[0][1]
+    return pairs
+
+
+def _by_positive(found: list[Any], model_classes: tuple[Any, ...], positive: Any) -> dict[Any, Any] | None:
+    """Match two labels with a model's 0/1 when the positive one of the data was named."""
+    if (
+        positive is None
+        or len(found) != 2
+        or len(model_classes) != 2
+        or set(map(float, _numeric(model_classes))) not in ({0.0, 1.0}, {-1.0, 1.0})
+    ):
+        return None
+    chosen = [label for label in found if str(label) == str(positive)]
+    if not chosen:
+        return None
+    other = next(label for label in found if label is not chosen[0])
+    return {other: min(model_classes), chosen[0]: max(model_classes)}
+
+
+def _numeric(labels: Sequence[Any]) -> list[float]:
+    return [float(v) for v in labels if isinstance(v, (bool, int, float))]
+
+
+def _labels_do_not_match(found: list[Any], model_classes: tuple[Any, ...], name: str) -> InputError:
+    pairs = " ".join(
+        "--label " + shlex.quote(f"{d}={m}") for d, m in zip(in_order(found)[:4], model_classes, strict=False)
+    )
+    hint = f"Say which is which, e.g. {pairs}"
+    last = in_order(found)[-1]
+    if _by_positive(found, model_classes, last) is not None:
+        hint += f", or name the positive label of the data: --positive {shlex.quote(str(last))}"
+    return InputError(
+        f"Expected labels that the model knows: {listed(repr(c) for c in model_classes)}.",
+        f"The target column {name!r} holds {listed(repr(f) for f in in_order(found))}.",
+        hint + ".",
+    )
+
+
+def _positive_index(classes: tuple[Any, ...], positive: Any) -> int:
+    if positive is None:
+        return 1
+    for index, label in enumerate(classes):
+        if label == positive or str(label) == str(positive):
+            return index
+    raise InputError(
+        f"Expected the positive class to be one of {listed(repr(c) for c in classes)}.", f"Got {positive!r}."
+    )

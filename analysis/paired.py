@@ -1,0 +1,210 @@
+"""How much a metric changes when the same rows get other predictions, with an interval that uses the pairing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis import intervals
+from modelglass.analysis.auc import auc_by_group, average_precision_by_group
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.estimates_scores import brier_losses, log_losses
+from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+DRAWS = 200
+DEFAULT = {"binary": ("roc_auc", "accuracy"), "multiclass": ("log_loss", "accuracy"), "regression": ("rmse",)}
+
+
+FEWEST = 20
+"""Rows (or clusters) below which no interval of a change is given."""
+
+
+def default_metric(ev: Evaluation, metric: Any = None) -> Metric:
+    """Give the metric asked for; else ROC AUC (binary), log loss (several classes), accuracy without scores, or RMSE."""
+    if metric is not None:
+        return chosen_metrics(metric, [], task=ev.task, score_kind=ev.score_kind)[0]
+    wanted = DEFAULT[ev.task]
+    if ev.score_kind is None or (ev.task == "multiclass" and ev.score_kind != "probability"):
+        return METRICS[wanted[-1]]
+    return METRICS[wanted[0]]
+
+
+def judged(ev: Evaluation, frame: pd.DataFrame, clean: Rows) -> Rows:
+    """Ask the model about changed rows of ``ev``, in the same order, and judge them by the same outcomes."""
+    predicted, score = ev.answer(frame)
+    if ev.task == "binary":
+        predicted = (predicted == ev.positive_index).astype(np.int64)
+    return replace(clean, predicted=predicted, score=score, _kept={})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Change:
+    """A change of a metric: estimate (mean over repeats), low, high, each repeat's change, and the interval's method."""
+
+    estimate: float
+    low: float
+    high: float
+    repeats: np.ndarray
+    method: str
+
+
+def value_of(metric: Metric, rows: Rows) -> float:
+    """Give the metric on all rows."""
+    return float(estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1)).estimate[0])
+
+
+def change(
+    metric: Metric,
+    clean: Rows,
+    changed: Sequence[Rows],
+    *,
+    level: float = 0.95,
+    donors: Sequence[np.ndarray] | None = None,
+    seed: int = 0,
+) -> Change:
+    """Estimate metric(changed) - metric(clean), mean over repeats.
+
+    The variance is that of the rows' paired influences on the difference (DeLong's for ROC AUC; delta method), over clusters where
+    given; it holds the spread between repeats too, because each row's influence is averaged over them.
+
+    Parameters
+    ----------
+    changed : sequence of Rows
+        One for each repeat.
+    donors : sequence of int arrays, shape (n,), optional
+        For each repeat the row from which each row got its changed value (permutation): values drawn from the same sample add
+        to the variance, as in a two-sample U-statistic.
+
+    Raises
+    ------
+    NotApplicable
+        Where the metric has no value on these rows.
+    """
+    before, first = _influence(metric, clean)
+    found = [_influence(metric, rows) for rows in changed]
+    repeats = np.array([value for value, _ in found]) - before
+    if not np.isfinite(repeats).all():
+        raise NotApplicable(f"{metric.name} has no value on these {len(clean.y):,} rows")
+    if first is None:
+        low, high, method = _bootstrap(metric, clean, changed, level, seed)
+        return Change(estimate=float(repeats.mean()), low=low, high=high, repeats=repeats, method=method)
+    gains = np.array([psi for _, psi in found]) - first  # type: ignore[operator]
+    if len(first) < 2:
+        raise NotApplicable("one row says nothing about a change")
+    variance, units = _variance(clean, gains, donors)
+    half = float(intervals.critical(level, max(units - 1, 1)) * np.sqrt(variance)) if units >= FEWEST else np.nan
+    middle = float(repeats.mean())
+    return Change(
+        estimate=middle,
+        low=middle - half,
+        high=middle + half,
+        repeats=repeats,
+        method="paired influences of rows" if clean.cluster is None else "paired influences of clusters",
+    )
+
+
+def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | None) -> tuple[float, int]:
+    """Sum of squared influences over units, with the donors' part; ``gains`` (repeats, n)."""
+    own = _by_unit(clean, gains.mean(axis=0)[None])[0]
+    units = len(own)
+    total = float((own**2).sum())
+    if donors is not None:
+        given = np.zeros_like(gains)
+        for r, source in enumerate(donors):
+            np.add.at(given[r], source, gains[r])
+        lent = _by_unit(clean, given)
+        mean, count = lent.mean(axis=0), len(lent)
+        # between repeats the recipients are independent, so products of different repeats leave the donor's own effect
+        squares = (
+            (mean**2).sum() if count == 1 else (count**2 * (mean**2).sum() - (lent**2).sum()) / (count * (count - 1))
+        )
+        total = max(total + float(squares) + 2.0 * float((own * mean).sum()), total / 2)
+    return total * units / max(units - 1, 1), units
+
+
+def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
+    """Sum influences (k, n) within clusters; rows where there are none."""
+    if clean.cluster is None:
+        return values
+    _, unit = np.unique(clean.cluster, return_inverse=True)
+    return np.stack([np.bincount(unit, weights=v) for v in values])
+
+
+def _influence(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
+    """Give a metric and the influence (n,) of each row on it (weights included); None where it has none that is usable."""
+    losses = {
+        "accuracy": lambda: (rows.y == rows.predicted).astype(float),
+        "log_loss": lambda: log_losses(rows),
+        "brier_score": lambda: brier_losses(rows),
+        "mae": lambda: np.abs(rows.predicted - rows.y),
+        "bias": lambda: rows.predicted - rows.y,
+        "rmse": lambda: (rows.predicted - rows.y) ** 2,
+        "mape": lambda: np.abs(rows.predicted - rows.y) / np.maximum(np.abs(rows.y), np.finfo(float).eps),
+    }
+    value = value_of(metric, rows)
+    if not np.isfinite(value) or metric.function is not None or metric.name in ("ece", "median_absolute_error"):
+        return value, None
+    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+    if metric.name in losses:
+        loss = losses[metric.name]()
+        psi = weight * (loss - weight @ loss / weight.sum()) / weight.sum()
+        return value, psi / (2 * value) if metric.name == "rmse" and value > 0 else psi
+    if metric.name == "r2":
+        squared, around = (rows.predicted - rows.y) ** 2, (rows.y - weight @ rows.y / weight.sum()) ** 2
+        sst = weight @ around
+        return value, weight * ((1 - value) * around - squared) / sst
+    if metric.name in ("roc_auc", "average_precision"):
+        groups = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
+        by_group = auc_by_group if metric.name == "roc_auc" else average_precision_by_group
+        labels = (1,) if rows.task == "binary" else range(rows.classes)
+        psi = np.mean([np.asarray(by_group(groups.runs(c), influence=True).influence) for c in labels], axis=0)
+        return value, np.nan_to_num(psi * weight)
+    return value, weight * _cell_gradient(metric, rows, weight)[rows.cell]
+
+
+def _cell_gradient(metric: Metric, rows: Rows, weight: np.ndarray) -> np.ndarray:
+    """Derivative of a metric of the confusion table by the weight in each cell, (k*k,); central differences."""
+    k = rows.classes
+    table = np.bincount(rows.cell, weights=weight, minlength=k * k)
+    used = np.flatnonzero(table > 0)
+    step = 1e-5 * table.sum()
+    variants = np.repeat(table[used][None], 2 * len(used), axis=0)
+    variants[np.arange(len(used)), np.arange(len(used))] += step
+    variants[len(used) + np.arange(len(used)), np.arange(len(used))] -= np.minimum(step, table[used] / 2)
+    count = len(variants)
+    cells = np.tile(used, count)
+    tiny = Rows(task=rows.task, y=cells // k, predicted=cells % k, weight=variants.ravel(), classes=k, names=rows.names)
+    value = estimate(metric, Groups(tiny, np.repeat(np.arange(count), len(used)), count)).estimate
+    out = np.zeros(k * k)
+    out[used] = (value[: len(used)] - value[len(used) :]) / (step + np.minimum(step, table[used] / 2))
+    return np.nan_to_num(out)
+
+
+def _bootstrap(
+    metric: Metric, clean: Rows, changed: Sequence[Rows], level: float, seed: int
+) -> tuple[float, float, str]:
+    """Percentile bootstrap over rows or clusters, the same draw before and after; none for a metric that chance alone lifts."""
+    if metric.name == "ece":
+        return np.nan, np.nan, "none"
+    rng = np.random.default_rng((seed, 20_003))
+    unit = np.arange(len(clean.y)) if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1]
+    weight = np.ones(len(clean.y)) if clean.weight is None else clean.weight
+    draws = np.empty(DRAWS)
+    for d in range(DRAWS):
+        times = np.bincount(rng.integers(0, unit.max() + 1, unit.max() + 1), minlength=unit.max() + 1)[unit]
+        values = [value_of(metric, replace(r, weight=weight * times, _kept={})) for r in (clean, *changed)]
+        draws[d] = np.mean(values[1:]) - values[0]
+    usable = draws[np.isfinite(draws)]
+    if len(usable) < DRAWS * 0.9:
+        return np.nan, np.nan, "none"
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high), f"paired bootstrap, {DRAWS} draws"

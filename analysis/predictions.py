@@ -1,0 +1,261 @@
+"""Predictions: how scores are spread over the classes, or how predicted numbers lie against actual ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import InputError
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.ranking import one, one_group, one_vs_rest, share, weights
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.wording import percent, ranged, say, score
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+MOST_POINTS = 2_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Predictions(Result):
+    """Scores by class in classification; actual against predicted numbers in regression. Counts of all rows.
+
+    bins    classification: one row per class scored (group), actual ("GROUP" or "not GROUP") and bin: left,
+            right (edges; a bin holds left <= score < right, the last also its right edge), n, weight, share
+            (of the weight of that actual). regression: one row per used cell: group "", left, right
+            (predicted), bottom, top (actual), n, weight, share (of all)
+    summary classification: group, n, n_actual, median_of_class, median_of_others, and roc_auc with low and
+            high (DeLong). regression: n, r2, mae, each with low and high
+    sample  regression: at most 2,000 rows drawn with settings["seed"], for the eye only: row, predicted,
+    actual; else empty
+    """
+
+    bins: pd.DataFrame
+    summary: pd.DataFrame
+    sample: pd.DataFrame
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give the counts, one row per bin or cell."""
+        return self.bins
+
+    def sentence(self) -> str:
+        """Say how far apart the classes are, or how close the predictions come."""
+        first = self.summary.iloc[0]
+        if "mae" in first:
+            text = f"Over {rows_text(int(first.n))} predictions are off by {ranged(first.mae, first.mae_low, first.mae_high)} "
+            text += "on average (mean absolute error)"
+            if np.isnan(first.r2):
+                return f"{text}."
+            return f"{text} and explain {percent(first.r2, first.r2_low, first.r2_high)} of the variance (R²)."
+        worst = self.summary.loc[self.summary.roc_auc.fillna(2).idxmin()]
+        several = f", the least well separated of {len(self.summary)} classes," if len(self.summary) > 1 else ""
+        if np.isnan(worst.roc_auc):
+            return f"Over {rows_text(worst.n)} there is only one class, so nothing to tell apart."
+        area = score(worst.roc_auc, worst.roc_auc_low, worst.roc_auc_high)
+        return (
+            f"Half of the {worst.n_actual:,} rows of {worst.group}{several} score "
+            f"{say(worst.median_of_class)} or more, half of the "
+            f"{worst.n - worst.n_actual:,} others {say(worst.median_of_others)} or more. ROC AUC is {area}."
+        )
+
+
+def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predictions:
+    """Count the scores of each class and of the others, or actual against predicted numbers.
+
+    Parameters
+    ----------
+    ev : Evaluation
+    bins : int
+        Bins of equal width (in regression along each axis).
+    level : float, level of the intervals
+
+    Raises
+    ------
+    NotApplicable
+        In classification without scores.
+    """
+    if bins < 2:
+        raise InputError("Expected two bins or more.", f"Got {bins}.")
+    if ev.task == "regression":
+        return measure_numbers(
+            ev.y,
+            ev.predicted,
+            ev.weight,
+            cluster=ev.cluster,
+            bins=bins,
+            level=level,
+            seed=ev.seed,
+            rows=ev.rows,
+            source=ev.source,
+        )
+    parts = [
+        measure_scores(
+            y,
+            scores,
+            ev.weight,
+            cluster=ev.cluster,
+            bins=bins,
+            level=level,
+            group=str(label),
+            unit=ev.score_kind == "probability",
+            source=ev.source,
+        )
+        for label, y, scores, _ in one_vs_rest(ev)
+    ]
+    return Predictions(
+        bins=pd.concat([p.bins for p in parts], ignore_index=True),
+        summary=pd.concat([p.summary for p in parts], ignore_index=True),
+        sample=pd.DataFrame(),
+        source=ev.source,
+        settings=parts[0].settings,
+    )
+
+
+def measure_scores(
+    y_true: Any,
+    score: Any,
+    weight: Any = None,
+    *,
+    cluster: Any = None,
+    bins: int = 40,
+    level: float = 0.95,
+    group: str = "positive",
+    unit: bool = True,
+    source: Source = UNNAMED,
+) -> Predictions:
+    """Count from arrays of shape (n_rows,).
+
+    y_true 0/1, score (a probability where ``unit``), weight >= 0, cluster codes.
+
+    >>> measure_scores([0, 1, 1], [0.1, 0.6, 0.9], bins=2).bins.n.tolist()
+    [0, 2, 1, 0]
+    """
+    y, s = np.asarray(y_true).astype(bool), np.asarray(score, dtype=float)
+    w = weights(weight, len(y))
+    edges = np.linspace(0.0, 1.0, bins + 1) if unit else _edges(s, bins)
+    place = _place(s, edges)
+    size = len(edges) - 1
+    parts = []
+    for among, name in ((y, group), (~y, f"not {group}")):
+        mass = np.bincount(place[among], w[among], minlength=size)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "group": group,
+                    "actual": name,
+                    "left": edges[:-1],
+                    "right": edges[1:],
+                    "n": np.bincount(place[among], minlength=size),
+                    "weight": mass,
+                    "share": share(mass, mass.sum()),
+                }
+            )
+        )
+    area = one(estimate(METRICS["roc_auc"], one_group(y, None, s, weight, cluster), level))
+    summary = {
+        "group": group,
+        "n": len(y),
+        "n_actual": int(y.sum()),
+        "median_of_class": _median(s[y], w[y]),
+        "median_of_others": _median(s[~y], w[~y]),
+    } | dict(zip(("roc_auc", "roc_auc_low", "roc_auc_high"), area))
+    return Predictions(
+        bins=pd.concat(parts, ignore_index=True),
+        summary=pd.DataFrame([summary]),
+        sample=pd.DataFrame(),
+        source=source,
+        settings={"bins": bins, "level": level},
+    )
+
+
+def measure_numbers(
+    actual: Any,
+    predicted: Any,
+    weight: Any = None,
+    *,
+    cluster: Any = None,
+    bins: int = 40,
+    level: float = 0.95,
+    seed: int = 0,
+    rows: Any = None,
+    source: Source = UNNAMED,
+) -> Predictions:
+    """Count from arrays of shape (n_rows,): numbers actual and predicted, weight >= 0, cluster codes.
+
+    >>> measure_numbers([1.0, 3.0], [1.0, 2.0], bins=2).bins.n.tolist()
+    [1, 1]
+    """
+    y, f = np.asarray(actual, dtype=float), np.asarray(predicted, dtype=float)
+    w = weights(weight, len(y))
+    across, up = _edges(f, bins), _edges(y, bins)
+    code = _place(f, across) * (len(up) - 1) + _place(y, up)
+    size = (len(across) - 1) * (len(up) - 1)
+    n, mass = np.bincount(code, minlength=size), np.bincount(code, w, minlength=size)
+    used = np.flatnonzero(n)
+    i, j = used // (len(up) - 1), used % (len(up) - 1)
+    cells = pd.DataFrame(
+        {
+            "group": "",
+            "left": across[i],
+            "right": across[i + 1],
+            "bottom": up[j],
+            "top": up[j + 1],
+            "n": n[used],
+            "weight": mass[used],
+            "share": share(mass[used], mass.sum()),
+        }
+    )
+    everyone = Groups(
+        Rows(task="regression", y=y, predicted=f, weight=None if weight is None else w, cluster=cluster),
+        np.zeros(len(y), dtype=np.int64),
+        1,
+    )
+    summary: dict[str, Any] = {"n": len(y)}
+    for name in ("r2", "mae"):
+        summary |= dict(zip((name, f"{name}_low", f"{name}_high"), one(estimate(METRICS[name], everyone, level))))
+    at = np.arange(len(y))
+    if len(y) > MOST_POINTS:
+        at = np.sort(np.random.default_rng(seed).choice(len(y), MOST_POINTS, replace=False))
+    sample = pd.DataFrame(
+        {
+            "row": (np.arange(len(y)) if rows is None else np.asarray(rows))[at],
+            "predicted": f[at],
+            "actual": y[at],
+        }
+    )
+    return Predictions(
+        bins=cells,
+        summary=pd.DataFrame([summary]),
+        sample=sample,
+        source=source,
+        settings={"bins": bins, "level": level, "seed": seed},
+    )
+
+
+def _edges(values: np.ndarray, bins: int) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    return np.linspace(low, high, bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
+
+
+def _place(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+
+def _median(values: np.ndarray, weight: np.ndarray) -> float:
+    """Give the weighted median: the least value that half of the weight does not exceed; NaN of nothing."""
+    if not len(values) or weight.sum() <= 0:
+        return float("nan")
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2 * (1 - 1e-12), side="left")])

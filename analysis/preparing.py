@@ -1,0 +1,382 @@
+"""From a model and a frame to checked arrays: everything an Evaluation holds, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.columns import Column, as_datetime, infer_columns
+from modelglass.analysis.errors import InputError, listed, unknown_name
+from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_levels
+from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.loading import wrap_model
+from modelglass.analysis.outcome import Target, understand
+from modelglass.analysis.selfcheck import Note, self_check
+
+SUM_SLACK = 1e-3
+"""Probabilities of a row may sum to one within this; said when they do not exactly."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Prepared:
+    """Checked arrays of the whole data; all of length n_rows, rows without a target left out.
+
+    frame       raw columns, index = row number in the data as read
+    y, predicted    codes (int64) or values (float64); predicted by the model's own predict
+    score       binary: (n,) of the positive class; multi-class: (n, k); None where there is none
+    """
+
+    model: Model | None
+    feed: Feed | None
+    frame: pd.DataFrame
+    name: str
+    target: Target
+    target_name: str
+    columns: Mapping[str, Column]
+    y: np.ndarray
+    predicted: np.ndarray
+    score: np.ndarray | None
+    score_kind: str | None
+    weight: np.ndarray | None = None
+    weight_name: str | None = None
+    cluster: np.ndarray | None = None
+    cluster_name: str | None = None
+    time: pd.Series | None = None
+    time_name: str | None = None
+    id: str | None = None
+    train: pd.DataFrame | None = None
+    reference: pd.DataFrame | None = None
+    baseline: Model | None = None
+    notes: tuple[Note, ...] = ()
+    data_fingerprint: str | None = None
+
+    @property
+    def roles(self) -> tuple[Any, ...]:
+        """What decides the numbers beside the bytes of model and data."""
+        t = self.target
+        kinds = tuple((c.name, c.kind) for c in self.columns.values())
+        return (
+            self.target_name,
+            t.task,
+            t.classes,
+            t.model_classes,
+            t.positive_index,
+            self.weight_name,
+            self.cluster_name,
+            self.time_name,
+            self.id,
+            self.feed.features if self.feed else None,
+            kinds,
+        )
+
+    def codes_of(self, labels: np.ndarray) -> np.ndarray:
+        """Turn the model's labels into codes."""
+        return codes_of(labels, self.target.model_classes)
+
+    def oriented(self, scores: np.ndarray) -> np.ndarray:
+        """Turn the model's score columns into what ``Evaluation.score`` holds."""
+        return oriented(scores, self.target)
+
+
+def prepare(
+    model: Any,
+    frame: pd.DataFrame,
+    *,
+    target: str,
+    positive: Any,
+    weight: str | None,
+    time: str | None,
+    cluster: str | None,
+    id: str | None,
+    train: pd.DataFrame | None,
+    reference: pd.DataFrame | None,
+    baseline: Any,
+    ignore: Sequence[str],
+    name: str | None,
+    task: str | None,
+    label: Mapping[Any, Any] | Sequence[str] | None,
+    features: Sequence[str] | None,
+    types: Mapping[str, str] | None,
+    data_fingerprint: str | None,
+) -> Prepared:
+    """Check everything, feed the model, and predict all rows once."""
+    model = wrap_model(model)
+    frame = checked_frame(frame)
+    roles = {"target": target, "weight": weight, "time": time, "cluster": cluster, "id": id}
+    check_columns(frame, roles, ignore)
+    understood = understand(frame[target], model, task=task, positive=positive, label_map=label)
+    frame = kept_rows(frame, understood)
+    left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
+    if model.feature_names is None and features is None and train is None and time:
+        left_out.append(time)
+    columns = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
+    feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
+    predicted, scores, heard = predict_all(model, feed, frame)
+    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes)]
+    if features and feed.how != "given" and tuple(features) != feed.features:
+        notes.append(
+            Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
+        )
+    notes += [Note(level="warning", text=f"The model warned while predicting: {t[:300]}") for t in heard]
+    notes += _input_notes(model, feed, frame, left_out)
+    predicted = checked_predictions(predicted, understood, frame)
+    score, score_notes = checked_scores(model, scores, understood, len(frame))
+    notes += score_notes + self_check(model, feed, frame)
+    return Prepared(
+        model=model,
+        feed=feed,
+        frame=frame,
+        name=name or "in memory",
+        target=understood,
+        target_name=target,
+        columns=columns,
+        y=understood.y,
+        predicted=predicted,
+        score=score,
+        score_kind=model.score_kind if score is not None else None,
+        train=train,
+        reference=reference,
+        baseline=None if baseline is None else wrap_model(baseline),
+        notes=tuple(notes),
+        data_fingerprint=data_fingerprint,
+        **role_arrays(frame, weight, cluster, time, id),
+    )
+
+
+# checks ------------------------------------------------------------------------------------------------------------
+
+
+def checked_frame(frame: Any) -> pd.DataFrame:
+    """Check that a frame has rows and columns with distinct names of text; gives it with row numbers as index."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            "Expected a pandas data frame.",
+            f"Got {type(frame).__name__}.",
+            "Build one, e.g. pandas.DataFrame(array, columns=names).",
+        )
+    if not len(frame):
+        raise InputError(
+            "Expected at least one row.", "The data has none.", "Check the file or the condition that made it."
+        )
+    if any(not isinstance(c, str) for c in frame.columns):
+        frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].unique()
+        raise InputError(
+            "Expected column names that differ.",
+            f"More than one column is called {listed(repr(c) for c in twice)}.",
+            "Rename them.",
+        )
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1:
+        return frame
+    return frame.reset_index(drop=True)
+
+
+def check_columns(frame: pd.DataFrame, roles: Mapping[str, str | None], ignore: Sequence[str]) -> None:
+    """Check that the columns of all roles exist."""
+    for role, name in roles.items():
+        if name is not None and name not in frame.columns:
+            raise unknown_name(f"column for --{role}", name, frame.columns)
+        if name is not None and name in ignore:
+            raise InputError(
+                f"Expected the column for --{role} to be in use.",
+                f"{name!r} is also in --ignore.",
+                "Take it out of --ignore.",
+            )
+    for name in ignore:
+        if name not in frame.columns:
+            raise unknown_name("column for --ignore", name, frame.columns)
+
+
+def kept_rows(frame: pd.DataFrame, understood: Target) -> pd.DataFrame:
+    """Give the rows that have a target."""
+    return frame if len(understood.kept) == len(frame) else frame.iloc[understood.kept]
+
+
+def role_arrays(
+    frame: pd.DataFrame, weight: str | None, cluster: str | None, time: str | None, id: str | None
+) -> dict[str, Any]:
+    """Give weights, clusters, times and the id column as ``Prepared`` holds them."""
+    return {
+        "weight": None if weight is None else _weights(frame[weight]),
+        "weight_name": weight,
+        "cluster": None if cluster is None else _clusters(frame[cluster]),
+        "cluster_name": cluster,
+        "time": None if time is None else as_datetime(frame[time]),
+        "time_name": time,
+        "id": id,
+    }
+
+
+def _weights(values: pd.Series) -> np.ndarray:
+    try:
+        weight = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    except (ValueError, TypeError):
+        raise InputError(
+            f"Expected numbers in the weight column {values.name!r}.",
+            f"It holds {values.dtype}.",
+            "Choose another column.",
+        ) from None
+    bad = ~np.isfinite(weight) | (weight < 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"Expected weights of zero or more in the column {values.name!r}.",
+            f"{int(bad.sum()):,} rows do not have one; the first is row {values.index[row]} with {values.iloc[row]}.",
+            "Repair the weights, or evaluate without --weight.",
+        )
+    if not weight.any():
+        raise InputError(
+            f"Expected some weight above zero in the column {values.name!r}.", "All are zero.", "Choose another column."
+        )
+    return weight
+
+
+def _clusters(values: pd.Series) -> np.ndarray:
+    if values.isna().any():
+        raise InputError(
+            f"Expected a cluster for each row in the column {values.name!r}.",
+            f"{int(values.isna().sum()):,} rows have none.",
+            "Fill them, or leave out --cluster.",
+        )
+    codes = pd.factorize(values)[0].astype(np.int64)
+    if codes.max() < 1:
+        raise InputError(
+            f"Expected at least two clusters in the column {values.name!r}.", "There is one.", "Leave out --cluster."
+        )
+    return codes
+
+
+def codes_of(labels: np.ndarray, classes: tuple[Any, ...]) -> np.ndarray:
+    """Turn labels into codes; a label that is no class is an error."""
+    labels = np.asarray(labels).reshape(-1)
+    codes = (
+        np.asarray(
+            pd.Index(list(classes), dtype="object").get_indexer(pd.Index(labels.astype("object"))), dtype=np.int64
+        )
+        if labels.dtype.kind not in "iub"
+        else _codes_of_numbers(labels, classes)
+    )
+    if (codes < 0).any():
+        strange = pd.unique(pd.Series(labels[codes < 0]).astype("object"))
+        raise InputError(
+            f"Expected predictions among {listed(repr(c) for c in classes)}.",
+            f"Got {listed(map(repr, strange))}.",
+            "Check that these predictions belong to this target.",
+        )
+    return codes
+
+
+def _codes_of_numbers(labels: np.ndarray, classes: tuple[Any, ...]) -> np.ndarray:
+    codes = np.full(len(labels), -1, dtype=np.int64)
+    for code, label in enumerate(classes):
+        codes[labels == label] = code
+    return codes
+
+
+def checked_predictions(predicted: np.ndarray, understood: Target, frame: pd.DataFrame) -> np.ndarray:
+    """Check predictions; give codes or values."""
+    if predicted.ndim != 1 and not (predicted.ndim == 2 and predicted.shape[1] == 1):
+        raise InputError(
+            "Expected one prediction a row.",
+            f"The model returned an array of shape {predicted.shape}.",
+            "Several outputs are not supported yet; give a model of one output.",
+        )
+    predicted = predicted.reshape(-1)
+    missing = pd.isna(predicted)
+    if missing.any():
+        raise InputError(
+            "Expected a prediction for each row.",
+            f"{int(missing.sum()):,} are NaN, the first in row {frame.index[missing.argmax()]}.",
+            "Repair the model or these rows; nothing can be measured on NaN.",
+        )
+    if understood.task != "regression":
+        return codes_of(predicted, understood.model_classes)
+    values = np.asarray(predicted, dtype="float64")
+    if not np.isfinite(values).all():
+        raise InputError(
+            "Expected finite predictions.",
+            f"{int((~np.isfinite(values)).sum()):,} are infinite.",
+            "Repair the model or these rows.",
+        )
+    return values
+
+
+def oriented(scores: np.ndarray, target: Target) -> np.ndarray:
+    """Turn score columns (n, k) into (n,) of the positive class (binary), or leave (n, k)."""
+    scores = np.asarray(scores, dtype="float64")
+    scores = scores.reshape(len(scores), -1)
+    if target.task != "binary":
+        return scores
+    if scores.shape[1] == 1:
+        return scores[:, 0] if target.positive_index == 1 else -scores[:, 0]
+    return np.ascontiguousarray(scores[:, target.positive_index])
+
+
+def checked_scores(
+    model: Model, scores: np.ndarray | None, understood: Target, n: int
+) -> tuple[np.ndarray | None, list[Note]]:
+    """Check scores; give them as ``Evaluation.score`` holds them, and what should be said of them."""
+    if scores is None or understood.task == "regression":
+        return None, []
+    scores = np.asarray(scores, dtype="float64").reshape(n, -1)
+    k = len(understood.classes)
+    if scores.shape[1] not in ((1, 2) if k == 2 else (k,)):
+        raise InputError(
+            f"Expected {k} scores a row, one for each class.",
+            f"The model returned {scores.shape[1]}.",
+            "Check the model.",
+        )
+    if not np.isfinite(scores).all():
+        raise InputError(
+            "Expected a score for each row.",
+            f"{int((~np.isfinite(scores)).any(axis=1).sum()):,} rows have NaN or infinite scores.",
+            "Repair the model or these rows; nothing can be measured on NaN.",
+        )
+    notes = []
+    if model.score_kind == "probability":
+        if scores.min() < -SUM_SLACK or scores.max() > 1 + SUM_SLACK:
+            raise InputError(
+                "Expected probabilities between 0 and 1.",
+                f"They run from {scores.min():.4g} to {scores.max():.4g}.",
+                "Check the model.",
+            )
+        off = float(np.abs(scores.sum(axis=1) - 1).max()) if scores.shape[1] > 1 else 0.0
+        if off > SUM_SLACK:
+            raise InputError(
+                "Expected the probabilities of a row to sum to one.",
+                f"They are off by up to {off:.4g}.",
+                "Check the model.",
+            )
+        if off > 1e-6:
+            notes.append(
+                Note(
+                    level="info",
+                    text=f"The probabilities of a row sum to one only within {off:.2g}; they are used as they are.",
+                )
+            )
+        scores = np.clip(scores, 0.0, 1.0)
+    return oriented(scores, understood), notes
+
+
+def _input_notes(model: Model, feed: Feed, frame: pd.DataFrame, left_out: Sequence[str]) -> list[Note]:
+    notes = [Note(level="info" if feed.how != "as read" else "warning", text=f"The model is fed {feed.text()}")]
+    notes += [Note(level="warning", text=t) for t in unseen_levels(model, feed, frame)]
+    empty = [c for c in feed.features if frame[c].isna().all()]
+    if empty:
+        notes.append(
+            Note(level="warning", text=f"All values are missing in {listed(empty)}; the model still gives predictions.")
+        )
+    extra = [c for c in frame.columns if c not in feed.features and c not in left_out]
+    if extra:
+        notes.append(
+            Note(
+                level="info",
+                text=f"{len(extra)} columns are not used by the model and stay available for slicing: {listed(extra)}.",
+            )
+        )
+    return notes

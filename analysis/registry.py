@@ -1,0 +1,175 @@
+"""Analyses declare themselves here; pages, report, command line and notebook are read from these records."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.progress import Progress
+from modelglass.analysis.result import Result
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+GROUP = "modelglass.analyses"
+Task = Literal["binary", "multiclass", "regression"]
+ALL_TASKS: frozenset[str] = frozenset({"binary", "multiclass", "regression"})
+CLASSIFICATION: frozenset[str] = frozenset({"binary", "multiclass"})
+Kind = Literal[
+    "integer",
+    "number",
+    "choice",
+    "flag",
+    "column",
+    "columns",
+    "feature",
+    "features",
+    "metric",
+    "metrics",
+    "class",
+    "row",
+    "text",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One thing a person may set: drawn as a widget, read from the command line, named in the report.
+
+    kind        what it is: a number with a range, a choice, a column of the data, a feature the model reads, a metric, a row ...
+    default     used where nothing is given; None means the analysis decides and says how
+    low, high, step   range of an integer or number
+    choices     values of a choice
+    label, help plain words for the widget
+    """
+
+    name: str
+    kind: Kind
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+    label: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Analysis:
+    """One analysis, as pages, report, command line and notebook see it.
+
+    name        the function's name, and the name everywhere
+    title       a heading for people; question: the question it answers, one sentence
+    page        page group: "overview", "slices", "curves", "residuals", "errors", "importance", "effects", "row",
+                "sensitivity", or any other word, which makes a page of its own
+    compute     "package.module:function", called as ``function(ev, **settings)``; it takes ``progress`` where cost is not "instant"
+    tasks       the tasks it fits
+    cost        "instant" (under a second at 100,000 rows), "seconds" or "minutes"
+    settings    what a person may set
+    report      False keeps it out of the HTML report (one-row analyses, say)
+    raw_rows    its table lists rows of the data: kept out of the report unless rows are asked for
+    order       place on its page, small first
+    find        later: "package.module:function" that returns findings
+    """
+
+    name: str
+    title: str
+    question: str
+    page: str
+    compute: str
+    tasks: frozenset[str] = ALL_TASKS
+    cost: Literal["instant", "seconds", "minutes"] = "instant"
+    settings: tuple[Setting, ...] = ()
+    report: bool = True
+    raw_rows: bool = False
+    order: int = 50
+    find: str | None = None
+
+    def function(self) -> Callable[..., Result]:
+        """Import and give the compute function."""
+        module, _, attribute = self.compute.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Outcome:
+    """What came of running an analysis: a result, or the reason why there is none ("Cannot say, because ...")."""
+
+    analysis: Analysis
+    result: Result | None = None
+    reason: str | None = None
+
+
+@cache
+def analyses() -> Mapping[str, Analysis]:
+    """Give every declared analysis by name, in the order of pages.
+
+    A package that cannot be loaded is left out and logged: one broken guest must not close the house.
+    """
+    found: dict[str, Analysis] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: (not p.value.startswith("modelglass."), p.name)):
+        try:
+            declared = point.load()
+        except Exception as error:  # noqa: BLE001  a guest may fail in any way
+            log.warning("The analyses of %r could not be loaded: %s", point.value, error)
+            continue
+        for record in [declared] if isinstance(declared, Analysis) else declared:
+            if record.name in found:
+                log.warning(
+                    "The analysis %r of %r is already declared; the first one stands.", record.name, point.value
+                )
+            else:
+                found[record.name] = record
+    return dict(sorted(found.items(), key=lambda item: item[1].order))
+
+
+def get(name: str) -> Analysis:
+    """Give one analysis by name, or an error with the nearest name."""
+    if name not in analyses():
+        raise unknown_name("declared analysis", name, analyses())
+    return analyses()[name]
+
+
+def fitting(task: str, page: str | None = None) -> list[Analysis]:
+    """Give the analyses that fit a task (on one page)."""
+    return [a for a in analyses().values() if task in a.tasks and page in (None, a.page)]
+
+
+def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None = None, **settings: Any) -> Outcome:
+    """Run one analysis; "cannot say" becomes an outcome, errors of the input stay errors.
+
+    Raises
+    ------
+    InputError
+        A setting that does not exist, or input the analysis refuses.
+    """
+    record = get(analysis) if isinstance(analysis, str) else analysis
+    known = {s.name for s in record.settings}
+    for name in settings:
+        if name not in known:
+            raise (
+                unknown_name(f"setting of {record.name}", name, known)
+                if known
+                else InputError(f"{record.name} takes no settings.", f"Got {name!r}.", "Leave it out.")
+            )
+    if ev.task not in record.tasks:
+        return Outcome(
+            analysis=record,
+            reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
+        )
+    function = record.function()
+    if progress is not None and "progress" in inspect.signature(function).parameters:
+        settings = {**settings, "progress": progress}
+    try:
+        return Outcome(analysis=record, result=function(ev, **settings))
+    except NotApplicable as answer:
+        return Outcome(analysis=record, reason=answer.reason)

@@ -1,0 +1,85 @@
+"""What every result can do, and strict JSON for all of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.source import Source
+
+
+class Result:
+    """Mixin of all frozen results: ``frame()``, ``sentence()``, ``source``, ``settings``; shows itself in a notebook.
+
+    Subclasses are dataclasses with ``frozen=True, eq=False, kw_only=True, slots=True`` and fields ``source`` and ``settings``.
+    Fields are arrays, frames, numbers and strings; never a model, a figure or a widget.
+    """
+
+    __slots__ = ()
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give the numbers behind the picture as a tidy frame."""
+        raise NotImplementedError
+
+    def sentence(self) -> str:
+        """Say the finding in plain words, with its number of rows."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        from modelglass.analysis.figures.html import result_html
+
+        return result_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(f"{type(self).__name__}: {self.sentence()}")
+
+
+def as_json(value: Any) -> Any:
+    """Turn a value into what strict JSON can hold: null for missing and not finite, ISO dates, plain numbers.
+
+    >>> as_json([float("nan"), np.int64(3), pd.Timestamp("2026-01-02")])
+    [None, 3, '2026-01-02T00:00:00']
+    """
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, np.datetime64):
+        return as_json(pd.Timestamp(value))
+    if isinstance(value, pd.DataFrame):
+        return frame_json(value)
+    if isinstance(value, Mapping):
+        return {str(k): as_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, np.ndarray, pd.Series, pd.Index)):
+        return [as_json(v) for v in value]
+    return str(value)
+
+
+def frame_json(frame: pd.DataFrame) -> dict[str, Any]:
+    """Turn a frame into ``{"columns": [...], "data": [[...]]}``."""
+    columns = [as_json(frame[c].tolist()) for c in frame.columns] if frame.columns.is_unique else None
+    rows = [list(r) for r in zip(*columns, strict=True)] if columns else as_json(frame.to_numpy(dtype=object))
+    return {"columns": [str(c) for c in frame.columns], "data": rows}
+
+
+def result_json(name: str, result: Result) -> dict[str, Any]:
+    """Turn a result into the object the contract names for ``--json``."""
+    return {
+        "analysis": name,
+        "sentence": result.sentence(),
+        "frame": frame_json(result.frame()),
+        "settings": as_json(result.settings),
+    }

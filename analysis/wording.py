@@ -1,0 +1,43 @@
+"""Numbers in sentences: an estimate with its interval, for people."""
+
+from __future__ import annotations
+
+import math
+
+
+def say(value: float) -> str:
+    """Write a number: whole from 1,000 on, else three digits that count.
+
+    >>> say(12345.6), say(0.012345)
+    ('12,346', '0.0123')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def ranged(estimate: float, low: float, high: float) -> str:
+    """Write a number with its interval; without one where it cannot be given.
+
+    >>> ranged(12.0, 10.0, 14.0), ranged(12.0, float("nan"), float("nan"))
+    ('12 (10 to 14)', '12')
+    """
+    if abs(estimate) < 1e-9 * (high - low):
+        estimate = 0.0  # nothing but rounding
+    return say(estimate) + ("" if math.isnan(low) else f" ({say(low)} to {say(high)})")
+
+
+def percent(estimate: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Write a share with its interval; without one where it cannot be given.
+
+    >>> percent(0.851, 0.8459, 0.8571)
+    '85.1% (84.6% to 85.7%)'
+    """
+    return f"{estimate:.1%}" + ("" if math.isnan(low) else f" ({low:.1%} to {high:.1%})")
+
+
+def score(estimate: float, low: float, high: float) -> str:
+    """Write a metric between 0 and 1 with its interval; without one where it cannot be given.
+
+    >>> score(0.9071, 0.902, 0.912)
+    '0.907 (0.902 to 0.912)'
+    """
+    return f"{estimate:.3f}" + ("" if math.isnan(low) else f" ({low:.3f} to {high:.3f})")

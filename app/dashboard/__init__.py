@@ -1,0 +1,1 @@
+"""The dashboard: a face that arranges results and never computes them."""

@@ -1,0 +1,162 @@
+"""Work longer than a second: on a thread of its own, seen by all sessions, with its progress and a Stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
+
+from modelglass.analysis.errors import AnalysisError, MachineError, Stopped
+from modelglass.analysis.progress import Progress
+
+log = logging.getLogger(__name__)
+State = Literal["waiting", "running", "done", "failed", "stopped"]
+UNWATCHED = 10.0
+
+
+class Job:
+    """One piece of work; ``state``, ``share``, ``what`` and ``error`` may be read from any thread.
+
+    Raises
+    ------
+    Stopped
+        From ``progress``, inside the work, once somebody asked for a stop.
+    """
+
+    def __init__(self, key: Hashable, work: Callable[[Progress], Any]):
+        self.key, self.work = key, work
+        self.state: State = "waiting"
+        self.share, self.what = 0.0, "waiting for its turn"
+        self.error: AnalysisError | None = None
+        self.watched = time.monotonic()
+        self._stop, self._over = threading.Event(), threading.Event()
+
+    def stop(self) -> None:
+        """Ask the work to end at its next report (within a quarter second or so)."""
+        self._stop.set()
+        if self.state == "waiting":
+            self.state = "stopped"
+            self._over.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, at most so long; say whether it has come."""
+        return self._over.wait(seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("done", "failed", "stopped")
+
+    def progress(self, share: float, what: str) -> None:
+        """Take a report from the work, and end it where a stop was asked for."""
+        if self._stop.is_set():
+            raise Stopped("Stopped.")
+        self.share, self.what = share, what
+        time.sleep(0)  # lets a thread that waits for Python's lock have it
+
+    def run(self) -> None:
+        """Do the work on this thread; whatever happens becomes a state, never an exception."""
+        self.state, work = "running", self.work
+        self.work = _done  # a job that is over must not keep its model and data alive
+        try:
+            work(self.progress)
+            self.state = "done"
+        except Stopped:
+            self.state = "stopped"
+        except AnalysisError as error:
+            self.error, self.state = error, "failed"
+        except MemoryError:
+            self.error, self.state = MachineError("There was not enough memory for this."), "failed"
+        except Exception:
+            log.exception("The work %s failed", self.key)
+            self.error = MachineError(
+                "Something went wrong here that modelglass did not expect. The terminal shows the details."
+            )
+            self.state = "failed"
+        finally:
+            self._over.set()
+
+
+def _done(progress: Progress) -> None:
+    """Stand in for work that has been taken up."""
+
+
+class Jobs:
+    """A few workers and a bounded queue; one job per key however many sessions ask for it.
+
+    When others wait, a job nobody has watched for ten seconds gives up its place.
+    """
+
+    def __init__(self, workers: int = 2, most: int = 24):
+        self.most = most
+        self._jobs: dict[Hashable, Job] = {}
+        self._waiting: list[Job] = []
+        self._changed = threading.Condition()
+        self._workers, self._threads = workers, 0
+
+    def get(self, key: Hashable) -> Job | None:
+        """Give the job of this key, and note that it is watched."""
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is not None:
+                job.watched = time.monotonic()
+                if job.state == "waiting":
+                    self._drop_unwatched()
+            return job
+
+    def start(self, key: Hashable, work: Callable[[Progress], Any]) -> Job:
+        """Give the job of this key; where there is none, or it is over, a new one at the end of the queue.
+
+        Raises
+        ------
+        MachineError
+            The queue is full.
+        """
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is not None and not job.over:
+                job.watched = time.monotonic()
+                return job
+            self._drop_unwatched()
+            if len(self._waiting) >= self.most:
+                raise MachineError(
+                    f"{len(self._waiting)} pieces of work are waiting already. Try again when some are done."
+                )
+            job = self._jobs[key] = Job(key, work)
+            self._waiting.append(job)
+            if self._threads < self._workers:
+                self._threads += 1
+                threading.Thread(target=self._serve, name=f"modelglass-job-{self._threads}", daemon=True).start()
+            self._changed.notify()
+            return job
+
+    def forget(self, key: Hashable) -> None:
+        """Drop a job that is over, so that it may be started again."""
+        with self._changed:
+            if key in self._jobs and self._jobs[key].over:
+                del self._jobs[key]
+
+    def _drop_unwatched(self) -> None:
+        late = time.monotonic() - UNWATCHED
+        for job in [j for j in self._jobs.values() if j.watched < late]:
+            job.stop()
+            if job.over:
+                del self._jobs[job.key]
+        self._waiting = [job for job in self._waiting if not job.over]
+
+    def _serve(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        # OpenMP's limit belongs to this thread alone: workers that share the cores must not spin against each other, or against the pages.
+        threadpool_limits(max(1, (os.cpu_count() or 1) // self._workers), user_api="openmp")
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+                job = self._waiting.pop(0)
+            if not job.over:
+                job.run()
+            del job

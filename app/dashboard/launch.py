@@ -1,0 +1,329 @@
+"""Starting Streamlit's server in this process, for an evaluation that is already in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelglass.analysis.errors import InputError, MachineError
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+SCRIPT = Path(__file__).with_name("main.py")
+BASE_SCRIPT = b'<head><script>window.__streamlit={BACKEND_BASE_URL:location.origin+"/"}</script>'
+LARGEST_MESSAGE = 64 * 2**20
+SWITCH_SECONDS = 0.0005
+"""How long a busy thread keeps Python's lock while another waits: short, so that a click is answered during a job."""
+_TAKEN = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    opened: Evaluation | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    headless: bool = False,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Show an evaluation in a browser, and block until interrupted.
+
+    Parameters
+    ----------
+    opened : Evaluation or None
+        What to show; None shows the start page.
+    host, port
+        Where to listen; a port that is taken is followed by the next free one, said on standard error.
+    headless : bool
+        Do not open a browser.
+    on_ready : callable, optional
+        Called with the address once the server answers. Without it the address is printed.
+
+    Raises
+    ------
+    MachineError
+        No port could be had.
+    """
+    from modelglass.app.dashboard import opened as registry
+
+    if opened is not None:
+        registry.hand_over(opened, first=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_Running(host, port).main(headless=headless, on_ready=on_ready))
+
+
+def dashboard(ev: Evaluation, *, port: int | None = None, block: bool | None = None) -> Open | None:
+    """Show an evaluation in a browser, with the model in memory.
+
+    Parameters
+    ----------
+    ev : Evaluation
+    port : int, optional
+        Where to listen; 8501 or the next free one without it.
+    block : bool, optional
+        Whether to wait until interrupted. Without it: yes in a script, no in a notebook.
+
+    Returns
+    -------
+    Open or None
+        ``.url`` and ``.stop()``; None where it blocked.
+    """
+    block = not _in_notebook() if block is None else block
+    if block and _background is None:
+        serve(ev, port=port or 8501)
+        return None
+    return _in_background(ev, port or 8501)
+
+
+class Open:
+    """A dashboard that runs in the background of a notebook: its ``url``, and ``stop()``."""
+
+    def __init__(self, url: str, running: _Running, thread: threading.Thread):
+        self.url, self._running, self._thread = url, running, thread
+
+    def stop(self) -> None:
+        """Close the dashboard and free the port."""
+        global _background
+        self._running.stop()
+        self._thread.join(timeout=10)
+        _background = None
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{self.url}" target="_blank" rel="noopener">Open the dashboard: {self.url}</a>'
+
+    def __repr__(self) -> str:
+        return f"<dashboard at {self.url}>"
+
+
+_background: Open | None = None
+
+
+def _in_background(ev: Evaluation, port: int) -> Open:
+    global _background
+    from modelglass.app.dashboard import opened as registry
+
+    if _background is not None:  # one server a process; another model is another address of it
+        token = registry.hand_over(ev)
+        base = _background.url.split("/?")[0]
+        return Open(f"{base}/?model={token}", _background._running, _background._thread)
+    registry.hand_over(ev, first=True)
+    running, ready, failed = _Running("127.0.0.1", port), threading.Event(), []
+
+    def work() -> None:
+        try:
+            asyncio.run(running.main(headless=True, on_ready=lambda _: ready.set()))
+        except Exception as error:  # noqa: BLE001  handed to the thread that waits
+            failed.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=work, name="modelglass-dashboard", daemon=True)
+    thread.start()
+    if not ready.wait(60) or failed:
+        raise MachineError("The dashboard did not start." + (f"\n{failed[0]}" if failed else ""))
+    _background = Open(running.url, running, thread)
+    return _background
+
+
+class _Running:
+    """One server: configured, started, and stopped from any thread."""
+
+    def __init__(self, host: str, port: int):
+        self.host, self.port = host, free_port(host, port)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self.port}"
+        self._server: Any = None
+
+    async def main(self, *, headless: bool, on_ready: Callable[[str], None] | None) -> None:
+        configure(self.host, self.port)
+        import uvicorn
+
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                _app(),
+                host=self.host,
+                port=self.port,
+                access_log=False,
+                log_level="error",
+                use_colors=False,
+                ws_max_size=LARGEST_MESSAGE,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        serving = asyncio.create_task(self._server.serve())
+        while not self._server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        try:
+            if self._server.started:
+                self._announce(headless, on_ready)
+            await serving
+        finally:
+            _allow_another()
+
+    def _announce(self, headless: bool, on_ready: Callable[[str], None] | None) -> None:
+        _quiet()
+        if on_ready is not None:
+            on_ready(self.url)
+        else:
+            print(self.url, flush=True)  # noqa: T201  the address is what the command gives
+        if not headless and _has_screen():
+            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, self.url)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+
+
+def _app() -> Any:
+    """Give the dashboard as an ASGI app."""
+    import streamlit as st
+    from starlette.middleware import Middleware
+
+    return st.App(SCRIPT, middleware=[Middleware(_KnownBase)])
+
+
+def _quiet() -> None:
+    """Keep Streamlit's remarks off the terminal; it sets its level anew while it starts."""
+    from streamlit.logger import set_log_level
+
+    set_log_level("ERROR")
+
+
+def _allow_another() -> None:
+    """Let a later dashboard() start: Streamlit keeps its one runtime for ever, even one that has stopped."""
+    from streamlit.runtime import Runtime
+
+    Runtime._instance = None
+
+
+class _KnownBase:
+    """Tell the browser where the server is.
+
+    Without it Streamlit's page guesses, and a link to /slices first asks /slices/_stcore/health: two errors in its console.
+    """
+
+    def __init__(self, app: Any):
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        last = scope.get("path", "").rsplit("/", 1)[-1]
+        if scope["type"] != "http" or scope["method"] != "GET" or "." in last or "/_stcore/" in scope["path"]:
+            await self.app(scope, receive, send)
+            return
+        plain = {
+            **scope,
+            "headers": [
+                h for h in scope["headers"] if h[0] not in (b"accept-encoding", b"if-none-match", b"if-modified-since")
+            ],
+        }
+        start: list[Any] = []
+        body = bytearray()
+
+        async def held(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                start.append(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            whole = bytes(body).replace(b"<head>", BASE_SCRIPT, 1) if start[0]["status"] == 200 else bytes(body)
+            headers = [h for h in start[0]["headers"] if h[0].lower() not in (b"content-length", b"etag")]
+            await send({**start[0], "headers": [*headers, (b"content-length", str(len(whole)).encode())]})
+            await send({"type": "http.response.body", "body": whole})
+
+        await self.app(plain, receive, held)
+
+
+def configure(host: str, port: int) -> None:
+    """Set Streamlit's options for this process: nothing is sent, asked, watched or written to the user's home.
+
+    Its garbage collection after every run is off: it holds Python's lock for a tenth of a second and more in a process with a model
+    and data, at each look at a progress bar, and slows all work several times.
+    """
+    from streamlit import config
+
+    wanted: dict[str, Any] = {
+        "browser.gatherUsageStats": False,
+        "server.showEmailPrompt": False,
+        "server.headless": True,
+        "server.address": host,
+        "server.port": port,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
+        "server.enableAgentApi": False,
+        "server.enableStaticServing": False,
+        "server.allowedHosts": list(LOCAL) if host in LOCAL else [],
+        "server.maxMessageSize": LARGEST_MESSAGE // 2**20,
+        "global.developmentMode": False,
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "minimal",
+        "logger.hideWelcomeMessage": True,
+        "logger.level": "error",
+        "runner.magicEnabled": False,
+        "runner.postScriptGC": False,
+        "theme.light.primaryColor": "#2563a8",
+        "theme.dark.primaryColor": "#6ea8e8",
+    }
+    known = config.get_config_options()
+    for name, value in wanted.items():
+        if name in known:  # an older Streamlit lacks some
+            config.set_option(name, value, "set by modelglass")
+    _quiet()
+
+
+def free_port(host: str, port: int) -> int:
+    """Give the port, or the next free one (said on standard error).
+
+    Raises
+    ------
+    InputError
+        The host is no address of this machine.
+    MachineError
+        None of a hundred ports is free.
+    """
+    for candidate in range(port, min(port + 100, 65_536)):
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family) as probe:
+                if os.name == "posix":
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, candidate))
+        except socket.gaierror as error:
+            raise InputError(
+                "Expected an address of this machine as --host.", f"Got {host!r}: {error.strerror}.", "Use 127.0.0.1."
+            ) from error
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise InputError(
+                    "Expected an address and port that may be listened on.",
+                    f"{host}:{candidate}: {error.strerror}.",
+                    "Use --host 127.0.0.1 and a port above 1023.",
+                ) from error
+            continue
+        if candidate != port:
+            print(f"Port {port} is taken; using {candidate}.", file=sys.stderr)  # noqa: T201
+        return candidate
+    raise MachineError(f"No port from {port} to {port + 99} is free on {host}. Name another with --port.")
+
+
+def _has_screen() -> bool:
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None

@@ -1,0 +1,47 @@
+"""The frame that Streamlit runs: which model, which pages, the side bar; then the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from modelglass.app.dashboard import pages, sidebar, state, work
+from modelglass.app.dashboard.text import plain
+
+ICON = Path(__file__).with_name("icon.svg")
+STYLE = """<style>
+.stMainBlockContainer {padding-top: 2.6rem; padding-bottom: 4rem; max-width: 1400px;}
+[data-testid="stMetricValue"] {font-size: 1.7rem;}
+[data-testid="stMetricLabel"] p {white-space: normal; overflow-wrap: anywhere;}
+[data-testid="stMetricDelta"] {font-size: 0.8rem;}
+[data-testid="stHeading"] h1 {font-size: 1.75rem; padding: 0.25rem 0 0.4rem 0;}
+[data-testid="stHeading"] h3 {font-size: 1.2rem; padding: 1rem 0 0 0;}
+h5 {font-weight: 500; padding: 0;}
+@media (max-width: 768px) {.stMainBlockContainer {padding: 3.6rem 1rem 3rem 1rem;}}
+</style>"""
+
+
+def main() -> None:
+    """Run once for every change on the page."""
+    st.set_page_config(page_title="modelglass", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
+    ev = state.evaluation()
+    desk = None if ev is None else state.desk(ev)
+    page = st.navigation(pages.start() if desk is None else pages.pages(desk))
+    state.write()
+    if ev is not None and desk is not None:
+        sidebar.sidebar(ev, desk)
+    for message in state.problems():
+        work.refuse(message)
+    if desk is not None and desk.cohort is not None:
+        st.caption(
+            f":material/filter_alt: Cohort {plain(desk.cohort.condition)}: {desk.cohort.n:,} of {desk.whole.n:,} rows, beside the whole."
+        )
+    with work.guarded():
+        page.run()
+    state.write()
+
+
+if __name__ == "__main__":
+    main()

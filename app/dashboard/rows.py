@@ -1,0 +1,37 @@
+"""Rows of the data in a table, each of which can be opened on the page of one prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from modelglass.analysis.result import Result
+from modelglass.app.dashboard import pages, show, state
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+ROW = "row.row"
+
+
+def listing(result: Result, ev: Evaluation, key: str) -> None:
+    """Show a result whose frame lists rows (it has a column ``row``)."""
+    show.say(result)
+    show.draw(result, key)
+    _openable(ev, result.frame(), "rows", key)
+    show.origin(result)
+
+
+def _openable(ev: Evaluation, frame: Any, name: str, key: str) -> None:
+    page = pages.current("row")
+    if page is None or ev.model is None or "row" not in frame.columns:
+        show.table(frame, name, key)
+        return
+    event = show.table(frame, name, key, on_select="rerun", selection_mode="single-row")
+    chosen = event["selection"]["rows"] if event else []
+    if chosen and st.button("Explain the selected row", key=f"{key} open", icon=":material/person_search:"):
+        state.put(ROW, [str(frame.iloc[chosen[0]]["row"])])
+        st.switch_page(page)
+    if not chosen:
+        st.caption("Select a row to explain its prediction.")

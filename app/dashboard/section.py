@@ -1,0 +1,88 @@
+"""One analysis on a page: settings, then the cohort beside the whole, each with its sentence, figure and table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from modelglass.analysis.registry import Analysis
+from modelglass.analysis.result import Result
+from modelglass.app.dashboard import settings, show, state, work
+from modelglass.app.dashboard.text import plain
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+Show = Callable[[Any, "Evaluation", str], None]
+
+
+def usual(analysis: Analysis) -> Show:
+    """Give the usual way of showing a result: say, draw, offer the table."""
+
+    def shown(result: Result, ev: Evaluation, key: str) -> None:
+        show.say(result)
+        show.draw(result, key)
+        show.details(result, analysis.name, key)
+
+    return shown
+
+
+@st.fragment
+def section(
+    desk: state.Desk,
+    analysis: Analysis,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    without: Sequence[str] = (),
+    heading: bool = True,
+    shown: Show | None = None,
+    above: Callable[[state.Desk], Mapping[str, Any]] | None = None,
+) -> None:
+    """Draw one analysis; a fragment, so that its settings rerun nothing else.
+
+    Parameters
+    ----------
+    desk : Desk
+    analysis : Analysis
+    fixed : mapping, optional
+        Settings decided by the page; they get no widget.
+    without : sequence of str
+        Further settings that get no widget.
+    heading : bool
+        Whether title and question stand above.
+    shown : callable, optional
+        ``shown(result, ev, key)`` instead of the usual sentence, figure and table.
+    above : callable, optional
+        Draws the page's own widgets between the settings and the result, and gives the settings that they decide.
+    """
+    fixed = dict(fixed or {})
+    hidden = [*fixed, *without]
+    if heading:
+        st.subheader(plain(analysis.title), anchor=False)
+        st.caption(plain(analysis.question))
+    with work.guarded():
+        settings.form(analysis, desk.whole, hidden)
+        own = above(desk) if above is not None else {}
+        values = {**settings.chosen(analysis, desk.whole, hidden), **fixed, **own}
+        state.write()
+        for message in state.problems():
+            work.refuse(message)
+        side_by_side(desk, analysis, values, shown or usual(analysis))
+
+
+def side_by_side(desk: state.Desk, analysis: Analysis, values: Mapping[str, Any], shown: Show) -> None:
+    """Draw an analysis of the cohort beside the same of the whole; of the whole alone where no cohort is set."""
+    boxes = st.columns(len(desk.sides), gap="medium")
+    for place, (box, (label, ev)) in enumerate(zip(boxes, desk.sides, strict=True)):
+        with box, work.guarded():
+            if len(desk.sides) > 1:
+                st.markdown(f"**{plain(label)}**")
+            outcome = work.outcome(analysis, ev, values)
+            if outcome is None:
+                continue
+            if outcome.result is None:
+                work.cannot_say(outcome.reason or "")
+            else:
+                shown(outcome.result, ev, f"{analysis.name} {place}")

@@ -1,0 +1,113 @@
+"""What every page shows in the same way: a sentence, a figure, a table to take away, and where it comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.result import Result
+from modelglass.app.dashboard.cache import Cache
+from modelglass.app.dashboard.text import file_name, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 1_000
+_figures = Cache(entries=60, size=200 * 2**20)
+CHART = {"displayModeBar": False, "responsive": True}
+
+
+def say(result: Result) -> None:
+    """Show the finding in words."""
+    st.markdown(plain(result.sentence()))
+
+
+def draw(result: Result, key: str, **selection: Any) -> Any:
+    """Show the figure, where this kind of result has one; give what was selected."""
+    try:
+        picture = _figures.get_or_make(id(result), lambda: _pictured(result))[1]
+    except NotApplicable:
+        return None
+    return st.plotly_chart(picture, width="stretch", theme=None, config=CHART, key=key, **selection)
+
+
+def _pictured(result: Result) -> tuple[Result, Any]:
+    from modelglass.analysis.figures import figure
+
+    return result, figure(result)  # the result is kept with it, so that its id stays its own
+
+
+def table(frame: pd.DataFrame, name: str, key: str, **options: Any) -> Any:
+    """Show a table with readable numbers, and offer the whole of it as a file."""
+    shown = tidy(frame.head(MOST_ROWS))
+    chosen = st.dataframe(
+        shown, width="stretch", hide_index=True, column_config=formats(shown), key=f"{key} table", **options
+    )
+    more = f"The first {MOST_ROWS:,} of {len(frame):,} rows. " if len(frame) > MOST_ROWS else ""
+    if more:
+        st.caption(more + "The file holds all of them.")
+    st.download_button(
+        "Table as CSV",
+        data=lambda: frame.to_csv(index=False).encode(),
+        file_name=f"{file_name(name)}.csv",
+        mime="text/csv",
+        key=f"{key} csv",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+    )
+    return chosen
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make a frame safe to be sent: unique text names, no mixed objects."""
+    import pandas as pd
+
+    shown = frame.copy(deep=False)
+    shown.columns = [str(c) for c in shown.columns]
+    for name in shown.columns:
+        column = shown[name]
+        if pd.api.types.is_object_dtype(column.dtype):
+            shown[name] = column.map(lambda v: None if v is None or v is pd.NA or v != v else str(v))
+    return shown
+
+
+def formats(frame: pd.DataFrame) -> dict[str, Any]:
+    """Give the column formats of a table: enough digits, no more."""
+    import pandas as pd
+
+    chosen = {}
+    for name in frame.columns:
+        column = frame[name]
+        if pd.api.types.is_float_dtype(column.dtype):
+            size = column.abs().max()
+            chosen[name] = st.column_config.NumberColumn(
+                format="%.4g" if size < 1e-3 else "%.3f" if size < 100 else "%.1f"
+            )
+        elif pd.api.types.is_integer_dtype(column.dtype):
+            chosen[name] = st.column_config.NumberColumn(
+                format="localized" if name in ("n", "support", "rows") else "%d"
+            )
+    return chosen
+
+
+def origin(result: Result) -> None:
+    """Say where the numbers come from, and with which settings."""
+    given = ", ".join(f"{name} = {_short(value)}" for name, value in result.settings.items() if value is not None)
+    st.caption(plain(result.source.text()) + (f" Settings: {plain(given)}." if given else ""))
+
+
+def details(result: Result, name: str, key: str) -> None:
+    """Offer the numbers behind the picture, with their origin."""
+    with st.expander("Table and source", icon=":material/table:"):
+        table(result.frame(), name, key)
+        origin(result)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        value = " ".join(str(v) for v in value[:6]) + (" ..." if len(value) > 6 else "")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,208 @@
+"""What a person chose: kept in the session, written to the address, read from it once when a link is opened.
+
+The address is the whole of it: ``/slices?where=age%20%3E%2030&threshold=0.4&calibration.n_bins=20``. Streamlit drops query
+parameters when the page changes and a browser may send an old address, so the session is right and the address follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from modelglass.analysis.errors import AnalysisError, InputError
+from modelglass.app.dashboard import opened
+from modelglass.app.dashboard.cache import Cache
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+LONGEST = 4_000
+_UNSET = object()
+_KEPT, _PROBLEMS, _RIGHT = "mg.address", "mg.problems", "mg.where_that_works"
+_views = Cache(entries=12, size=2**40)
+
+
+class Desk:
+    """What a page works on: the whole, and the cohort where one is set.
+
+    Attributes
+    ----------
+    whole : Evaluation
+        All rows, at the threshold chosen.
+    cohort : Evaluation or None
+        The rows of the condition chosen.
+    """
+
+    def __init__(self, whole: Evaluation, cohort: Evaluation | None):
+        self.whole, self.cohort = whole, cohort
+
+    @property
+    def chosen(self) -> Evaluation:
+        """The cohort where there is one, else the whole."""
+        return self.cohort or self.whole
+
+    @property
+    def sides(self) -> list[tuple[str, Evaluation]]:
+        """Give (heading, evaluation) of what stands side by side."""
+        whole = (f"All {self.whole.n:,} rows", self.whole)
+        return [whole] if self.cohort is None else [(f"Cohort: {self.cohort.n:,} rows", self.cohort), whole]
+
+
+def address() -> dict[str, list[str]]:
+    """Give the parameters of the address as kept; read from the browser's on the first run of a session."""
+    if _KEPT not in st.session_state:
+        read = {name: st.query_params.get_all(name) for name in st.query_params}
+        known = {n: v for n, v in read.items() if n in ("model", "where", "threshold") or "." in n}
+        st.session_state[_KEPT] = {n: [str(x)[:LONGEST] for x in v[:200]] for n, v in known.items()}
+    return st.session_state[_KEPT]
+
+
+def get(name: str) -> list[str] | None:
+    """Give the values kept under a name, or None."""
+    return address().get(name)
+
+
+def first(name: str) -> str | None:
+    """Give the one value kept under a name, or None."""
+    return next(iter(get(name) or []), None)
+
+
+def put(name: str, values: Sequence[str] | None) -> None:
+    """Keep values under a name; None drops it."""
+    kept = address()
+    if values is None:
+        kept.pop(name, None)
+    else:
+        kept[name] = [str(v) for v in values]
+
+
+def bind(key: str, value: Any) -> None:
+    """Make the widget of a key show a value, where it does not already.
+
+    Only then: what is set here is sent to the browser, and would throw back a slider that a person has moved on meanwhile.
+    """
+    now = st.session_state.get(key, _UNSET)
+    close = isinstance(now, float) and isinstance(value, float) and abs(now - value) <= 1e-9 * max(1.0, abs(value))
+    if now is _UNSET or (now != value and not close):
+        st.session_state[key] = value
+
+
+def write() -> None:
+    """Make the browser's address say what is kept, where it does not already."""
+    kept = address()
+    if {name: st.query_params.get_all(name) for name in st.query_params} != kept:
+        st.query_params.from_dict(kept)
+
+
+def link() -> str:
+    """Give the full address of this page, to be copied."""
+    parts = urlsplit(st.context.url or "http://127.0.0.1")
+    query = urlencode([(n, v) for n, values in address().items() for v in values])
+    return f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
+
+
+def problem(error: AnalysisError | str) -> None:
+    """Keep something to tell at the top of the page, once."""
+    st.session_state.setdefault(_PROBLEMS, []).append(str(error))
+
+
+def problems() -> list[str]:
+    """Give what is to be told, and forget it."""
+    return list(dict.fromkeys(st.session_state.pop(_PROBLEMS, [])))
+
+
+def evaluation() -> Evaluation | None:
+    """Give the evaluation that the address means; None shows the start page."""
+    try:
+        return opened.fetch(first("model"))
+    except InputError as error:
+        problem(error)
+        put("model", None)
+        return opened.fetch(None)
+
+
+def open_model(token: str) -> None:
+    """Turn to another model: what was chosen for the last one is dropped."""
+    st.session_state[_KEPT] = {} if token == opened.first_token() else {"model": [token]}
+    st.session_state.pop(_RIGHT, None)
+
+
+def view(ev: Evaluation, threshold: float | None, where: str | None) -> Evaluation:
+    """Give the rows of a condition at a threshold; made once for all sessions, the model is never asked again.
+
+    Raises
+    ------
+    InputError
+        Broken or forbidden SQL, no rows, or a threshold that does not fit.
+    """
+    if threshold == ev.threshold and where is None:
+        return ev
+    if where is None:
+        return _views.get_or_make((ev.fingerprint, threshold), lambda: ev.with_threshold(threshold))
+    whole = view(ev, threshold, None)
+    return _views.get_or_make((ev.fingerprint, threshold, where), lambda: whole.where(where))
+
+
+def threshold(ev: Evaluation) -> float | None:
+    """Give the operating threshold chosen; the evaluation's own where none is, None for the model's own predict."""
+    text = first("threshold")
+    if text is None:
+        return ev.threshold
+    if text == "model":
+        return None
+    try:
+        value = float(text)
+        view(ev, value, None)
+    except ValueError:
+        problem(
+            InputError(
+                "Expected a number as threshold.", f"The address says {text!r}.", "The model's own decision is used."
+            )
+        )
+    except InputError as error:
+        problem(error)
+    else:
+        return value
+    put("threshold", None)
+    return ev.threshold
+
+
+def choose_threshold(ev: Evaluation, value: float | None) -> None:
+    """Keep a threshold; None is the model's own decision."""
+    if value == ev.threshold:
+        put("threshold", None)
+    else:
+        put("threshold", ["model" if value is None else f"{value:.6g}"])
+
+
+def choose_where(ev: Evaluation, sql: str | None) -> bool:
+    """Keep a condition if it selects rows; else tell why not and keep the one before. Say whether it was kept."""
+    sql = (sql or "").strip()
+    if sql:
+        try:
+            view(ev, threshold(ev), sql)
+        except AnalysisError as error:
+            problem(error)
+            return False
+    put("where", [sql] if sql else None)
+    st.session_state[_RIGHT] = sql or None
+    return True
+
+
+def desk(ev: Evaluation) -> Desk:
+    """Give what the page works on, from what is kept."""
+    at = threshold(ev)
+    whole = view(ev, at, None)
+    where = first("where")
+    if not where:
+        return Desk(whole, None)
+    try:
+        return Desk(whole, view(ev, at, where))
+    except AnalysisError as error:
+        problem(error)
+        before = st.session_state.get(_RIGHT)
+        put("where", [before] if before else None)
+        return Desk(whole, view(ev, at, before) if before else None)

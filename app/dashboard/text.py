@@ -1,0 +1,54 @@
+"""Words from data, made safe for Streamlit's Markdown, and numbers for people."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&])")
+
+
+def plain(text: Any) -> str:
+    r"""Escape a text so that Markdown shows it as it is: no emphasis, link, formula, icon, HTML or new line.
+
+    >>> plain("price_$ :red[x]")
+    'price\\_\\$ \\:red\\[x\\]'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number for a card: enough digits to compare, no more.
+
+    >>> number(0.87654), number(1234.5), number(float("nan"))
+    ('0.877', '1,234', 'cannot say')
+    """
+    if value is None or not math.isfinite(value):
+        return "cannot say"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.1f}"
+    return f"{value:.{digits}f}" if size < 10 else f"{value:.2f}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """Write an interval.
+
+    >>> interval(0.8, 0.9)
+    '0.800 to 0.900'
+    """
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return "no interval"
+    return f"{number(low)} to {number(high)}"
+
+
+def file_name(text: Any) -> str:
+    """Turn any text into the stem of a file name.
+
+    >>> file_name("a/b c")
+    'a-b-c'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(text)).strip("-.")[:80] or "table"

@@ -1,0 +1,1 @@
+"""One short file per page: choose, compute (cached), say, show, offer the table."""

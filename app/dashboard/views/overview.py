@@ -1,0 +1,120 @@
+"""The first page: how good the model is, where it is worst, and what was loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from modelglass.analysis.registry import analyses, fitting
+from modelglass.app.dashboard import pages, settings, show
+from modelglass.app.dashboard.section import section, side_by_side
+from modelglass.app.dashboard.state import Desk
+from modelglass.app.dashboard.text import interval, number, plain
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+    from modelglass.analysis.performance import Performance
+    from modelglass.analysis.result import Result
+
+NOT_HERE = ("performance", "data_checks")
+
+
+def page(desk: Desk) -> None:
+    """Say how good it is, then where it is worst, then what was loaded."""
+    headline(desk)
+    worst(desk)
+    for analysis in fitting(desk.whole.task, "overview"):
+        if analysis.name not in NOT_HERE:
+            section(desk, analysis)
+    loaded(desk.whole)
+
+
+def headline(desk: Desk) -> None:
+    """Show the headline metrics, each with its interval."""
+    if "performance" in analyses():
+        analysis = analyses()["performance"]
+        settings.form(analysis, desk.whole, inline=0)
+        side_by_side(desk, analysis, settings.chosen(analysis, desk.whole), _cards)
+
+
+def _cards(result: Performance, ev: Evaluation, key: str) -> None:
+    st.markdown(f"##### {plain(result.sentence())}")
+    level = f"{result.settings['level']:.0%}"
+    with st.container(horizontal=True, gap="small"):
+        for row in result.frame().itertuples():
+            known = number(row.estimate)
+            st.metric(
+                plain(row.label),
+                known,
+                interval(row.low, row.high) if known != "cannot say" else None,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                width=182,
+                help=_help(row, level),
+            )
+    show.origin(result)
+
+
+def _help(row: Any, level: str) -> str:
+    about = f"{level} interval: {row.method}. " if row.method else ""
+    return plain(f"{about}Rests on {row.support:,} of {row.n:,} rows. {row.note}".strip())
+
+
+def worst(desk: Desk) -> None:
+    """Name the slices where it does worst, and lead to the page that shows them all."""
+    if "slice_metrics" not in analyses():
+        return
+    st.subheader("Where it does worst", anchor=False)
+    side_by_side(desk, analyses()["slice_metrics"], {}, _worst)
+    where = pages.current("slices")
+    if where is not None and st.button("All slices", icon=":material/arrow_forward:", key="mg.to_slices"):
+        st.switch_page(where)
+
+
+def _worst(result: Result, ev: Evaluation, key: str) -> None:
+    st.markdown(plain(result.sentence()))
+
+
+def loaded(ev: Evaluation) -> None:
+    """Say what was loaded and how it is read."""
+    st.subheader("What was loaded", anchor=False)
+    for note in ev.notes:
+        if note.level == "warning":
+            st.warning(plain(note.text), icon=":material/warning:")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("\n".join(f"- {line}" for line in _facts(ev)))
+    with right:
+        st.dataframe(_columns(ev), width="stretch", height=320, hide_index=True, key="overview columns")
+
+
+def _facts(ev: Evaluation) -> list[str]:
+    facts = [f"**Rows** {ev.n:,}"]
+    if ev.classes:
+        counts = {c: int((ev.y == i).sum()) for i, c in enumerate(ev.classes)}
+        shown = ", ".join(f"{plain(c)} {n:,} ({n / ev.n:.1%})" for c, n in list(counts.items())[:10])
+        facts.append(f"**Classes of {plain(ev.target)}** {shown}" + (", ..." if len(counts) > 10 else ""))
+    beside = [c for c in ev.columns if c not in ev.features and c != ev.target]
+    if beside and ev.features:
+        facts.append(
+            f"**Not read by the model, free for slicing** {plain(', '.join(beside[:12]))}"
+            + (", ..." if len(beside) > 12 else "")
+        )
+    facts += [plain(note.text) for note in ev.notes if note.level != "warning"]
+    return facts
+
+
+def _columns(ev: Evaluation) -> dict[str, list[Any]]:
+    columns = list(ev.columns.values())
+    return {
+        "Column": [c.name for c in columns],
+        "Type": [c.kind for c in columns],
+        "Read by the model": [
+            "yes" if c.name in ev.features else "target" if c.name == ev.target else "no" for c in columns
+        ],
+        "Missing": [c.missing for c in columns],
+        "Distinct": [c.unique for c in columns],
+        "Why this type": [c.how for c in columns],
+    }

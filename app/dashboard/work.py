@@ -1,0 +1,135 @@
+"""From an analysis and its settings to an outcome: from the cache, at once, or by a job with progress and a Stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from modelglass.analysis.errors import AnalysisError, MissingPackage, NotApplicable
+from modelglass.analysis.progress import Progress
+from modelglass.analysis.registry import Analysis, Outcome, run
+from modelglass.app.dashboard.cache import Cache
+from modelglass.app.dashboard.jobs import Job, Jobs
+from modelglass.app.dashboard.text import plain
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+log = logging.getLogger(__name__)
+results = Cache(entries=400, size=400 * 2**20)
+jobs = Jobs()
+PATIENCE = 0.4
+OF_THE_OUTPUT = {
+    "shapley_values",
+    "shapley_row",
+    "shapley_interactions",
+    "partial_dependence",
+    "individual_conditional_expectation",
+    "accumulated_local_effects",
+    "interaction_strength",
+    "lime_weights",
+}
+"""Analyses of the model's output, before any decision."""
+OF_THE_METRIC = {"permutation_importance"}
+"""Those of a metric that, where none is chosen, ranks by score."""
+UNEXPECTED = "Something went wrong here that modelglass did not expect. The terminal shows the details; the other pages still work."
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn whatever goes wrong inside into a box in its place: three beats, "cannot say", or a short apology."""
+    try:
+        yield
+    except NotApplicable as answer:
+        cannot_say(answer.reason)
+    except AnalysisError as error:
+        refuse(error)
+    except Exception:
+        log.exception("A part of the page failed")
+        st.error(UNEXPECTED, icon=":material/error:")
+
+
+def refuse(error: AnalysisError | str) -> None:
+    """Show an error, one line a beat; a package that is not installed is no error."""
+    text = "  \n".join(plain(line) for line in str(error).splitlines())
+    if isinstance(error, MissingPackage):
+        st.info(text, icon=":material/extension_off:")
+    else:
+        st.error(text, icon=":material/error:")
+
+
+def cannot_say(reason: str) -> None:
+    """Show why there is no answer."""
+    st.info(plain(f"Cannot say, because {reason.rstrip('.')}."), icon=":material/help:")
+
+
+def key_of(ev: Evaluation, name: str, settings: Mapping[str, Any]) -> Hashable:
+    """Give what a result is cached by."""
+    return ev.fingerprint, name, repr(sorted(settings.items()))
+
+
+def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
+    """Tell whether the threshold plays no part: then a moved slider must not start the work again, nor ask the model."""
+    return ev.threshold is not None and (
+        analysis.name in OF_THE_OUTPUT or (analysis.name in OF_THE_METRIC and not settings.get("metric"))
+    )
+
+
+def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
+    """Give what came of an analysis; None while a job works on it (its progress is drawn here)."""
+    if not _beyond_threshold(analysis, ev, settings):
+        return _outcome(analysis, ev, settings)
+    done = _outcome(analysis, ev.with_threshold(None), settings)
+    if done is None or done.result is None:
+        return done
+    told: Any = done.result
+    return replace(done, result=replace(told, source=replace(told.source, threshold=ev.threshold)))
+
+
+def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
+    key = key_of(ev, analysis.name, settings)
+    if analysis.cost == "instant":
+        return results.get_or_make(key, lambda: run(ev, analysis, **settings))
+    return later(key, analysis.title, lambda progress: run(ev, analysis, progress=progress, **settings))
+
+
+def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | None:
+    """Give the value of a longer piece of work; None while it runs, and its progress, Stop or error is drawn here."""
+    value = results.get(key)
+    if value is not None:
+        jobs.forget(key)
+        return value
+    job = jobs.get(key)
+    if job is None or job.state == "done":
+        job = jobs.start(key, lambda progress: results.put(key, work(progress)))
+        if job.wait(PATIENCE) and job.state == "done":
+            return later(key, title, work)
+    if job.over:
+        _ended(job, title)
+    else:
+        _watch(job, title)
+    return None
+
+
+def _ended(job: Job, title: str) -> None:
+    if job.error is not None:
+        refuse(job.error)
+        if isinstance(job.error, MissingPackage):
+            return
+    else:
+        st.info(f"{plain(title)} was stopped.", icon=":material/stop_circle:")
+    st.button("Start again", key=f"again {job.key}", on_click=jobs.forget, args=(job.key,))
+
+
+@st.fragment(run_every=0.5)
+def _watch(job: Job, title: str) -> None:
+    jobs.get(job.key)
+    if job.over:
+        st.rerun()
+    st.progress(job.share, text=f"{plain(title)}: {plain(job.what)}")
+    st.button("Stop", key=f"stop {job.key}", icon=":material/stop_circle:", on_click=job.stop)

@@ -1,0 +1,7 @@
+"""The report: one self-contained HTML file from the same results and figures as every other face."""
+
+from __future__ import annotations
+
+from modelglass.app.report.build import report
+
+__all__ = ["report"]

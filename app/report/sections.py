@@ -1,0 +1,230 @@
+"""What the report is made of: groups of sections, each with the outcome for all rows and for cohorts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelglass.analysis.errors import AnalysisError, MachineError, NotApplicable, Stopped
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.figures import figure
+from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
+from modelglass.analysis.progress import Progress, span, tell
+from modelglass.analysis.registry import Analysis, Outcome, run
+from modelglass.analysis.result import Result
+
+log = logging.getLogger(__name__)
+
+PAGES = {
+    "overview": "Overview",
+    "slices": "Slices",
+    "curves": "Curves and thresholds",
+    "residuals": "Residuals",
+    "errors": "Errors",
+    "importance": "What matters",
+    "effects": "Effects",
+    "row": "One prediction",
+    "sensitivity": "Sensitivity",
+}
+"""Page groups in the order of reading; any other group follows under its own name."""
+ROW_COLUMNS = frozenset({"row", "row_number", "row_id"})
+"""A table with one of these columns lists rows of the data."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Cohort:
+    """The rows one column of the report is about: a label for people, and the evaluation of these rows."""
+
+    label: str
+    ev: Evaluation
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Block:
+    """One outcome as the report shows it; ``*_html`` is escaped; ``reason`` says why there is none."""
+
+    label: str
+    reason: str | None = None
+    failed: bool = False
+    sentence: str = ""
+    chart_html: str = ""
+    table_html: str = ""
+    source: str = ""
+    settings: Mapping[str, str]
+    versions: str = ""
+    fingerprints: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Section:
+    """One analysis in the report; ``note`` says what was left out and why."""
+
+    analysis: Analysis
+    outcomes: Sequence[Outcome]
+    blocks: Sequence[Block]
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Group:
+    """The sections of one page group."""
+
+    page: str
+    title: str
+    sections: Sequence[Section]
+
+
+def grouped(analyses: Sequence[Analysis]) -> list[tuple[str, str, list[Analysis]]]:
+    """Give (page, title, analyses) in the order of reading."""
+    pages = sorted({a.page for a in analyses}, key=lambda p: (list(PAGES).index(p) if p in PAGES else len(PAGES), p))
+    return [(p, PAGES.get(p, p.replace("_", " ").capitalize()), [a for a in analyses if a.page == p]) for p in pages]
+
+
+def groups(
+    cohorts: Sequence[Cohort],
+    analyses: Sequence[Analysis],
+    *,
+    level: float,
+    include_rows: bool,
+    progress: Progress | None = None,
+) -> Iterator[Group]:
+    """Run the analyses, page group by page group.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        All rows first. Analyses that take longer than a second are made for the first one only; this is said.
+    analyses : sequence of Analysis
+    level : float
+        Confidence level, for the analyses that have such a setting.
+    include_rows : bool
+        Whether rows of the data may be listed.
+    """
+    done = 0
+    for page, title, members in grouped(analyses):
+        sections = []
+        for analysis in members:
+            part = span(progress, done / len(analyses), (done + 1) / len(analyses))
+            tell(part, 0.0, analysis.title)
+            sections.append(_section(cohorts, analysis, level=level, include_rows=include_rows, progress=part))
+            done += 1
+        yield Group(page=page, title=title, sections=sections)
+
+
+def _section(
+    cohorts: Sequence[Cohort],
+    analysis: Analysis,
+    *,
+    level: float,
+    include_rows: bool,
+    progress: Progress | None,
+) -> Section:
+    if analysis.raw_rows and not include_rows:
+        return Section(
+            analysis=analysis,
+            outcomes=(),
+            blocks=(),
+            note=(
+                "Left out: it lists rows of the data as they are. "
+                "Ask for it with include_rows=True (--rows on the command line)."
+            ),
+        )
+    settings = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
+    use, note = list(cohorts), ""
+    if len(use) > 1 and analysis.cost != "instant":
+        use, note = (
+            use[:1],
+            "For all rows only: it takes too long to repeat for each cohort. In Python, call it on ev.where(...).",
+        )
+    outcomes, blocks = [], []
+    for i, cohort in enumerate(use):
+        part = span(progress, i / len(use), (i + 1) / len(use))
+        outcome, failed = _outcome(cohort.ev, analysis, part, settings)
+        outcomes.append(outcome)
+        blocks.append(
+            block(
+                outcome,
+                failed=failed,
+                label=cohort.label if len(use) > 1 else "",
+                id=f"{analysis.name}-{i}",
+                include_rows=include_rows,
+            )
+        )
+    return Section(analysis=analysis, outcomes=outcomes, blocks=blocks, note=note)
+
+
+def _outcome(
+    ev: Evaluation, analysis: Analysis, progress: Progress | None, settings: dict[str, Any]
+) -> tuple[Outcome, bool]:
+    """Run one analysis; what fails is said in its place: one broken guest must not cost the whole report."""
+    raised: list[BaseException] = []
+
+    def heard(share: float, what: str) -> None:
+        try:
+            tell(progress, share, what)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    try:
+        return run(ev, analysis, progress=heard, **settings), False
+    except (MachineError, Stopped):
+        raise
+    except AnalysisError as error:
+        return Outcome(analysis=analysis, reason=str(error)), True
+    except Exception as error:
+        if any(error is one for one in raised):
+            raise
+        log.exception("%s failed and is left out of the report", analysis.name)
+        return Outcome(analysis=analysis, reason=f"{type(error).__name__}: {error}"), True
+
+
+def block(outcome: Outcome, *, failed: bool, label: str, id: str, include_rows: bool) -> Block:
+    """Turn an outcome into what the template shows. Nothing is computed here."""
+    if outcome.result is None:
+        return Block(label=label, reason=outcome.reason, failed=failed, settings={}, fingerprints={})
+    result, name = outcome.result, outcome.analysis.title
+    source = result.source
+    return Block(
+        label=label,
+        sentence=result.sentence(),
+        chart_html=_chart(result, id),
+        table_html=_table(result, f"{name}{', ' + label if label else ''}: numbers", outcome.analysis, include_rows),
+        source=source.text(),
+        settings={k: _setting(v) for k, v in result.settings.items()},
+        versions=", ".join(f"{k} {v}" for k, v in source.versions.items()),
+        fingerprints={"model": source.model_fingerprint, "data": source.data_fingerprint},
+    )
+
+
+def _chart(result: Result, id: str) -> str:
+    try:
+        return figure_html(figure(result), f"chart-{id}")
+    except NotApplicable:
+        return ""
+
+
+def _table(result: Result, label: str, analysis: Analysis, include_rows: bool) -> str:
+    frame = result.frame()
+    if not include_rows and (analysis.raw_rows or ROW_COLUMNS & set(map(str, frame.columns))):
+        return (
+            '<p class="mg-note">The table lists rows of the data and is left out. '
+            f"Ask for it with include_rows=True; {clean(analysis.name)}(ev).frame() in Python gives it.</p>"
+        )
+    return table_html(frame, label=label)
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_setting(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [_setting(v) for v in value]
+        more = f" and {len(items) - 24:,} more" if len(items) > 24 else ""
+        return ", ".join(items[:24]) + more or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return shown(value)[:300]

@@ -1,0 +1,32 @@
+"""Explanations of models: each function takes an ``Evaluation`` first and gives a frozen result.
+
+Light: no explainer library is imported until a function needs it.
+"""
+
+from modelglass.explainers.anchor import Anchor, anchor
+from modelglass.explainers.lime_weights import LimeWeights, lime_weights
+from modelglass.explainers.partial_dependence import (
+    IndividualConditionalExpectation,
+    PartialDependence,
+    individual_conditional_expectation,
+    partial_dependence,
+)
+from modelglass.explainers.permutation_importance import PermutationImportance, permutation_importance
+from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row, shapley_values
+
+__all__ = [
+    "Anchor",
+    "IndividualConditionalExpectation",
+    "LimeWeights",
+    "PartialDependence",
+    "PermutationImportance",
+    "ShapleyRow",
+    "ShapleyValues",
+    "anchor",
+    "individual_conditional_expectation",
+    "lime_weights",
+    "partial_dependence",
+    "permutation_importance",
+    "shapley_row",
+    "shapley_values",
+]

@@ -1,0 +1,134 @@
+"""Raw columns as the numbers that lime and alibi want, and back to what the model wants."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers.rows import Stack, text
+
+
+class Coded:
+    """Codes of raw columns, learnt from reference rows.
+
+    Numbers without missing values stay numbers. All other columns become levels: categories and booleans with "missing" as a level;
+    dates, and numbers with missing values, are cut at their quartiles, with "missing" beside the four bins.
+
+    Attributes
+    ----------
+    levels : Mapping of column place to list of str
+        Texts of the levels of each column that is not numeric.
+    notes : list of str
+        What a person should know of the coding.
+    """
+
+    def __init__(self, ev: Evaluation, reference: pd.DataFrame, row: pd.DataFrame):
+        self._stack_rows = pd.concat([reference, row], ignore_index=True)  # the explained row is one of the donors
+        self._stack = Stack(self._stack_rows)
+        self.levels: Mapping[int, list[str]] = {}
+        self.notes: list[str] = []
+        self._codes = np.empty(self._stack_rows.shape)
+        self._members: dict[int, list[np.ndarray]] = {}
+        levels = {}
+        for j, name in enumerate(reference.columns):
+            column = self._stack_rows[name]
+            ordered = ev.columns[name].kind in ("numeric", "datetime") and (
+                pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype)
+            )
+            dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
+            if ordered and not dates and not column.isna().any() and not pd.api.types.is_bool_dtype(column.dtype):
+                self._codes[:, j] = _numbers(column)
+                continue
+            codes, texts = _bins(column) if ordered else _categories(column)
+            self._codes[:, j] = codes
+            self._members[j] = [np.flatnonzero(codes == i) for i in range(len(texts))]
+            levels[j] = texts
+            if ordered:
+                why = "holds dates" if dates else "has missing values"
+                self.notes.append(f"{name} {why}: cut at its quartiles, missing is a level of its own")
+        self.levels = levels
+
+    @property
+    def reference(self) -> np.ndarray:
+        """Codes of the reference rows, float64, shape (n_rows, n_columns)."""
+        return self._codes[:-1]
+
+    @property
+    def row(self) -> np.ndarray:
+        """Codes of the explained row, shape (n_columns,)."""
+        return self._codes[-1]
+
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+        """Turn codes into raw rows with the dtypes that the model is fed; a level of several values gets one drawn from the data."""
+        m, last = len(codes), len(self._stack_rows) - 1
+        choice = np.zeros((m, codes.shape[1]), dtype=np.int64)
+        own = (codes == self.row[None]).all(axis=1)
+        for j, members in self._members.items():
+            wanted = np.clip(codes[:, j].astype(np.int64), 0, len(members) - 1)
+            draws = rng.random(m)
+            for level in np.unique(wanted):
+                rows = wanted == level
+                choice[rows, j] = members[level][(draws[rows] * len(members[level])).astype(np.int64)]
+        made = self._stack.rows(choice)
+        for j, name in enumerate(made.columns):
+            if j not in self._members:
+                made[name] = _typed(codes[:, j], self._stack_rows[name].dtype)
+        if own.any():  # the row itself is asked about as it is
+            same = self._stack.rows(np.full((int(own.sum()), codes.shape[1]), last))
+            made = pd.concat([made[~own], same.set_axis(np.flatnonzero(own))]).sort_index()
+        return made
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column.to_numpy(dtype="datetime64[ns]").astype("int64").astype("float64")
+    return column.to_numpy(dtype="float64")
+
+
+def _typed(values: np.ndarray, dtype: Any) -> pd.Series:
+    """Give numbers their column's dtype; whole numbers stay whole."""
+    if pd.api.types.is_integer_dtype(dtype):
+        values = np.rint(values)
+        kind = getattr(dtype, "numpy_dtype", dtype)
+        values = np.clip(values, np.iinfo(kind).min, np.iinfo(kind).max)
+    return pd.Series(values).astype(dtype)
+
+
+def _categories(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    codes, levels = pd.factorize(column)
+    texts = [text(v) for v in levels]
+    if (codes < 0).any():
+        codes = np.where(codes < 0, len(texts), codes)
+        texts.append("missing")
+    return codes, texts
+
+
+def _bins(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Cut numbers at the quartiles of those that are there; missing is the last level."""
+    known = column.notna().to_numpy()
+    values = np.full(len(column), np.nan)
+    values[known] = _numbers(column[known])
+    if not known.any():
+        return np.zeros(len(column), dtype=np.int64), ["missing"]
+    edges = np.unique(np.quantile(values[known], [0.25, 0.5, 0.75]))
+    codes = np.searchsorted(edges, values, side="left")
+    shown = [
+        text(v)
+        for v in (
+            pd.to_datetime(edges.astype("int64")) if pd.api.types.is_datetime64_any_dtype(column.dtype) else edges
+        )
+    ]
+    texts = [
+        f"<= {shown[0]}",
+        *(f"{a} < ... <= {b}" for a, b in itertools.pairwise(shown)),
+        f"> {shown[-1]}",
+        "missing",
+    ]
+    codes = np.where(known, codes, len(texts) - 1)
+    used, codes = np.unique(codes, return_inverse=True)
+    return codes, [texts[i] for i in used]

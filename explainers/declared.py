@@ -1,0 +1,139 @@
+"""The explanations that modelglass itself declares, through the same door as any other package."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+
+__all__ = ["ANALYSES"]
+
+_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
+_FEATURES = Setting(
+    name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
+)
+_METHOD = Setting(
+    name="method",
+    kind="choice",
+    default="auto",
+    choices=("auto", "tree", "linear", "sampling"),
+    label="Method",
+    help="auto: exact where the model allows it, else by sampling; the result says which.",
+)
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="permutation_importance",
+        title="Permutation importance",
+        page="importance",
+        question="Which columns would the model miss most?",
+        cost="seconds",
+        order=10,
+        compute="modelglass.explainers.permutation_importance:permutation_importance",
+        settings=(
+            Setting(
+                name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
+            ),
+            Setting(name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column"),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="shapley_values",
+        title="Shapley values",
+        page="importance",
+        question="Which columns move predictions, and which way?",
+        cost="seconds",
+        order=20,
+        compute="modelglass.explainers.shapley:shapley_values",
+        settings=(
+            Setting(
+                name="rows",
+                kind="integer",
+                low=1,
+                high=100_000,
+                label="Rows explained",
+                help="Empty: 1,000, or 20 to 200 where the values are sampled.",
+            ),
+            _METHOD,
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="partial_dependence",
+        title="Partial dependence",
+        page="effects",
+        question="How does the average prediction follow a column?",
+        cost="seconds",
+        order=10,
+        compute="modelglass.explainers.partial_dependence:partial_dependence",
+        settings=(
+            _FEATURES,
+            Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
+            Setting(name="rows", kind="integer", default=1_000, low=10, high=100_000, label="Rows averaged over"),
+            Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="individual_conditional_expectation",
+        title="Single rows",
+        page="effects",
+        question="Do rows differ in how they follow a column?",
+        cost="seconds",
+        order=20,
+        report=False,
+        compute="modelglass.explainers.partial_dependence:individual_conditional_expectation",
+        settings=(
+            _FEATURES,
+            Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
+            Setting(name="ice", kind="integer", default=50, low=1, high=500, label="Rows"),
+            Setting(name="centred", kind="flag", default=False, label="Let every line start at 0"),
+        ),
+    ),
+    Analysis(
+        name="shapley_row",
+        title="Shapley values of one row",
+        page="row",
+        question="What moved this prediction away from the average?",
+        cost="seconds",
+        order=10,
+        report=False,
+        compute="modelglass.explainers.shapley:shapley_row",
+        settings=(_ROW, _METHOD),
+    ),
+    Analysis(
+        name="lime_weights",
+        title="LIME",
+        page="row",
+        question="What does a simple model around this row say?",
+        cost="seconds",
+        order=20,
+        report=False,
+        compute="modelglass.explainers.lime_weights:lime_weights",
+        settings=(
+            _ROW,
+            Setting(
+                name="n_samples", kind="integer", default=5_000, low=100, high=50_000, label="Rows drawn around it"
+            ),
+            Setting(name="n_features", kind="integer", default=10, low=1, high=50, label="Columns in the simple model"),
+        ),
+    ),
+    Analysis(
+        name="anchor",
+        title="Anchor",
+        page="row",
+        question="Which rule alone holds this decision?",
+        tasks=CLASSIFICATION,
+        cost="seconds",
+        order=30,
+        report=False,
+        compute="modelglass.explainers.anchor:anchor",
+        settings=(
+            _ROW,
+            Setting(
+                name="threshold", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Precision wanted"
+            ),
+        ),
+    ),
+]

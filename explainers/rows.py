@@ -1,0 +1,143 @@
+"""What all explanations share: which rows, which background, which scale, and how rows are put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.evaluation import Evaluation
+
+
+def need_model(ev: Evaluation) -> None:
+    """Refuse where there are only predictions."""
+    if ev.model is None:
+        raise NotApplicable(
+            "there is no model here, only predictions, and an explanation asks the model about changed rows"
+        )
+
+
+def groups(ev: Evaluation) -> tuple[str, ...]:
+    """Name what is explained: the positive class, each class, or the target."""
+    if ev.task == "binary":
+        return (str(ev.positive),)
+    return tuple(str(c) for c in ev.classes) if ev.task == "multiclass" else (ev.target,)
+
+
+def scale(ev: Evaluation) -> str:
+    """Name the unit of ``ev.output``: "probability", "decision" (a score without a unit, or 0/1), or the target's name."""
+    if ev.task == "regression":
+        return ev.target
+    return "probability" if ev.score_kind == "probability" else "decision"
+
+
+def output(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
+    """Ask the model; always of shape (n, groups)."""
+    out = np.asarray(ev.output(frame), dtype="float64")
+    return out.reshape(len(frame), -1)
+
+
+def sampled(ev: Evaluation, rows: int | None) -> Evaluation:
+    """Give a stated sample where there are more rows; its source says so."""
+    return ev if rows is None or rows >= ev.n else ev.sample(rows)
+
+
+def row_place(ev: Evaluation, row: Any) -> int:
+    """Give the place in ``ev`` of a row named by its number in the data (the frame's index)."""
+    index = ev.frame.index
+    if isinstance(row, (int, np.integer)) and not isinstance(row, bool) and row in index:
+        place = index.get_loc(row)
+        if isinstance(place, int):
+            return place
+    raise InputError(
+        f"Expected the number of a row among these {ev.n:,} rows (from {index.min()} to {index.max()}).",
+        f"Got {row!r}.",
+        "Choose a row of the cohort, or take the condition away.",
+    )
+
+
+def background_of(ev: Evaluation, n: int, seed: int) -> pd.DataFrame:
+    """Draw background rows of raw inputs from the whole data, with chances as the sample weights.
+
+    Systematic sampling over shuffled rows: without weights a simple random sample without replacement, with weights a row of large
+    weight may come twice.
+    """
+    whole = ev.whole
+    inputs = whole.inputs()
+    rng = np.random.default_rng((seed, 20_001))
+    order = rng.permutation(whole.n)
+    weight = np.ones(whole.n) if whole.weight is None else whole.weight[order]
+    if n >= whole.n and whole.weight is None:
+        return inputs
+    ends = np.cumsum(weight)
+    points = (np.arange(n) + rng.random()) * ends[-1] / n
+    return inputs.iloc[order[np.minimum(np.searchsorted(ends, points, side="right"), whole.n - 1)]]
+
+
+def mean_interval(ev: Evaluation, values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the weighted mean of each column of values (n, m) with a t interval over rows, or over clusters where given.
+
+    Degrees of freedom: units less one; with weights of independent rows Kish's effective number less one. NaN with one unit.
+    """
+    n, m = values.shape
+    weight = np.ones(n) if ev.weight is None else ev.weight
+    estimate = weight @ values / weight.sum()
+    pull = weight[:, None] * (values - estimate) / weight.sum()
+    units = weight.sum() ** 2 / (weight**2).sum()
+    if ev.cluster is not None:
+        _, codes = np.unique(ev.cluster, return_inverse=True)
+        pulls = np.zeros((codes.max() + 1, m))
+        np.add.at(pulls, codes, pull)
+        pull, units = pulls, len(pulls)
+    if len(pull) < 2 or units <= 1:
+        return estimate, np.full(m, np.nan), np.full(m, np.nan)
+    half = special.stdtrit(units - 1, 0.5 + level / 2) * np.sqrt((pull**2).sum(axis=0) * len(pull) / (len(pull) - 1))
+    return estimate, estimate - half, estimate + half
+
+
+def known_features(ev: Evaluation, names: Any) -> list[str]:
+    """Check names of features; a single name counts as a list of one, none as all."""
+    if names is None or not len(names):
+        return list(ev.features)
+    chosen = [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        if name not in ev.features:
+            raise unknown_name("feature that the model reads", str(name), ev.features)
+    return chosen
+
+
+class Stack:
+    """Frames of the same columns below each other, from which new rows are put together cell by cell, keeping every dtype."""
+
+    def __init__(self, *parts: pd.DataFrame):
+        whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+        self._columns = {c: whole[c].array for c in whole.columns}
+
+    def rows(self, choice: np.ndarray) -> pd.DataFrame:
+        """Give rows whose cell (i, j) is column j of the stack's row ``choice[i, j]``; int array of shape (m, n_columns)."""
+        return pd.DataFrame(
+            {c: values.take(choice[:, j]) for j, (c, values) in enumerate(self._columns.items())}, copy=False
+        )
+
+
+def text(value: Any) -> str:
+    """Write a raw value for people: short numbers, "missing" for missing."""
+    if value is None or (np.isscalar(value) and pd.isna(value)) or value is pd.NaT:
+        return "missing"
+    if isinstance(value, (float, np.floating)):
+        value = float(value)
+        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat(sep=" ") if value != value.normalize() else value.date().isoformat()
+    return str(value)
+
+
+def texts(frame: pd.DataFrame) -> np.ndarray:
+    """Write raw values for people, shape as the frame, object."""
+    out = np.empty(frame.shape, dtype=object)
+    for j, column in enumerate(frame.columns):
+        out[:, j] = [text(v) for v in frame[column]]
+    return out

@@ -1,0 +1,387 @@
+"""Shapley values: how much each raw column moves each prediction away from the average one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.progress import Progress
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+from modelglass.explainers import rows as shared
+from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
+from modelglass.explainers.shapley_sampling import sampled_values
+
+LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
+EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
+TOO_DEEP = 8e9
+"""Steps of all rows (about 25 s) beyond which the exact way is not taken unasked."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class ShapleyValues(Result):
+    """Shapley values of many rows, in raw columns.
+
+    values      shape (n_rows, n_features, n_groups), in the unit ``scale``; they sum to prediction minus base
+    base, prediction   shapes (n_groups,) and (n_rows, n_groups), same unit
+    error       standard error of each value where it was sampled (shape of values), else None
+    rows        row numbers in the data, shape (n_rows,); data: the raw values as text, object, shape (n_rows, n_features)
+    features, groups   names; groups are the positive class, each class, or the target
+    scale       "log-odds", "probability", "decision", "raw score" (before softmax), the target's name, "log of <target>"
+    method      "tree", "linear" or "sampling"; exact: no sampling of orders
+    how, absent what was done, and what stands in for a feature that is left out; reason: why not exactly, else ''
+    importance  feature, group, estimate (weighted mean of |value|), low, high (t interval over rows or clusters), n
+    additivity_gap   largest |base + sum - prediction|
+    """
+
+    values: np.ndarray
+    base: np.ndarray
+    prediction: np.ndarray
+    error: np.ndarray | None
+    rows: np.ndarray
+    data: np.ndarray
+    features: tuple[str, ...]
+    groups: tuple[str, ...]
+    scale: str
+    method: str
+    exact: bool
+    how: str
+    absent: str
+    reason: str
+    importance: pd.DataFrame
+    additivity_gap: float
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give the importance: feature, group, estimate, low, high, n; largest first."""
+        return self.importance
+
+    def long(self) -> pd.DataFrame:
+        """Give every value: row, feature, value (of the feature, as text), group, shap, error (NaN where exact)."""
+        n, p, k = self.values.shape
+        return pd.DataFrame(
+            {
+                "row": np.repeat(self.rows, p * k),
+                "feature": np.tile(np.repeat(np.array(self.features, dtype=object), k), n),
+                "value": np.repeat(self.data.ravel(), k),
+                "group": np.tile(np.array(self.groups, dtype=object), n * p),
+                "shap": self.values.ravel(),
+                "error": np.full(n * p * k, np.nan) if self.error is None else self.error.ravel(),
+            }
+        )
+
+    def sentence(self) -> str:
+        """Say which columns move predictions most, and how it was found."""
+        top = (
+            self.importance[self.importance.group == self.importance.group.iloc[0]]
+            if len(self.groups) == 1
+            else _over_groups(self.importance)
+        )
+        names = ", ".join(f"{f} ({v:.3g})" for f, v in zip(top.feature[:3], top.estimate[:3], strict=True))
+        unsure = (
+            ""
+            if self.error is None
+            else f"; standard error of a single value {np.sqrt(np.nanmean(self.error**2)):.2g} on average"
+        )
+        because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
+        return (
+            f"The columns that move predictions most: {names}; mean absolute Shapley value in {self.scale} over {len(self.rows):,} rows "
+            f"({self.how}; {self.absent}{unsure}; sums are off by at most {self.additivity_gap:.1g}).{because}"
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class ShapleyRow(Result):
+    """Shapley values of one row: the way from the base to its prediction, in raw columns.
+
+    steps       feature, value (as text), group, shap, low, high (95 % or ``level`` interval where sampled, else equal to shap), largest
+                |shap| first within a group
+    base, prediction, output   by group: start and end of the way in the unit ``scale``, and the model's answer (probability, value)
+    row         number of the row in the data; other fields as in ShapleyValues
+    """
+
+    steps: pd.DataFrame
+    base: np.ndarray
+    prediction: np.ndarray
+    output: np.ndarray
+    row: int
+    groups: tuple[str, ...]
+    scale: str
+    output_scale: str
+    method: str
+    exact: bool
+    how: str
+    absent: str
+    reason: str
+    additivity_gap: float
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give feature, value, group, shap, low, high."""
+        return self.steps
+
+    def sentence(self) -> str:
+        """Say what moved this prediction most."""
+        at = 0 if len(self.groups) == 1 else int(np.argmax(self.output))
+        part = self.steps[self.steps.group == self.groups[at]][:3]
+        names = ", ".join(f"{s.feature} = {s.value} ({s.shap:+.3g})" for s in part.itertuples())
+        answer = (
+            f"{self.output_scale} of {self.groups[at]}"
+            if self.output_scale in ("probability", "decision")
+            else self.output_scale
+        )
+        because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
+        return (
+            f"Row {self.row}: {answer} {self.output[at]:.4g}. From {self.base[at]:.3g} to {self.prediction[at]:.3g} in {self.scale}, "
+            f"moved most by {names} ({self.how}; {self.absent}).{because}"
+        )
+
+
+def shapley_values(
+    ev: Evaluation,
+    *,
+    rows: int | None = None,
+    row: Any = None,
+    background: int | None = None,
+    method: str = "auto",
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> ShapleyValues | ShapleyRow:
+    """Explain predictions by Shapley values in the raw columns (Lundberg and Lee 2017).
+
+    Trees and linear models are explained exactly, through a Pipeline too where every transformed column comes from one raw column;
+    other models by sampling orders of features against background rows, and the result says so.
+
+    Parameters
+    ----------
+    rows : int, optional
+        Rows explained, a stratified sample. Without it 1,000 where exact; where sampled as many as 600,000 questions to the model
+        allow, 20 to 200.
+    row : row number, optional
+        Explain this one row instead: gives a ShapleyRow, as ``shapley_row`` does.
+    background : int, optional
+        Background rows, drawn from the whole data (by weight where given). Without it 10,000 for linear models, 100 for sampling;
+        trees use none.
+    method : {"auto", "tree", "linear", "sampling"}
+    level : float
+        Of the intervals of the importance.
+
+    Raises
+    ------
+    NotApplicable
+        Without a model, or where the method asked for does not fit it.
+    """
+    if row is not None:
+        return shapley_row(ev, row=row, background=background, method=method, level=level, seed=seed, progress=progress)
+    seed = _checked(ev, method, rows, background, seed)
+    way, reason = _way(ev, method)
+    n = EXACT_ROWS if rows is None else rows
+    if isinstance(way, ExactWay) and method == "auto" and way.steps_a_row * min(n, ev.n) > TOO_DEEP:
+        way, reason = (
+            None,
+            (
+                f'the trees are so deep that {min(n, ev.n):,} rows would take minutes (method="tree" takes them, '
+                "fewer rows make it faster)"
+            ),
+        )
+    if way is None and rows is None:
+        b = background or SAMPLING_BACKGROUND
+        n = int(np.clip(SAMPLING_ASKED // (2 * b * max(len(ev.features), 1)), 20, SAMPLING_ROWS))
+    chosen = shared.sampled(ev, n)
+    found, reason = _explained(chosen, way, reason, method, background, 1, seed, progress)
+    return ShapleyValues(
+        values=found.values,
+        base=found.base,
+        prediction=found.prediction,
+        error=found.error,
+        rows=chosen.frame.index.to_numpy(),
+        data=shared.texts(chosen.inputs()),
+        features=ev.features,
+        groups=shared.groups(ev),
+        scale=found.scale,
+        method=found.method,
+        exact=found.error is None,
+        how=found.how,
+        absent=found.absent,
+        reason=reason,
+        additivity_gap=_gap(found),
+        importance=_importance(found.values, chosen, level),
+        source=chosen.source,
+        settings={"rows": chosen.n, "method": method, "background": found.background, "level": level, "seed": seed},
+    )
+
+
+def shapley_row(
+    ev: Evaluation,
+    *,
+    row: Any,
+    background: int | None = None,
+    method: str = "auto",
+    rounds: int = 8,
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> ShapleyRow:
+    """Explain one row by Shapley values; see ``shapley_values``.
+
+    Parameters
+    ----------
+    row : row number in the data (the frame's index)
+    rounds : int
+        Orders per background row where sampled.
+    """
+    seed = _checked(ev, method, None, background, seed)
+    place = shared.row_place(ev, row)
+    one = ev.take([place])
+    way, reason = _way(ev, method)
+    found, reason = _explained(one, way, reason, method, background, rounds, seed, progress)
+    names, values = shared.groups(ev), shared.texts(one.inputs())[0]
+    spread = (
+        0.0 if found.error is None else special.stdtrit(max(found.background - 1, 1), 0.5 + level / 2) * found.error[0]
+    )
+    parts = []
+    for g, name in enumerate(names):
+        shap = found.values[0, :, g]
+        wide = np.broadcast_to(spread, found.values[0].shape)[:, g]
+        part = pd.DataFrame(
+            {
+                "feature": list(ev.features),
+                "value": values,
+                "group": name,
+                "shap": shap,
+                "low": shap - wide,
+                "high": shap + wide,
+            }
+        )
+        parts.append(part.iloc[np.argsort(-np.abs(shap), kind="stable")])
+    return ShapleyRow(
+        steps=pd.concat(parts, ignore_index=True),
+        base=found.base,
+        prediction=found.prediction[0],
+        output=shared.output(ev, one.inputs())[0],
+        row=int(row),
+        groups=names,
+        scale=found.scale,
+        output_scale=shared.scale(ev),
+        method=found.method,
+        exact=found.error is None,
+        how=found.how,
+        absent=found.absent,
+        reason=reason,
+        additivity_gap=_gap(found),
+        source=replace(ev.source, seed=seed),
+        settings={
+            "row": int(row),
+            "method": method,
+            "background": found.background,
+            "rounds": rounds,
+            "level": level,
+            "seed": seed,
+        },
+    )
+
+
+def _checked(ev: Evaluation, method: str, rows: int | None, background: int | None, seed: int | None) -> int:
+    shared.need_model(ev)
+    check_method(method)
+    for name, value, least in (("rows", rows, 1), ("background", background, 2)):
+        if value is not None and value < least:
+            raise InputError(f"Expected {name} of at least {least}.", f"Got {value}.")
+    return ev.seed if seed is None else seed
+
+
+def _way(ev: Evaluation, method: str) -> tuple[ExactWay | None, str]:
+    """Choose: (exact way, '') or (None, why not)."""
+    if method == "sampling":
+        return None, ""
+    way = exact_way(ev, ("tree", "linear") if method == "auto" else (method,))
+    if isinstance(way, ExactWay):
+        return way, ""
+    if method != "auto":
+        raise NotApplicable(f"the method {method!r} does not fit this model: {way}")
+    return None, way
+
+
+def _explained(
+    ev: Evaluation,
+    way: ExactWay | None,
+    reason: str,
+    method: str,
+    background: int | None,
+    rounds: int,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Attribution, str]:
+    if way is not None:
+        try:
+            found = exact_values(ev, way, background=background or LINEAR_BACKGROUND, seed=seed, progress=progress)
+        except NotApplicable as refused:
+            if method != "auto":
+                raise
+            reason = refused.reason
+        else:
+            size = max(1.0, float(np.abs(found.prediction).max(initial=0.0)))
+            if _gap(found) <= 1e-3 * size or method != "auto":
+                return found, ""
+            reason = f"the exact values do not add up to the predictions (off by up to {_gap(found):.2g})"
+    b = min(background or SAMPLING_BACKGROUND, ev.whole.n)
+    values, error, base, prediction = sampled_values(
+        lambda frame: shared.output(ev, frame),
+        ev.inputs(),
+        shared.background_of(ev, b, seed),
+        rounds=rounds,
+        seed=seed,
+        progress=progress,
+    )
+    return Attribution(
+        values=values,
+        error=error,
+        base=base,
+        prediction=prediction,
+        scale=shared.scale(ev),
+        method="sampling",
+        how=f"sampled on raw columns, {2 * b * rounds:,} orders a row",
+        background=b,
+        absent=f"absent features take the values of {b:,} background rows",
+    ), reason
+
+
+def _gap(found: Attribution) -> float:
+    return float(np.abs(found.base + found.values.sum(axis=1) - found.prediction).max(initial=0.0))
+
+
+def _importance(values: np.ndarray, ev: Evaluation, level: float) -> pd.DataFrame:
+    """Weighted mean |value| of each feature and group, with a t interval over rows (or clusters)."""
+    n, p, k = values.shape
+    estimate, low, high = shared.mean_interval(ev, np.abs(values).reshape(n, p * k), level)
+    out = pd.DataFrame(
+        {
+            "feature": np.repeat(np.array(ev.features, dtype=object), k),
+            "group": np.tile(np.array(shared.groups(ev), dtype=object), p),
+            "estimate": estimate,
+            "low": np.maximum(low, 0.0),
+            "high": high,
+            "n": n,
+        }
+    )
+    return out.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+
+
+def _over_groups(importance: pd.DataFrame) -> pd.DataFrame:
+    """Sum the importance over classes, largest first."""
+    return (
+        importance.groupby("feature", sort=False)
+        .estimate.sum()
+        .sort_values(ascending=False, kind="stable")
+        .reset_index()
+    )

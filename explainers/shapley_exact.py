@@ -1,0 +1,225 @@
+"""Exact Shapley values of the final estimator, summed back to raw columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.progress import Progress
+from modelglass.explainers import boosters, rows, shap_adapter
+from modelglass.explainers.provenance import Provenance, dense, provenance
+
+MATCH = 1e-5
+"""The raw output, sent through its link, must give the model's own answer this closely."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Attribution:
+    """Shapley values in raw columns, whichever way they were found.
+
+    values      shape (n, n_features, n_groups), in the unit ``scale``
+    base, prediction    shapes (n_groups,) and (n, n_groups), same unit; values sum to prediction minus base
+    error       standard error of each value, shape of values; None where exact
+    how         the way, for people; absent: what stands in for a feature that is left out
+    background  rows of the background; 0 where none is used
+    """
+
+    values: np.ndarray
+    base: np.ndarray
+    prediction: np.ndarray
+    scale: str
+    method: str
+    how: str
+    absent: str
+    background: int
+    error: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class ExactWay:
+    """An exact way that fits a model: what its final estimator is and how its raw output becomes the model's answer."""
+
+    made: Provenance
+    kind: str
+    scale: str
+    steps_a_row: float = 0.0
+
+
+def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
+    """Find the exact way for a model, or say why there is none (completing "because ...")."""
+    X = _fed(ev, ev.whole.inputs().iloc[:128])
+    made = provenance(ev.estimator, X)
+    kind = _kind(made.estimator)
+    if kind not in kinds:
+        return (
+            f"there is no exact method for {type(made.estimator).__name__}"
+            if not kind
+            else f"the model is of kind {kind}"
+        )
+    if not made.exact:
+        return made.reason
+    if kind == "tree" and shap_adapter.supports(made.estimator) and shap_adapter.refusal(made.estimator):
+        return shap_adapter.refusal(made.estimator)
+    Z = made.transform(X)
+    try:
+        raw = _margins(made.estimator, Z, kind)
+    except (ValueError, TypeError, AttributeError) as error:
+        return f"the raw output of {type(made.estimator).__name__} cannot be read ({error})"
+    scale = _link(ev, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
+    if scale is None:
+        return f"the answer of {type(made.estimator).__name__} is not a known function of its raw output"
+    work = shap_adapter.steps_a_row(made.estimator) if kind == "tree" and shap_adapter.supports(made.estimator) else 0.0
+    return ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work)
+
+
+def exact_values(
+    ev: Evaluation, way: ExactWay, *, background: int, seed: int, progress: Progress | None = None
+) -> Attribution:
+    """Explain the rows of ``ev`` exactly.
+
+    Raises
+    ------
+    NotApplicable
+        Where the library refuses the model.
+    """
+    Z = way.made.transform(_fed(ev, ev.inputs()))
+    absent, used = "absent features follow the training rows down each tree", 0
+    if way.kind == "linear":
+        used = min(background, ev.whole.n)
+        reference = way.made.transform(_fed(ev, rows.background_of(ev, used, seed)))
+        values, base = _linear_values(way.made.estimator, Z, reference)
+        absent = f"absent features take their mean over {used:,} background rows"
+    elif boosters.library(way.made.estimator):
+        values, base = _guest(boosters.booster_values, way.made.estimator, Z, progress)
+    else:
+        values, base = _guest(shap_adapter.tree_values, way.made.estimator, dense(Z), progress)
+    raw = _margins(way.made.estimator, Z, way.kind)
+    values, base, raw = (_oriented(ev, a) for a in (values, base, raw))
+    n = ev.n
+    return Attribution(
+        values=way.made.summed(values, len(ev.features)) if way.made.steps else values.reshape(n, len(ev.features), -1),
+        base=base,
+        prediction=raw,
+        scale=way.scale,
+        method=way.kind,
+        how=_how(way),
+        absent=absent,
+        background=used,
+    )
+
+
+def _fed(ev: Evaluation, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give rows as the model is handed them."""
+    return frame if ev.feed is None else ev.feed.apply(frame)
+
+
+def _how(way: ExactWay) -> str:
+    name = type(way.made.estimator).__name__
+    summed = ", summed back to raw columns by where each transformed column comes from" if way.made.steps else ""
+    return f"exact for {name}{summed}"
+
+
+def _guest(
+    explain: Callable[..., tuple[np.ndarray, np.ndarray]], estimator: Any, Z: Any, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let a library explain its model; what it refuses is an answer."""
+    try:
+        return explain(estimator, Z, progress)
+    except (ValueError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+        raise NotApplicable(
+            f"the exact method failed on {type(estimator).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from error
+
+
+def _kind(estimator: Any) -> str:
+    if boosters.library(estimator) or shap_adapter.supports(estimator):
+        return "tree"
+    try:
+        coefficients = np.asarray(getattr(estimator, "coef_", None), dtype="float64")
+    except (TypeError, ValueError, AttributeError):
+        return ""
+    return "linear" if coefficients.ndim in (1, 2) and hasattr(estimator, "intercept_") else ""
+
+
+def _coefficients(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+    coefficients = np.atleast_2d(np.asarray(estimator.coef_, dtype="float64"))
+    return coefficients, np.broadcast_to(np.asarray(estimator.intercept_, dtype="float64").ravel(), len(coefficients))
+
+
+def _linear_values(estimator: Any, Z: Any, reference: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a linear model: coefficient times distance from the background's mean; base is its raw output there."""
+    coefficients, intercept = _coefficients(estimator)
+    mean = dense(reference).mean(axis=0, dtype="float64")
+    values = (dense(Z) - mean)[:, :, None] * coefficients.T[None]
+    return values, coefficients @ mean + intercept
+
+
+def _margins(estimator: Any, Z: Any, kind: str) -> np.ndarray:
+    """Raw output that the values add up to, shape (n, k)."""
+    if kind == "linear":
+        coefficients, intercept = _coefficients(estimator)
+        return np.asarray(dense(Z) @ coefficients.T + intercept, dtype="float64")
+    if boosters.library(estimator):
+        return boosters.margins(estimator, Z)
+    name = type(estimator).__name__
+    if name.startswith("HistGradient"):
+        raw = estimator.decision_function(Z) if hasattr(estimator, "decision_function") else _before_log(estimator, Z)
+    elif name == "GradientBoostingClassifier":
+        raw = estimator.decision_function(Z)
+    elif hasattr(estimator, "predict_proba"):
+        raw = estimator.predict_proba(Z)
+    else:
+        raw = estimator.predict(Z)
+    return np.asarray(raw, dtype="float64").reshape(Z.shape[0], -1)
+
+
+def _before_log(estimator: Any, Z: Any) -> np.ndarray:
+    value = estimator.predict(Z)
+    return np.log(value) if estimator.loss in ("poisson", "gamma") else value
+
+
+def _oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
+    """Turn the last axis from the estimator's outputs to our groups: the positive class, each class, or the target."""
+    if ev.task != "binary":
+        return raw
+    index = ev.positive_index or 0
+    if raw.shape[-1] == 2:
+        return raw[..., [index]]
+    return raw if index == 1 else -raw
+
+
+def _link(ev: Evaluation, raw: np.ndarray, answer: np.ndarray) -> str | None:
+    """Find the link that turns raw output into the model's answer, and name the raw output's unit; None where none fits."""
+    raw = _oriented(ev, raw)
+    if raw.shape != answer.shape:
+        return None
+    candidates: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [(rows.scale(ev), lambda x: x)]
+    if ev.task == "multiclass":
+        candidates.append(("raw score", lambda x: special.softmax(x, axis=1)))
+    elif ev.task == "binary":
+        candidates.append(("log-odds", special.expit))
+    else:
+        candidates += [(f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]
+    size = max(1.0, float(np.abs(answer).max(initial=0.0)))
+    with np.errstate(over="ignore"):
+        for name, link in candidates:
+            if np.abs(link(raw) - answer).max(initial=0.0) <= MATCH * size:
+                return name
+    return None
+
+
+def check_method(method: str) -> None:
+    """Refuse an unknown way."""
+    if method not in ("auto", "tree", "linear", "sampling"):
+        raise InputError(
+            "Expected method to be one of auto, tree, linear, sampling.",
+            f"Got {method!r}.",
+            "Leave it out to let the model decide.",
+        )

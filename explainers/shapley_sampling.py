@@ -1,0 +1,115 @@
+"""Shapley values of any model, by antithetic sampling of feature orders against background rows, in raw columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.explainers.rows import Stack
+
+MOST_CELLS = 4_000_000
+"""Cells of changed rows held at once."""
+
+
+def sampled_values(
+    ask: Callable[[pd.DataFrame], np.ndarray],
+    X: pd.DataFrame,
+    background: pd.DataFrame,
+    *,
+    rounds: int = 1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate Shapley values against background rows.
+
+    Each row meets each background row with ``rounds`` random orders: features are changed from the background's value to the row's one
+    by one, in that order and in its reverse (Castro et al. 2009; antithetic pairs: Mitchell et al. 2022). Features on which both agree
+    contribute nothing and are not asked about.
+
+    Parameters
+    ----------
+    ask : callable
+        Frame of m rows -> output, shape (m, k).
+    X, background : DataFrame, shapes (n, p) and (b, p)
+        Same columns and dtypes.
+
+    Returns
+    -------
+    values : array, shape (n, p, k)
+        Each row's values sum to its output minus base, up to rounding.
+    error : array, shape (n, p, k)
+        Standard error over background rows and orders: of the value against all data of which the background is a sample. NaN with
+        one background row.
+    base, prediction : arrays, shapes (k,) and (n, k)
+    """
+    n, b, p = len(X), len(background), X.shape[1]
+    stack = Stack(X, background)
+    outputs = np.concatenate([ask(X), ask(background)])
+    k = outputs.shape[1]
+    differ = ~_same_cells(X, background)
+    total, squares = np.zeros((n, p, k)), np.zeros((n, p, k))
+    rng = np.random.default_rng((seed, 20_002))
+    most = max(1, MOST_CELLS // max(2 * p * p * rounds, 1))
+    for pairs in blocks(n * b, start=min(8, most), seconds=0.15, most=most):
+        row, other = np.divmod(np.arange(pairs.start, pairs.stop), b)
+        gains = np.zeros((len(row), p, k))
+        for _ in range(rounds):
+            keys = rng.random((len(row), p))
+            gains += _gains(ask, stack, outputs, row, n + other, differ[row, other], keys) / rounds
+        np.add.at(total, row, gains)
+        np.add.at(squares, row, gains**2)
+        tell(progress, pairs.stop / (n * b), f"Shapley values by sampling, {n:,} rows")
+    values = total / b
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt(np.maximum(squares / b - values**2, 0.0) / (b - 1)) if b > 1 else np.full_like(values, np.nan)
+    return values, error, outputs[n:].mean(axis=0), outputs[:n]
+
+
+def _same_cells(X: pd.DataFrame, background: pd.DataFrame) -> np.ndarray:
+    """Tell where row and background agree, shape (n, b, p); missing agrees with missing."""
+    out = np.empty((len(X), len(background), X.shape[1]), dtype=bool)
+    for j in range(X.shape[1]):
+        codes, _ = pd.factorize(pd.concat([X.iloc[:, j], background.iloc[:, j]], ignore_index=True))
+        out[:, :, j] = codes[: len(X), None] == codes[None, len(X) :]
+    return out
+
+
+def _gains(
+    ask: Callable[[pd.DataFrame], np.ndarray],
+    stack: Stack,
+    outputs: np.ndarray,
+    row: np.ndarray,
+    other: np.ndarray,
+    differ: np.ndarray,
+    keys: np.ndarray,
+) -> np.ndarray:
+    """Mean gain of each feature along one order and its reverse, for pairs of stack rows; shape (pairs, p, k)."""
+    pairs, p = keys.shape
+    order = np.argsort(
+        np.where(differ, keys, keys + 1.0), axis=1
+    )  # features that agree come last and are never asked about
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(p), (pairs, p)), axis=1)
+    length = differ.sum(axis=1)
+    inner = np.maximum(length - 1, 0)
+    at = np.repeat(np.arange(pairs), inner)
+    step = np.arange(inner.sum()) - np.repeat(np.cumsum(inner) - inner, inner) + 1
+    first = rank[at] < step[:, None]
+    masks = np.concatenate([first, ~first & differ[at]])
+    k = outputs.shape[1]
+    ahead = np.repeat(outputs[other][:, None], p + 1, axis=1)  # after the first s features of the order
+    behind = np.repeat(outputs[row][:, None], p + 1, axis=1)  # after all but the first s
+    ahead[np.arange(pairs), length] = outputs[row]
+    behind[np.arange(pairs), length] = outputs[other]
+    if len(at):
+        both = np.concatenate([at, at])
+        got = ask(stack.rows(np.where(masks, row[both][:, None], other[both][:, None])))
+        ahead[at, step], behind[at, step] = got[: len(at)], got[len(at) :]
+    change = (np.diff(ahead, axis=1) - np.diff(behind, axis=1)) / 2.0
+    change[np.arange(p)[None, :] >= length[:, None]] = 0.0
+    gains = np.zeros((pairs, p, k))
+    np.put_along_axis(gains, order[:, :, None], change, axis=1)
+    return gains

@@ -1,0 +1,151 @@
+"""What each column is taken for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modelglass.analysis.columns import Column, as_datetime, infer_columns, plain
+from modelglass.analysis.errors import InputError
+
+N = 60
+
+
+def infer(values, name="c", given=None):
+    return infer_columns(pd.DataFrame({name: values}), {name: given} if given else {})[name]
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "kind"),
+    [
+        ([1.5, 2.0, None], "c", "numeric"),
+        ([0, 1, 1, 0], "c", "numeric"),
+        ([True, False], "c", "boolean"),
+        ([True, None, False], "c", "boolean"),
+        (pd.array([True, None], dtype="boolean"), "c", "boolean"),
+        (["a", "b", None], "c", "categorical"),
+        (pd.Categorical([1, 2, None]), "c", "categorical"),
+        (pd.to_datetime(["2024-01-01", None]), "c", "datetime"),
+        (pd.to_datetime(["2024-01-01", None]).tz_localize("UTC"), "c", "datetime"),
+        (pd.Series([dt.date(2024, 1, 1), None], dtype=object), "c", "datetime"),
+        (["2024-01-01", None, "2024-02-03 04:05:06"], "c", "datetime"),
+        (["2024-01-01T00:00:00Z"], "c", "datetime"),
+        (["2024-01-01", "2024-13-01"], "c", "categorical"),
+        (["2024-01-01", "soon"], "c", "categorical"),
+        (["20240101", "20240102"], "c", "categorical"),
+        (["01/02/2024"], "c", "categorical"),
+        ([None, None], "c", "numeric"),
+        (pd.array([1, None, 3], dtype="Int64"), "c", "numeric"),
+        (pd.Series([1, 2], dtype="int64[pyarrow]"), "c", "numeric"),
+        (pd.Series(["q", None], dtype="string[pyarrow]"), "c", "categorical"),
+        (pd.Series([decimal.Decimal("1.5"), None], dtype=object), "c", "numeric"),
+        (pd.to_timedelta([1, 2], unit="s"), "c", "numeric"),
+        ([1, "a", 2.5], "c", "categorical"),
+        ([[1], [2]], "c", "text"),
+        # ids: whole numbers that count the rows or are named so, and texts that all differ
+        (np.arange(N), "c", "id"),
+        (np.arange(N)[::-1] + 1000, "c", "id"),
+        (np.arange(N) * 7, "c", "numeric"),
+        (np.arange(N) * 7, "customer_id", "id"),
+        (np.arange(N) * 7, "customerId", "id"),
+        (np.arange(N) * 7, "No", "id"),
+        (np.arange(N) * 7, "paid", "numeric"),
+        (np.arange(N) * 7.0, "id", "numeric"),
+        (np.arange(50), "id", "numeric"),
+        (np.arange(N) // 2, "id", "numeric"),
+        ([f"u{i}" for i in range(N)], "c", "id"),
+        ([f"u{i // 2}" for i in range(N)], "c", "categorical"),
+        ([f"u{i}" for i in range(50)], "c", "categorical"),
+        ([f"the quick brown fox jumps {i}" for i in range(N)], "c", "text"),
+        (["the quick brown fox jumps", "over the lazy dog"] * 30, "c", "categorical"),
+    ],
+)
+def test_kind(values, name, kind):
+    assert infer(values, name).kind == kind
+
+
+def test_counts_and_notes():
+    assert infer([1.0, 1.0, np.nan, -0.0, 0.0]) == Column("c", "numeric", "numbers", 1, 2)
+    assert infer(["a", None, "b", "a"]) == Column("c", "categorical", "text", 1, 2)
+    assert infer(pd.Categorical(["a", None, "a"], categories=["a", "b"])).unique == 1
+    assert infer([None, None]).note == "All values are missing."
+    assert infer(["x", "x"]).note == "One value only."
+    assert "Left out" in infer([[1], [2]]).note
+    assert infer_columns(pd.DataFrame({"a": pd.Series([], dtype=float)}))["a"].unique == 0
+
+
+def test_given_overrides_and_says_so():
+    got = infer(np.arange(N), given="categorical")
+    assert (got.kind, got.how) == ("categorical", "given")
+    assert infer(["2024-01-01", None], given="text").kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "said"),
+    [
+        (["1", "?", "3"], "numeric", r"for example '\?'.*\n.*--na"),
+        ([True, False], "numeric", "Expected numbers"),
+        (["01/02/2024"], "datetime", "2024-01-31"),
+        ([1, 2], "datetime", "int64"),
+        ([[1], [2]], "categorical", "plain values"),
+    ],
+)
+def test_values_that_do_not_allow_the_given_kind(values, given, said):
+    with pytest.raises(InputError, match=said):
+        infer(values, given=given)
+
+
+def test_unknown_names_and_kinds_are_refused_with_the_nearest():
+    frame = pd.DataFrame({"income": [1]})
+    with pytest.raises(InputError, match="Did you mean 'income'"):
+        infer_columns(frame, {"incom": "numeric"})
+    with pytest.raises(InputError, match="Did you mean 'categorical'"):
+        infer_columns(frame, {"income": "category"})
+
+
+def test_as_datetime():
+    got = as_datetime(pd.Series(["2024-01-31", None, "2024-01-31T12:00:00+02:00"]))
+    assert got.tolist() == [pd.Timestamp("2024-01-31"), pd.NaT, pd.Timestamp("2024-01-31 10:00")]
+    zoned = pd.Series(pd.to_datetime(["2024-07-01 00:30"]).tz_localize("Asia/Tokyo"))
+    assert as_datetime(zoned).tolist() == [pd.Timestamp("2024-07-01 00:30")]
+    with pytest.raises(InputError, match="for example 'soon'"):
+        as_datetime(pd.Series(["soon"], name="when"))
+
+
+def test_plain_keeps_values():
+    assert plain(pd.Series([1, "1", True, None], dtype=object)).tolist() == ["1", "1", "True", None]
+    assert plain(pd.Series(pd.Categorical([1, "1", 2]))).tolist() == ["1", "1", "2"]
+    assert plain(pd.Series(np.array([0.1], dtype=np.float32))).tolist() == [float(np.float32(0.1))]
+    assert plain(pd.Series([2**70], dtype=object)).tolist() == [str(2**70)]
+    assert plain(pd.Series([{}, 1], dtype=object)) is None
+    assert plain(pd.Series([1 + 2j])) is None
+
+
+def test_the_frame_is_not_changed():
+    frame = pd.DataFrame(
+        {"a": ["2024-01-01", None], "b": pd.Categorical([1, 2]), "c": pd.array([1, None], dtype="Int64")}
+    )
+    before = frame.copy(deep=True)
+    infer_columns(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.data
+def test_real_data(data_file):
+    kinds = {n: c.kind for n, c in infer_columns(pd.read_csv(data_file("beijing_pm25.csv"))).items()}
+    assert kinds.pop("No") == "id"
+    assert kinds.pop("cbwd") == "categorical"
+    assert set(kinds.values()) == {"numeric"}
+    adult = infer_columns(pd.read_csv(data_file("adult_test.csv")))
+    assert {n for n, c in adult.items() if c.kind == "numeric"} == {
+        "age",
+        "fnlwgt",
+        "education_num",
+        "capital_gain",
+        "capital_loss",
+        "hours_per_week",
+    }

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+from modelglass.analysis.confusion import confusion, measure
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.figures import figure
+
+
+def codes(seed=0, n=500, k=4):
+    rng = np.random.default_rng(seed)
+    actual = rng.integers(0, k, n)
+    return actual, np.where(rng.random(n) < 0.7, actual, rng.integers(0, k, n)), rng.random(n) + 0.1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equals_scikit_learn(weighted):
+    actual, predicted, weight = codes()
+    weight = weight if weighted else None
+    cells = measure(actual, predicted, weight, classes="abcd").frame()
+    for column, normalize in (("weight", None), ("share_of_actual", "true"), ("share_of_all", "all")):
+        expected = confusion_matrix(actual, predicted, sample_weight=weight, normalize=normalize)
+        np.testing.assert_allclose(cells[column].to_numpy().reshape(4, 4), expected, rtol=0, atol=1e-9)
+
+
+def test_by_hand():
+    found = measure([0, 0, 0, 1], [0, 0, 1, 1], classes=["no", "yes"])
+    assert found.cells.n.tolist() == [2, 1, 0, 1]
+    assert found.cells.n_actual.tolist() == [3, 3, 1, 1]
+    assert found.accuracy[0] == 0.75
+    assert found.sentence().startswith("Of 4 rows 75.0% (30.1% to 95.4%) are predicted right.")
+    assert "33.3% (6.1% to 79.2%) of the 3 rows that are no are taken for yes (1 row)" in found.sentence()
+
+
+def test_no_mistake_and_absent_class():
+    found = measure([0, 0], [0, 0], classes=["a", "b"])
+    assert "no mistake" in found.sentence()
+    assert found.cells.share_of_actual.isna().tolist() == [False, False, True, True]
+    assert "–" in [t for trace in figure(found).data for t in [s.split("<br>")[0] for s in trace.text]]
+
+
+def test_intervals_are_those_of_performance():
+    from modelglass.analysis.performance import performance
+
+    actual, predicted, weight = codes(k=2)
+    import pandas as pd
+
+    frame = pd.DataFrame({"w": weight, "g": np.arange(500) % 40})
+    ev = Evaluation.from_predictions(actual, prediction=predicted, frame=frame, weight="w", cluster="g", positive=1)
+    cells = confusion(ev).frame()
+    recall = performance(ev, metrics=["recall"]).frame().iloc[0]
+    cell = cells[(cells.actual == 1) & (cells.predicted == 1)].iloc[0]
+    np.testing.assert_allclose(
+        [cell.share_of_actual, cell.low, cell.high], [recall.estimate, recall.low, recall.high], atol=1e-12
+    )
+
+
+def test_figure_shows_the_frame_and_opens_cells():
+    actual, predicted, _ = codes()
+    found = measure(actual, predicted, classes=["<b>x</b>", "b", "c", "d"])
+    points = [p for trace in figure(found).data for p in zip(trace.customdata, trace.text, trace.x, trace.y)]
+    by_cell = {tuple(key): text for key, text, _, _ in points}
+    assert len(by_cell) == 16
+    for row in found.frame().itertuples():
+        assert by_cell[row.actual, row.predicted] == f"{row.share_of_actual:.1%}<br>{row.n:,}"
+    assert "<b>" not in str(figure(found).layout.xaxis.ticktext)
+
+
+def test_regression_cannot_say():
+    ev = Evaluation.from_predictions([1.5, 2.5, 3.1], prediction=[1.0, 2.0, 3.0])
+    with pytest.raises(NotApplicable, match="the target is a number and not a class"):
+        confusion(ev)

@@ -1,0 +1,172 @@
+"""Metric records, and every metric equal to scikit-learn's, whole and by slice, weighted and not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.metrics import (
+    METRICS,
+    chosen_metrics,
+    headline_metrics,
+    metrics_for,
+    reason_against,
+    slice_default_metrics,
+)
+
+CONTRACT = {
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier_score",
+    "mcc",
+    "fpr",
+    "fnr",
+    "selection_rate",
+    "ece",
+    "r2",
+    "mae",
+    "rmse",
+    "mape",
+    "median_absolute_error",
+    "bias",
+}
+
+BINARY = {
+    "accuracy": lambda y, p, s, w: sk.accuracy_score(y, p, sample_weight=w),
+    "balanced_accuracy": lambda y, p, s, w: sk.balanced_accuracy_score(y, p, sample_weight=w),
+    "precision": lambda y, p, s, w: sk.precision_score(y, p, sample_weight=w),
+    "recall": lambda y, p, s, w: sk.recall_score(y, p, sample_weight=w),
+    "f1": lambda y, p, s, w: sk.f1_score(y, p, sample_weight=w),
+    "mcc": lambda y, p, s, w: sk.matthews_corrcoef(y, p, sample_weight=w),
+    "fpr": lambda y, p, s, w: 1 - sk.recall_score(1 - y, 1 - p, sample_weight=w),
+    "fnr": lambda y, p, s, w: 1 - sk.recall_score(y, p, sample_weight=w),
+    "selection_rate": lambda y, p, s, w: np.average(p, weights=w),
+    "roc_auc": lambda y, p, s, w: sk.roc_auc_score(y, s, sample_weight=w),
+    "average_precision": lambda y, p, s, w: sk.average_precision_score(y, s, sample_weight=w),
+    "log_loss": lambda y, p, s, w: sk.log_loss(y, s, sample_weight=w),
+    "brier_score": lambda y, p, s, w: sk.brier_score_loss(y, s, sample_weight=w),
+}
+MULTICLASS = {
+    "accuracy": BINARY["accuracy"],
+    "balanced_accuracy": BINARY["balanced_accuracy"],
+    "precision": lambda y, p, s, w: sk.precision_score(y, p, sample_weight=w, average="macro"),
+    "recall": lambda y, p, s, w: sk.recall_score(y, p, sample_weight=w, average="macro"),
+    "f1": lambda y, p, s, w: sk.f1_score(y, p, sample_weight=w, average="macro"),
+    "mcc": BINARY["mcc"],
+    "roc_auc": lambda y, p, s, w: sk.roc_auc_score(y, s, sample_weight=w, multi_class="ovr", average="macro"),
+    "average_precision": lambda y, p, s, w: sk.average_precision_score(y, s, sample_weight=w, average="macro"),
+    "log_loss": lambda y, p, s, w: sk.log_loss(y, s, sample_weight=w),
+    "brier_score": lambda y, p, s, w: np.average(((np.eye(s.shape[1])[y] - s) ** 2).sum(1), weights=w),
+}
+REGRESSION = {
+    "r2": lambda y, p, s, w: sk.r2_score(y, p, sample_weight=w),
+    "mae": lambda y, p, s, w: sk.mean_absolute_error(y, p, sample_weight=w),
+    "rmse": lambda y, p, s, w: sk.root_mean_squared_error(y, p, sample_weight=w),
+    "mape": lambda y, p, s, w: sk.mean_absolute_percentage_error(y, p, sample_weight=w),
+    "median_absolute_error": lambda y, p, s, w: sk.median_absolute_error(y, p, sample_weight=w),
+    "bias": lambda y, p, s, w: np.average(p - y, weights=w),
+}
+
+
+def make(task: str, n: int, weighted: bool, seed: int = 0) -> Rows:
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(1, 9, n) / 4 if weighted else None
+    if task == "regression":
+        y = rng.normal(5, 3, n).round(2)
+        return Rows(task=task, y=y, predicted=y + rng.normal(0.2, 1, n).round(1), weight=weight)
+    if task == "binary":
+        score = rng.random(n).round(2).clip(0.01, 0.99)  # with ties
+        y = (rng.random(n) < score).astype(int)
+        return Rows(task=task, y=y, predicted=(score > 0.4).astype(int), score=score, probability=True, weight=weight)
+    score = rng.dirichlet(np.ones(4), n)
+    y = np.array([rng.choice(4, p=p) for p in score])
+    return Rows(task=task, y=y, predicted=score.argmax(1), score=score, probability=True, weight=weight, classes=4)
+
+
+def cases():
+    for task, known in (("binary", BINARY), ("multiclass", MULTICLASS), ("regression", REGRESSION)):
+        for name in known:
+            for weighted in (False, True):
+                yield pytest.param(
+                    task, name, known[name], weighted, id=f"{task}-{name}-{'weighted' if weighted else 'plain'}"
+                )
+
+
+@pytest.mark.parametrize(("task", "name", "theirs", "weighted"), list(cases()))
+def test_equals_scikit_learn_whole_and_by_slice(task, name, theirs, weighted):
+    rows = make(task, 900, weighted)
+    codes = np.random.default_rng(1).integers(0, 5, 900)
+    for cut in (Groups(rows, np.zeros(900, int), 1), Groups(rows, codes, 5)):
+        ours = estimate(METRICS[name], cut)
+        for g in range(cut.count):
+            at = cut.codes == g
+            score = None if rows.score is None else rows.score[at]
+            expected = theirs(rows.y[at], rows.predicted[at], score, None if rows.weight is None else rows.weight[at])
+            assert ours.estimate[g] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_every_metric_of_a_task_is_compared_or_known_to_have_no_equal_there():
+    assert set(METRICS) == CONTRACT
+    assert {m.name for m in metrics_for("binary")} - set(BINARY) == {"ece"}
+    assert {m.name for m in metrics_for("multiclass")} - set(MULTICLASS) == {"ece"}
+    assert {m.name for m in metrics_for("regression")} == set(REGRESSION)
+
+
+def test_expected_calibration_error_by_hand():
+    rows = Rows(
+        task="binary",
+        y=np.array([0, 1, 1, 1]),
+        predicted=np.array([0, 0, 1, 1]),
+        score=np.array([0.1, 0.1, 0.7, 0.75]),
+        probability=True,
+    )
+    found = estimate(METRICS["ece"], Groups(rows, np.zeros(4, int), 1))
+    # bins (0, .1]: |.2 - 1| ; (.6, .7]: |.7 - 1| ; (.7, .8]: |.75 - 1|, each over 4 rows
+    assert found.estimate[0] == pytest.approx((0.8 + 0.3 + 0.25) / 4)
+    assert np.isnan(found.low[0])
+    assert "chance alone" in found.note[0]
+
+
+def test_unknown_metric_names_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'roc_auc'"):
+        chosen_metrics("roc_auk", [], task="binary", score_kind="probability")
+
+
+def test_metric_of_another_task_is_refused():
+    with pytest.raises(InputError, match="'mae', which is for regression"):
+        chosen_metrics(["accuracy", "mae"], [], task="binary", score_kind=None)
+
+
+def test_metric_without_its_scores_is_not_applicable():
+    with pytest.raises(NotApplicable, match="needs a score for each row"):
+        chosen_metrics("roc_auc", [], task="binary", score_kind=None)
+    with pytest.raises(NotApplicable, match="needs probabilities"):
+        chosen_metrics(["log_loss"], [], task="binary", score_kind="decision")
+
+
+def test_empty_list_is_refused():
+    with pytest.raises(InputError, match="at least one metric"):
+        chosen_metrics([], [], task="binary", score_kind=None)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("kind", [None, "decision", "probability"])
+def test_usual_metrics_fit(task, kind):
+    for metric in (*headline_metrics(task, kind), *slice_default_metrics(task, kind)):
+        assert reason_against(metric, task, kind) is None
+
+
+def test_macro_is_said():
+    assert METRICS["f1"].label_for("binary") == "F1"
+    assert METRICS["f1"].label_for("multiclass") == "F1 (macro)"
+    assert "macro" in METRICS["precision"].describe

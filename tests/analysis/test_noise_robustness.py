@@ -1,0 +1,142 @@
+"""Noise: what it does to each kind of column, and the change it makes against the metric computed by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from modelglass.analysis.errors import InputError, NotApplicable, Stopped
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness
+
+COLUMNS = ["x", "i", "k", "b"]
+
+
+@pytest.fixture(scope="module")
+def ev():
+    rng = np.random.default_rng(0)
+    n = 500
+    X = pd.DataFrame(
+        {
+            "x": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+            "i": rng.integers(0, 9, n),
+            "k": pd.Categorical(rng.choice(list("pqr"), n, p=[0.6, 0.3, 0.1])),
+            "b": rng.random(n) < 0.5,
+        }
+    )
+    y = np.where(X.x.fillna(0) * 2 + 0.3 * X.i + (X.k == "q") * 2 + rng.logistic(size=n) > 2, "yes", "no")
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["k"]), (SimpleImputer(), ["x", "i", "b"])), LogisticRegression()
+    )
+    return Evaluation(model.fit(X, y), X.assign(y=y), target="y")
+
+
+def test_what_noise_does_to_each_kind_of_column(ev):
+    X = ev.inputs()
+    made = X.assign(**{c: Noise(ev, c, 0).on(X[c], 0.5) for c in COLUMNS})
+    assert made.dtypes.to_dict() == X.dtypes.to_dict()
+    assert (made.x.isna() == X.x.isna()).all()
+    spread = np.subtract(*np.nanquantile(X.x, [0.75, 0.25])) / 1.349
+    assert (made.x - X.x).std() == pytest.approx(0.5 * spread, rel=0.15)
+    assert made.x.max() <= X.x.max()
+    assert made.i.between(0, 8).all()
+    assert (made.i != X.i).any()
+    # half of the rows are redrawn; a redraw by frequency changes 1 - (0.36 + 0.09 + 0.01) of them
+    assert (made.k != X.k).mean() == pytest.approx(0.5 * 0.54, abs=0.06)
+    assert (made.b != X.b).mean() == pytest.approx(0.25, abs=0.06)
+    full = Noise(ev, "k", 0).on(X.k, 3.0)
+    assert full.value_counts(normalize=True)["p"] == pytest.approx(0.6, abs=0.07)
+
+
+def test_change_is_the_metric_of_the_noisy_rows(ev):
+    got = noise_robustness(ev, levels=[0.2, 1.0], features=["x"], seed=4)
+    table = got.frame()
+    assert list(table.columns) == ["feature", "level", "metric", "estimate", "low", "high", "n", "changed", "moved"]
+    assert table.feature.tolist() == [ALL, ALL, "x", "x"]
+    X, y = ev.inputs(), (ev.y == ev.positive_index)
+    noisy = X.assign(x=Noise(ev, "x", 4).on(X.x, 1.0))
+    after = ev.output(noisy)
+    row = table.iloc[3]
+    assert row.estimate == pytest.approx(metrics.roc_auc_score(y, after) - metrics.roc_auc_score(y, ev.score))
+    assert row.changed == pytest.approx((ev.predict_codes(noisy) != ev.predicted).mean())
+    assert row.moved == pytest.approx(np.abs(after - ev.score).mean())
+    assert row.low < row.estimate < row.high < 0
+    assert table.moved[1] > table.moved[0]
+    assert "of decisions change" in got.sentence()
+
+
+def test_threshold_decides_what_changes(ev):
+    X = ev.inputs()
+    strict = ev.with_threshold(0.9)
+    got = noise_robustness(strict, levels=[0.5], features="x", metric="recall").frame().iloc[1]
+    noisy = X.assign(x=Noise(ev, "x", 0).on(X.x, 0.5))
+    assert got.changed == pytest.approx(((ev.output(noisy) >= 0.9) != (ev.score >= 0.9)).mean())
+    y = ev.y == ev.positive_index
+    assert got.estimate == pytest.approx(
+        metrics.recall_score(y, ev.output(noisy) >= 0.9) - metrics.recall_score(y, ev.score >= 0.9)
+    )
+
+
+def test_regression_has_no_decisions():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
+    model = LinearRegression().fit(X, 3 * X.a)
+    got = noise_robustness(
+        Evaluation(model, X.assign(t=3 * X.a + rng.normal(size=300)), target="t"), levels=[0.1], rows=200
+    )
+    table = got.frame().set_index("feature")
+    assert table.changed.isna().all()
+    assert table.moved["a"] == pytest.approx(3 * 0.1 * np.sqrt(2 / np.pi), rel=0.15)
+    assert table.moved["b"] < 1e-9
+    assert got.source.sample == 200
+    assert "of decisions" not in got.sentence()
+
+
+def test_dates_move_within_their_range():
+    from modelglass.analysis.columns import infer_columns
+
+    frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=100)})
+
+    class Asked:
+        n, features, columns = 100, ("when",), infer_columns(frame)
+
+        def inputs(self):
+            return frame
+
+        whole = property(lambda self: self)
+
+    moved = Noise(Asked(), "when", 0).on(frame.when, 0.2)
+    assert moved.dtype == frame.when.dtype
+    assert moved.between(frame.when.min(), frame.when.max()).all()
+    assert (moved != frame.when).mean() > 0.9
+
+
+def test_a_usual_value_stays_and_the_others_move_by_their_own_spread():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"gain": np.r_[np.zeros(600), rng.normal(5_000, 100, 399), 99_999.0], "t": rng.normal(size=1_000)}
+    )
+    ev = Evaluation(LinearRegression().fit(frame[["gain"]], frame.t), frame, target="t")
+    moved = Noise(ev, "gain", 0).on(frame.gain, 0.5)
+    assert (moved[:600] == 0).all()
+    assert (moved[600:999] - frame.gain[600:999]).std() == pytest.approx(50, rel=0.2)
+
+
+def test_refusals_and_stop(ev):
+    with pytest.raises(InputError, match="Expected strengths of noise above 0"):
+        noise_robustness(ev, levels=[0.1, -1])
+    with pytest.raises(InputError, match="Expected the name of a feature"):
+        noise_robustness(ev, features=["zz"])
+    with pytest.raises(NotApplicable, match="there is no model here"):
+        noise_robustness(Evaluation.from_predictions([0, 1], prediction=[0, 1]))
+
+    def stop(share, what):
+        raise Stopped("stop")
+
+    with pytest.raises(Stopped):
+        noise_robustness(ev, progress=stop)

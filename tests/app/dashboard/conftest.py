@@ -1,0 +1,134 @@
+"""Small evaluations of each task, and the dashboard run by Streamlit's own AppTest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import modelglass.app.dashboard
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.app.dashboard import opened
+
+MAIN = Path(modelglass.app.dashboard.__file__).with_name("main.py")
+HOSTILE = "weird $x$ [a](b) :red[c] <b>"
+
+
+def table(rows=300, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, rows),
+            "income": rng.normal(3, 1, rows).round(3),
+            "city": rng.choice(["Rome", "Oslo", "Ponta Delgada"], rows),
+            HOSTILE: rng.choice(["a_b*", "$1$ $2$"], rows),
+        }
+    )
+    drive = frame["age"] / 30 + frame["income"] + (frame["city"] == "Oslo") + rng.normal(0, 1, rows)
+    return frame, drive
+
+
+def pipeline(model):
+    return make_pipeline(
+        make_column_transformer(
+            (StandardScaler(), ["age", "income"]), (OneHotEncoder(handle_unknown="ignore"), ["city", HOSTILE])
+        ),
+        model,
+    )
+
+
+@pytest.fixture(scope="session")
+def binary():
+    frame, drive = table()
+    y = np.where(drive > drive.median(), "yes", "no")
+    return Evaluation(
+        pipeline(LogisticRegression()).fit(frame, y),
+        frame.assign(bought=y),
+        target="bought",
+        positive="yes",
+        name="shop",
+    )
+
+
+@pytest.fixture(scope="session")
+def multiclass():
+    frame, drive = table()
+    y = pd.cut(drive, [-np.inf, 4, 6, np.inf], labels=["low", "middle", "high"]).astype(str)
+    return Evaluation(
+        pipeline(LogisticRegression()).fit(frame, y), frame.assign(level=y), target="level", name="levels"
+    )
+
+
+@pytest.fixture(scope="session")
+def regression():
+    frame, drive = table()
+    return Evaluation(
+        pipeline(LinearRegression()).fit(frame, drive), frame.assign(spent=drive), target="spent", name="spending"
+    )
+
+
+@pytest.fixture(scope="session")
+def predictions_only():
+    frame, drive = table()
+    y = (drive > drive.median()).astype(int)
+    score = 1 / (1 + np.exp(-(drive - drive.median() + np.random.default_rng(1).normal(0, 1, len(y)))))
+    return Evaluation.from_predictions(y, score=score, frame=frame, name="made elsewhere")
+
+
+@pytest.fixture
+def evaluation(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def show():
+    """A function: open an evaluation in a fresh session, at a page and with query parameters, and run it."""
+    from streamlit.testing.v1 import AppTest
+    from streamlit.util import calc_hash
+
+    def opened_at(ev, page="", timeout=60, **params):
+        opened._evaluations.clear()
+        opened._first = None
+        if ev is not None:
+            opened.hand_over(ev, first=True)
+        at = AppTest.from_file(str(MAIN), default_timeout=timeout)
+        at.query_params.update(params)
+        if page:
+            at._page_hash = calc_hash(page)
+        return at.run()
+
+    return opened_at
+
+
+@pytest.fixture
+def go():
+    """A function: turn to another page as a click in the navigation does (Streamlit drops the query parameters)."""
+    from streamlit.util import calc_hash
+
+    def turned(at, page):
+        at._page_hash = calc_hash(page)
+        at.query_params.clear()
+        return at.run()
+
+    return turned
+
+
+@pytest.fixture
+def texts():
+    """A function: all words on the page, unescaped."""
+
+    def words(at):
+        parts = [
+            e.value
+            for kind in ("title", "subheader", "markdown", "caption", "error", "info", "warning")
+            for e in getattr(at, kind)
+        ]
+        return "\n".join(str(p) for p in parts).replace("\\", "")
+
+    return words

@@ -1,0 +1,66 @@
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modelglass.app.dashboard.cache import Cache, size_of
+
+
+def test_the_value_used_longest_ago_goes_first():
+    cache = Cache(entries=2, size=1000)
+    cache.put("a", "1")
+    cache.put("b", "2")
+    assert cache.get("a") == "1"
+    cache.put("c", "3")
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == ("1", None, "3")
+
+
+def test_bytes_are_bounded_and_given_back():
+    cache = Cache(entries=100, size=1000)
+    for i in range(5):
+        cache.put(i, np.zeros(50))
+    assert cache.held == 800
+    assert [cache.get(i) is not None for i in range(5)] == [False, False, False, True, True]
+    cache.put(4, np.zeros(10))
+    assert cache.held == 480
+    cache.put("too large", np.zeros(1000))
+    assert cache.get("too large") is None
+    assert cache.held == 480
+
+
+def test_many_who_ask_at_once_get_one_computation():
+    cache, calls, gate = Cache(entries=5, size=1000), [], threading.Event()
+
+    def make():
+        calls.append(1)
+        gate.wait(5)
+        return "made"
+
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(cache.get_or_make("k", make))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join(5)
+    assert found == ["made"] * 8
+    assert len(calls) == 1
+
+
+def test_an_error_is_raised_and_not_kept():
+    cache = Cache(entries=5, size=1000)
+    with pytest.raises(ZeroDivisionError):
+        cache.get_or_make("k", lambda: 1 / 0)
+    assert cache.get_or_make("k", lambda: "better") == "better"
+
+
+def test_size_counts_what_is_inside():
+    @dataclass(frozen=True, slots=True)
+    class Result:
+        table: pd.DataFrame
+        parts: dict
+
+    frame = pd.DataFrame({"x": np.zeros(1000)})
+    assert size_of(Result(frame, {"a": [np.zeros(500), np.zeros(500)]})) >= 16_000

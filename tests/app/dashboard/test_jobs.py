@@ -1,0 +1,97 @@
+import threading
+import time
+
+import pytest
+
+from modelglass.analysis.errors import InputError, MachineError
+from modelglass.app.dashboard import jobs as jobs_module
+from modelglass.app.dashboard.jobs import Jobs
+
+
+def until(true, seconds=10):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+
+
+def forever(progress):
+    while True:
+        progress(0.5, "turning")
+        time.sleep(0.005)
+
+
+def test_progress_is_seen_and_stop_ends_the_work():
+    jobs = Jobs(workers=1)
+    job = jobs.start("k", forever)
+    until(lambda: job.share == 0.5)
+    assert (job.state, job.what) == ("running", "turning")
+    job.stop()
+    assert job.wait(10)
+    assert job.state == "stopped"
+    assert job.error is None
+
+
+def test_one_job_a_key_however_many_ask():
+    jobs, calls, gate = Jobs(), [], threading.Event()
+
+    def work(progress):
+        calls.append(1)
+        gate.wait(10)
+
+    first, second = jobs.start("k", work), jobs.start("k", work)
+    gate.set()
+    assert first is second
+    assert first.wait(10)
+    assert calls == [1]
+
+
+def test_no_more_than_the_workers_run_and_the_queue_is_bounded():
+    jobs = Jobs(workers=2, most=2)
+    started = [jobs.start(i, forever) for i in range(2)]
+    until(lambda: all(job.state == "running" for job in started))
+    waiting = [jobs.start(i, forever) for i in (2, 3)]
+    assert [job.state for job in waiting] == ["waiting", "waiting"]
+    with pytest.raises(MachineError, match="2 pieces of work are waiting already"):
+        jobs.start(4, forever)
+    waiting[0].stop()
+    assert waiting[0].state == "stopped"
+    for job in [*started, waiting[1]]:
+        job.stop()
+    assert all(job.wait(10) for job in started)
+
+
+def test_a_job_nobody_watches_gives_up_its_place(monkeypatch):
+    jobs = Jobs(workers=1)
+    left = jobs.start("left", forever)
+    monkeypatch.setattr(jobs_module, "UNWATCHED", -1.0)
+    new = jobs.start("new", lambda progress: None)
+    assert left.wait(10)
+    assert new.wait(10)
+    assert (left.state, new.state) == ("stopped", "done")
+
+
+def test_errors_become_words_and_never_leave_the_thread(caplog):
+    jobs = Jobs(workers=1)
+
+    def refused(progress):
+        raise InputError("Expected a.", "Got b.", "Do c.")
+
+    def broken(progress):
+        raise KeyError("secret detail")
+
+    assert jobs.start("a", refused).wait(10)
+    assert str(jobs.get("a").error) == "Expected a.\nGot b.\nDo c."
+    assert jobs.start("b", broken).wait(10)
+    assert jobs.get("b").state == "failed"
+    assert "secret detail" not in str(jobs.get("b").error)
+    assert "secret detail" in caplog.text
+
+
+def test_what_is_over_may_be_forgotten_and_started_again():
+    jobs = Jobs(workers=1)
+    first = jobs.start("k", lambda progress: None)
+    assert first.wait(10)
+    jobs.forget("k")
+    assert jobs.get("k") is None
+    assert jobs.start("k", lambda progress: None) is not first

@@ -1,0 +1,75 @@
+"""The server: in this process, on this machine only, silent, stoppable, startable again."""
+
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+
+from modelglass.analysis.errors import InputError
+from modelglass.app.dashboard import opened
+from modelglass.app.dashboard.launch import dashboard, free_port
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
+def test_a_taken_port_gives_the_next_and_says_so(taken, capsys):
+    port = free_port("127.0.0.1", taken)
+    assert port > taken
+    said = capsys.readouterr()
+    assert said.err == f"Port {taken} is taken; using {port}.\n"
+    assert said.out == ""
+
+
+def test_a_host_of_another_machine_is_refused():
+    with pytest.raises(InputError, match=r"192\.0\.2\.1"):
+        free_port("192.0.2.1", 8501)
+
+
+def test_it_serves_stops_and_starts_again_in_one_process(binary, regression, taken, capsys):
+    first = dashboard(binary, port=taken, block=False)
+    status, page = fetch(first.url)
+    assert status == 200
+    assert "window.__streamlit" in page
+    assert fetch(first.url + "/slices?where=age%20%3C%2030")[0] == 200
+    second = dashboard(regression, block=False)
+    assert second.url.startswith(first.url + "/?model=")
+    assert opened.fetch(second.url.split("=")[1]) is regression
+    assert first.url in first._repr_html_()
+    first.stop()
+    with pytest.raises(urllib.error.URLError):
+        fetch(first.url)
+    again = dashboard(binary, port=taken, block=False)
+    assert fetch(again.url)[0] == 200
+    again.stop()
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_is_sent_asked_or_open_to_others(binary, taken):
+    from streamlit import config
+
+    running = dashboard(binary, port=taken, block=False)
+    try:
+        for name, value in {
+            "browser.gatherUsageStats": False,
+            "server.showEmailPrompt": False,
+            "server.address": "127.0.0.1",
+            "server.fileWatcherType": "none",
+            "server.enableCORS": True,
+            "server.enableXsrfProtection": True,
+            "client.showErrorDetails": "none",
+        }.items():
+            assert config.get_option(name) == value, name
+    finally:
+        running.stop()

@@ -1,0 +1,62 @@
+"""Every page of every task, run by Streamlit's AppTest: it says its n, shows no error, and hides nothing."""
+
+import pytest
+
+from modelglass.analysis.registry import analyses, fitting
+from modelglass.app.dashboard import pages
+
+TASKS = ["binary", "multiclass", "regression", "predictions_only"]
+
+
+def expected(ev):
+    return [pages.path(group) for group in pages.offered(ev.task, ev.model is not None)]
+
+
+@pytest.mark.parametrize("evaluation", TASKS, indirect=True)
+def test_every_page_offered_stands(evaluation, show, go, texts):
+    at = show(evaluation)
+    for page in expected(evaluation):
+        go(at, page)
+        assert not at.exception
+        assert not at.error, (page, [e.value for e in at.error])
+        assert len(at.title) == 1
+        assert f"{evaluation.n:,}" in texts(at)
+
+
+def test_pages_follow_the_task(binary, regression, predictions_only):
+    assert "residuals" not in expected(binary)
+    assert "curves" not in expected(regression)
+    assert not {"importance", "effects", "row", "sensitivity"} & set(expected(predictions_only))
+    declared = {a.page for a in fitting("binary")}
+    assert declared <= set(pages.offered("binary", True))
+
+
+def test_headline_metrics_equal_the_analysis(binary, show):
+    from modelglass.analysis import registry
+
+    result = registry.run(binary, "performance").result
+    at = show(binary)
+    shown = {m.label.replace("\\", ""): m.value for m in at.metric}
+    for row in result.frame().itertuples():
+        assert shown[row.label] == f"{row.estimate:.3f}"
+
+
+def test_the_start_page_offers_the_samples(show):
+    from modelglass.sample_models import SAMPLES
+
+    at = show(None)
+    assert not at.exception
+    assert [b.key for b in at.button] == [f"sample {name}" for name in SAMPLES]
+
+
+def test_a_third_party_group_gets_a_page(binary, show, go, monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setitem(
+        analyses(), "guest", replace(analyses()["performance"], name="guest", title="Guest", page="my group")
+    )
+    at = show(binary)
+    go(at, "my-group")
+    assert at.title[0].value == "My group"
+    assert "Guest" in [s.value for s in at.subheader]
+    assert not at.error

@@ -1,0 +1,73 @@
+"""The whole report of adult: small, complete, and every section says what the Python call says."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from modelglass.analysis import registry
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.app.report import report
+
+pytestmark = [pytest.mark.data, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def adult(data_file):
+    train, test = pd.read_csv(data_file("adult_train.csv")), pd.read_csv(data_file("adult_test.csv"))
+    features = train.drop(columns="income")
+    numbers = list(features.select_dtypes("number"))
+    words = [c for c in features if c not in numbers]
+    encoded = make_pipeline(
+        SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    )
+    model = make_pipeline(
+        make_column_transformer((make_pipeline(SimpleImputer(), StandardScaler()), numbers), (encoded, words)),
+        LogisticRegression(max_iter=200),
+    ).fit(features, train["income"])
+    return Evaluation(model, test, target="income", name="adult_test.csv")
+
+
+@pytest.fixture(scope="module")
+def file(adult, tmp_path_factory):
+    return report(adult, tmp_path_factory.mktemp("adult") / "report.html")
+
+
+def test_it_is_under_five_megabytes_and_nothing_failed(file, adult, reading):
+    text = file.read_text(encoding="utf-8")
+    assert len(adult.frame) == 16_281
+    assert file.stat().st_size < 5_000_000
+    assert "This failed." not in text
+    expected = {a.name for a in registry.fitting("binary") if a.report}
+    assert set(reading.Read(text).articles) == expected
+    assert {"performance", "slice_metrics", "roc", "calibration"} <= expected
+
+
+def test_each_section_equals_its_python_call(file, adult, reading):
+    articles = reading.Read(file.read_text(encoding="utf-8")).articles
+    compared = 0
+    for name, blocks in articles.items():
+        if registry.get(name).raw_rows:
+            assert blocks == []
+            continue
+        outcome = registry.run(adult, name)
+        assert len(blocks) == 1
+        if outcome.result is not None:
+            compared += reading.check_block(blocks[0], outcome.result, name)
+    assert compared > 500
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1440, 420])
+def test_every_chart_of_adult_is_drawn_offline(file, opened, width):
+    page = opened(file, width=width, scheme="dark")
+    assert page.locator(".mg-chart").count() >= 6
+    assert page.locator(".mg-chart:not(:has(.main-svg))").count() == 0
+    assert page.asked == [file.as_uri()]
+    assert page.said == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,214 @@
+"""The command: answers on standard output, complaints in one to five lines on standard error, exit codes as promised."""
+
+from __future__ import annotations
+
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import accuracy_score
+
+from modelglass.app import cli
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"age": rng.integers(18, 90, 400), "pay": rng.gamma(2, 20, 400).round(2), "sex": rng.choice(["F", "M"], 400)}
+    )
+    frame["rich"] = np.where(frame.age + frame.pay + rng.normal(0, 20, 400) > 90, "yes", "no")
+    frame["w"] = rng.random(400)
+    model = LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]], frame.rich)
+    skops.io.dump(model, folder / "model.skops")
+    joblib.dump(model, folder / "model.joblib")
+    skops.io.dump(
+        LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]], frame.rich == "yes"), folder / "bool.skops"
+    )
+    skops.io.dump(LinearRegression().fit(frame[["age"]], frame.pay), folder / "reg.skops")
+    frame.to_csv(folder / "data.csv", index=False)
+    frame.assign(score=model.predict_proba(frame[["age", "pay"]])[:, 1]).to_parquet(folder / "scored.parquet")
+    (folder / "empty.csv").write_text("")
+    (folder / "head.csv").write_text("age,pay,rich\n")
+    (folder / "twice.csv").write_text("age,age,rich\n1,2,yes\n")
+    (folder / "cut.parquet").write_bytes((folder / "scored.parquet").read_bytes()[:-30])
+    (folder / "cut.skops").write_bytes((folder / "model.skops").read_bytes()[:-200])
+    frame.assign(rich="yes").to_csv(folder / "constant.csv", index=False)
+    frame.assign(rich=np.where(frame.rich == "yes", 1, 0)).to_csv(folder / "numbers.csv", index=False)
+    frame.assign(w=-1).to_csv(folder / "negative.csv", index=False)
+    frame.drop(columns="age").to_csv(folder / "lacking.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def command(place, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(list(words))
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+COMMON = ("model.skops", "data.csv", "--target", "rich")
+
+
+def test_slices_as_json_are_strict_and_right(command, place):
+    code, out, err = command("slices", *COMMON, "--by", "sex", "--metrics", "accuracy", "--json")
+    assert code == 0
+    assert "count as missing" in err
+    answer = json.loads(out, parse_constant=lambda c: pytest.fail(f"{c} is not strict JSON"))
+    assert set(answer) == {"modelglass", "source", "notes", "results"}
+    result = answer["results"][0]
+    table = pd.DataFrame(result["frame"]["data"], columns=result["frame"]["columns"])
+    assert {"columns", "slice", "where", "metric", "estimate", "low", "high", "n", "support", "note"} <= set(table)
+    frame = pd.read_csv(place / "data.csv")
+    model = skops.io.load(place / "model.skops")
+    for sex, rows in frame.groupby("sex"):
+        got = table[table["slice"] == sex].iloc[0]
+        assert got.estimate == pytest.approx(accuracy_score(rows.rich, model.predict(rows[["age", "pay"]])), abs=1e-12)
+        assert got.low < got.estimate < got.high
+        assert got.n == len(rows)
+
+
+def test_explain_names_the_columns(command):
+    code, out, _ = command("explain", *COMMON)
+    assert code == 0
+    assert "age" in out
+    code, out, _ = command("explain", *COMMON, "--row", "3", "--json")
+    assert code == 0
+    assert {r["analysis"] for r in json.loads(out)["results"]} == {"shapley_row", "lime_weights"}
+
+
+def test_show_runs_any_analysis(command):
+    code, out, _ = command("show", "calibration", *COMMON, "--set", "n_bins=4", "--json")
+    assert code == 0
+    assert json.loads(out)["results"][0]["settings"]["n_bins"] == 4
+    code, out, _ = command("show", "residuals", *COMMON, "--json")
+    assert "not_applicable" in json.loads(out)["results"][0]
+
+
+def test_report_is_written(command, place):
+    code, out, _ = command("report", *COMMON, "-o", "out.html", "--where", "sex = 'F'")
+    assert code == 0
+    assert out.strip() == "out.html"
+    assert "sex = " in (place / "out.html").read_text(encoding="utf-8")
+
+
+def test_predictions_only(command):
+    code, out, _ = command(
+        "slices", "-", "scored.parquet", "--target", "rich", "--score", "score", "--by", "sex", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["source"]["model_kind"] == "predictions only"
+
+
+def test_labels_are_mapped(command):
+    code, out, _ = command(
+        "slices",
+        "bool.skops",
+        "data.csv",
+        "--target",
+        "rich",
+        "--label",
+        "no=False",
+        "--label",
+        "yes=True",
+        "--by",
+        "sex",
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(out)["source"]["positive"] == "yes"
+
+
+def test_labels_may_hold_the_sign_that_parts_them(command, place):
+    frame = pd.read_csv(place / "data.csv")
+    income = np.where(frame.rich == "yes", ">50K", "<=50K")
+    skops.io.dump(LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]], income), place / "income.skops")
+    words = ("slices", "income.skops", "numbers.csv", "--target", "rich", "--by", "sex", "--json")
+    code, _, err = command(*words)
+    assert code == 2
+    assert "--label '0=<=50K'" in err
+    assert "--positive" not in err
+    code, out, _ = command(*words, "--label", "0=<=50K", "--label", "1=>50K")
+    assert code == 0
+    assert json.loads(out)["source"]["positive"] == "1"
+
+
+def test_a_pickle_is_loaded_when_trusted(command):
+    assert command("slices", "model.joblib", *COMMON[1:], "--by", "sex", "--trust", "--json")[0] == 0
+
+
+WRONG = {
+    "no model": (("modell.skops", *COMMON[1:]), ["modell.skops", "model.skops"]),
+    "no data": (("model.skops", "dta.csv", "--target", "rich"), ["dta.csv", "data.csv"]),
+    "empty": (("model.skops", "empty.csv", "--target", "rich"), ["empty"]),
+    "no rows": (("model.skops", "head.csv", "--target", "rich"), ["row"]),
+    "names twice": (("model.skops", "twice.csv", "--target", "rich"), ["age"]),
+    "cut data": (("model.skops", "cut.parquet", "--target", "rich"), ["cut.parquet"]),
+    "cut model": (("cut.skops", *COMMON[1:]), ["cut.skops"]),
+    "pickle": (("model.joblib", *COMMON[1:]), ["--trust", "code"]),
+    "target": (("model.skops", "data.csv", "--target", "rch"), ["'rich'"]),
+    "constant": (("model.skops", "constant.csv", "--target", "rich"), ["'yes'"]),
+    "labels": (("model.skops", "numbers.csv", "--target", "rich"), ["'no'", "1", "--label"]),
+    "labels of bools": (("bool.skops", "data.csv", "--target", "rich"), ["False", "'yes'", "--positive"]),
+    "weights": (("model.skops", "negative.csv", "--target", "rich", "--weight", "w"), ["weight"]),
+    "feature": (("model.skops", "lacking.csv", "--target", "rich"), ["'age'"]),
+    "broken SQL": ((*COMMON, "--where", "age <"), ["age <"]),
+    "forbidden SQL": ((*COMMON, "--where", "age IN (SELECT 1)"), ["SELECT"]),
+    "file SQL": ((*COMMON, "--where", "read_csv('data.csv') = 1"), ["read_csv"]),
+    "no rows left": ((*COMMON, "--where", "age > 1000"), ["No row"]),
+    "metric": ((*COMMON, "--metrics", "acuracy"), ["'accuracy'"]),
+    "column": ((*COMMON, "--by", "sexx"), ["'sex'"]),
+    "positive": ((*COMMON, "--positive", "maybe"), ["'maybe'"]),
+    "threshold": (("reg.skops", "data.csv", "--target", "pay", "--threshold", "0.5"), ["threshold"]),
+    "ignore": ((*COMMON, "--ignore", "agee"), ["'age'"]),
+    "type": ((*COMMON, "--type", "age=nmeric"), ["numeric"]),
+    "label form": ((*COMMON, "--label", "yes"), ["--label"]),
+    "no condition": ((*COMMON, "--where", ""), ["condition"]),
+    "seed": ((*COMMON, "--seed", "-3"), ["seed"]),
+    "text as score": (("-", "scored.parquet", "--target", "rich", "--score", "sex"), ["numbers"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_refused_in_a_few_lines(command, case):
+    words, parts = WRONG[case]
+    code, out, err = command("slices", *words)
+    assert code == 2
+    assert out == ""
+    assert 1 <= len(err.strip().splitlines()) <= 5, err
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in err
+
+
+def test_unknown_analysis_and_settings(command):
+    code, _, err = command("show", "calibraton", *COMMON)
+    assert code == 2
+    assert "'calibration'" in err
+    code, _, err = command("show", "calibration", *COMMON, "--set", "n_bins=many")
+    assert code == 2
+    assert "n_bins" in err
+
+
+def test_remarks_go_to_standard_error(command, place):
+    frame = pd.read_csv(place / "data.csv")
+    skops.io.dump(
+        LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]].to_numpy(), frame.rich), place / "nameless.skops"
+    )
+    words = ("slices", "nameless.skops", "data.csv", "--target", "rich", "--ignore", "sex,w", "--by", "age", "--json")
+    code, out, err = command(*words)
+    assert code == 0
+    assert "as read" in err
+    json.loads(out)
+    assert command(*words, "--quiet")[2] == ""

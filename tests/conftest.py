@@ -1,0 +1,52 @@
+"""Shared by all tests: real data where it is, no silent skips in CI, and only `modelglass.` names imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Workers share the cores: two threads each would wait for one another (before anything that reads it is imported)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+MUST_NOT_SKIP = {"browser": "MODELGLASS_REQUIRE_BROWSER", "alibi": "MODELGLASS_REQUIRE_ALIBI"}
+
+
+def shared_data(name: str) -> Path:
+    """Give the path of a real data set, or skip with a reason where it is absent."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"../shared/data/{name} is not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_file():
+    """A function: name of a real data set -> its path (skips where absent)."""
+    return shared_data
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """Say which tests were skipped though CI asked for them."""
+    for marker, variable in MUST_NOT_SKIP.items():
+        if os.environ.get(variable):
+            skipped = [r.nodeid for r in terminalreporter.stats.get("skipped", []) if marker in r.keywords]
+            for name in skipped:
+                terminalreporter.write_line(f"{variable} is set, but this was skipped: {name}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Fail when a required test was skipped, or when a room was imported under its bare name."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        for marker, variable in MUST_NOT_SKIP.items():
+            if os.environ.get(variable) and any(marker in r.keywords for r in reporter.stats.get("skipped", [])):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    bare = sorted({"analysis", "explainers", "app", "sample_models"} & set(sys.modules))
+    if bare:
+        print(f"imported as bare modules, use modelglass.* names: {bare}", file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
