@@ -13,6 +13,7 @@ from pandas.api import types
 
 from modelglass.analysis.columns import Column, as_datetime, is_number, plain
 from modelglass.analysis.conditions import literal, quote_name
+from modelglass.analysis.describing import in_given_order
 from modelglass.analysis.errors import InputError, NotApplicable
 
 MISSING = "(missing)"
@@ -344,6 +345,9 @@ def _code_levels(values: pd.Series, column: Column, max_levels: int) -> Coding:
         if ordered:
             order = sorted(range(len(levels)), key=lambda i: bool(levels[i]))
             codes, levels = _reorder(codes, order), [levels[i] for i in order]
+    order = in_given_order(levels, column.level_order)
+    if order is not None:
+        codes, levels, ordered = _reorder(codes, order), [levels[i] for i in order], True
     missing = codes < 0
     codes = codes[~missing]
     counts = np.bincount(codes, minlength=len(levels))

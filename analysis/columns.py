@@ -33,6 +33,7 @@ class Column:
     how       why it is taken for that, in plain words, or "given"
     missing   missing values; unique: distinct values, missing not counted
     note      what else a person should know; empty where there is nothing
+    description, unit, level_order    what a person said of it; empty where nothing was said
     """
 
     name: str
@@ -41,6 +42,9 @@ class Column:
     missing: int
     unique: int
     note: str = ""
+    description: str = ""
+    unit: str = ""
+    level_order: tuple[str, ...] = ()
 
 
 def infer_columns(frame: pd.DataFrame, given: Mapping[str, str] | None = None) -> dict[str, Column]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.columns import infer_columns
+from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.predictions import PredictionsOnly
@@ -43,6 +44,7 @@ def prepare_predictions(
     ignore: Sequence[str],
     name: str | None,
     types: Mapping[str, str] | None,
+    columns: Given,
     data_fingerprint: str | None,
 ) -> tuple[Prepared, float | None]:
     """Check predictions made elsewhere; gives also the threshold, which scores without predictions need."""
@@ -78,6 +80,7 @@ def prepare_predictions(
         predicted = checked_predictions(made, understood, frame)
     else:
         predicted, threshold = _decide(checked, model, understood, threshold)
+    known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     prepared = Prepared(
         model=None,
         feed=None,
@@ -85,7 +88,7 @@ def prepare_predictions(
         name=name or "in memory",
         target=understood,
         target_name=target,
-        columns=infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})}),
+        columns=describe(known, frame, columns, ignore),
         y=understood.y,
         predicted=predicted,
         score=checked,

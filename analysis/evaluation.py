@@ -15,6 +15,7 @@ from modelglass.analysis import fingerprints
 from modelglass.analysis.coding import Coding, code_column
 from modelglass.analysis.columns import Column
 from modelglass.analysis.conditions import Conditions
+from modelglass.analysis.describing import Given, said_of
 from modelglass.analysis.elsewhere import prepare_predictions
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.feeding import Feed, call
@@ -57,6 +58,8 @@ class Evaluation:
         Order of the input columns for a model that recorded no names.
     types : mapping of column to type, optional
         "numeric", "categorical", "boolean", "datetime", "text" or "id".
+    columns : path of a YAML file, or mapping of column to what is said of it, optional
+        Description, unit and order of levels; see ``describing.read_columns``.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class Evaluation:
         label: Mapping[Any, Any] | Sequence[str] | None = None,
         features: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
+        columns: Given = None,
         data_fingerprint: str | None = None,
     ):
         data = prepare(
@@ -106,6 +110,7 @@ class Evaluation:
             label=label,
             features=features,
             types=types,
+            columns=columns,
             data_fingerprint=data_fingerprint,
         )
         self._become(_Shared(data), threshold=threshold, seed=seed)
@@ -130,6 +135,7 @@ class Evaluation:
         name: str | None = None,
         seed: int = 0,
         types: Mapping[str, str] | None = None,
+        columns: Given = None,
         data_fingerprint: str | None = None,
     ) -> Evaluation:
         """Evaluate predictions that were made elsewhere; there is no model to ask.
@@ -161,6 +167,7 @@ class Evaluation:
             ignore=ignore,
             name=name,
             types=types,
+            columns=columns,
             data_fingerprint=data_fingerprint,
         )
         self = cls.__new__(cls)
@@ -490,6 +497,7 @@ class Evaluation:
             model_fingerprint=self._shared.model_fingerprint,
             data_fingerprint=self._shared.data_fingerprint,
             versions=fingerprints.versions(data.model.kind if data.model else ""),
+            columns=said_of(data.columns),
         )
 
     @cached_property

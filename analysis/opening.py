@@ -32,6 +32,7 @@ def open_evaluation(
     baseline: str | None = None,
     label: Mapping[Any, Any] | Sequence[str] | None = None,
     features: Sequence[str] | None = None,
+    columns: str | None = None,
     **roles: Any,
 ) -> Evaluation:
     """Load a model file and a data file and evaluate the one on the other.
@@ -45,6 +46,8 @@ def open_evaluation(
         Path of a data file with the target.
     na : sequence of str
         More texts that mean missing in a CSV.
+    columns : str, optional
+        Path of a YAML file with description, unit and level order of columns; see ``describing.read_columns``.
     trust, trust_types
         See ``load_model``.
     where : str, optional
@@ -56,7 +59,13 @@ def open_evaluation(
     notes = _reading_notes(read)
     if target not in read.frame.columns:
         raise unknown_name("column for --target", target, read.frame.columns)
-    common = {"target": target, "name": read.name, "data_fingerprint": read.fingerprint + "|".join(sorted(na)), **roles}
+    common = {
+        "target": target,
+        "name": read.name,
+        "data_fingerprint": read.fingerprint + "|".join(sorted(na)),
+        "columns": columns,
+        **roles,
+    }
     if model == NO_MODEL:
         ev = _from_columns(read.frame, prediction, score, common)
     else:

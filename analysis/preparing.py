@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.columns import Column, as_datetime, infer_columns
+from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_levels
 from modelglass.analysis.models.base import Model
@@ -58,7 +59,7 @@ class Prepared:
     def roles(self) -> tuple[Any, ...]:
         """What decides the numbers beside the bytes of model and data."""
         t = self.target
-        kinds = tuple((c.name, c.kind) for c in self.columns.values())
+        kinds = tuple((c.name, c.kind, c.description, c.unit, c.level_order) for c in self.columns.values())
         return (
             self.target_name,
             t.task,
@@ -101,6 +102,7 @@ def prepare(
     label: Mapping[Any, Any] | Sequence[str] | None,
     features: Sequence[str] | None,
     types: Mapping[str, str] | None,
+    columns: Given,
     data_fingerprint: str | None,
 ) -> Prepared:
     """Check everything, feed the model, and predict all rows once."""
@@ -113,7 +115,8 @@ def prepare(
     left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
     if model.feature_names is None and features is None and train is None and time:
         left_out.append(time)
-    columns = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
+    known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
+    known = describe(known, frame, columns, ignore)
     feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
     predicted, scores, heard = predict_all(model, feed, frame)
     notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes)]
@@ -133,7 +136,7 @@ def prepare(
         name=name or "in memory",
         target=understood,
         target_name=target,
-        columns=columns,
+        columns=known,
         y=understood.y,
         predicted=predicted,
         score=score,

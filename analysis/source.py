@@ -22,6 +22,7 @@ class Source:
     weight, cluster, time   names of these columns where given
     model_fingerprint, data_fingerprint   content hashes
     versions        package name -> version of what computed the numbers
+    columns         column name -> what a person said of it ("description", "unit"), for axes and hovers
     """
 
     model: str = ""
@@ -42,6 +43,7 @@ class Source:
     model_fingerprint: str = ""
     data_fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Say it for people, in one line."""
@@ -69,7 +71,8 @@ class Source:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as a plain object for JSON."""
-        return {**asdict(self), "versions": dict(self.versions)}
+        columns = {name: dict(said) for name, said in self.columns.items()}
+        return {**asdict(replace(self, columns={})), "versions": dict(self.versions), "columns": columns}
 
     def sampled(self, rows: int, seed: int) -> Source:
         """Give the source of a stated sample of these rows."""

@@ -1,0 +1,224 @@
+"""What people say of columns: a description, a unit, an order of levels; from a YAML file or a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from modelglass.analysis.columns import Column
+from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
+from modelglass.analysis.yaml_text import entries, kind, read_tree, scalar, scalars
+
+KEYS = ("description", "unit", "level_order")
+LONGEST = 2_000
+"""Letters of a description."""
+
+Given = str | Path | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """What a person said of one column; empty where nothing was said.
+
+    description     what it means; unit: of its numbers, for axes
+    level_order     levels in their order, as texts
+    """
+
+    description: str = ""
+    unit: str = ""
+    level_order: tuple[str, ...] = ()
+
+
+def read_columns(path: str | Path) -> dict[str, Described]:
+    """Read descriptions of columns from a YAML file.
+
+    For each column ``description``, ``unit`` and ``level_order``, all optional; a text alone is the description::
+
+        age: {description: Age at application, unit: years}
+        education: {level_order: [primary, secondary, tertiary]}
+        postcode: Of the main residence
+
+    Raises
+    ------
+    InputError
+        The file is missing, broken, hostile or too large; an unknown key (named with file, line and the nearest key); a value of
+        the wrong shape.
+    """
+    name = Path(path).name
+    root = read_tree(path, "a file of column descriptions")
+    if root is None:
+        raise InputError(f"Expected descriptions of columns in {name}.", "It holds nothing.", _EXAMPLE)
+    return {
+        column: _described(column, value, line, name) for column, line, value in entries(root, name, "column names")
+    }
+
+
+_EXAMPLE = "Write for example: age: {description: Age at application, unit: years}."
+
+
+def _described(column: str, node: Any, line: int, name: str) -> Described:
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        return _checked(column, {"description": node.value}, f"{name}, line {line:,}")
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(
+            f"Expected {', '.join(KEYS)} for the column {column!r} in {name}.", f"Line {line:,} holds {kind(node)}."
+        )
+    said: dict[str, Any] = {}
+    for key, at, value in entries(node, name, f"{', '.join(KEYS)} of {column!r}"):
+        _check_key(key, f"{name}, line {at:,}", column)
+        said[key] = scalars(value, name, key) if key == "level_order" else scalar(value, name, key)
+    return _checked(column, said, f"{name}, line {line:,}")
+
+
+def _check_key(key: str, where: str, column: str) -> None:
+    if key not in KEYS:
+        close = nearest(key, KEYS)
+        raise InputError(
+            f"Expected {', '.join(KEYS)} for the column {column!r} ({where}).",
+            f"Got the key {key!r}.",
+            f"Did you mean {close[0]!r}?" if close else "Remove it.",
+        )
+
+
+def _checked(column: str, said: Mapping[str, Any], where: str) -> Described:
+    order = tuple(str(v) for v in said.get("level_order", ()))
+    twice = [v for i, v in enumerate(order) if v in order[:i]]
+    if twice:
+        raise InputError(
+            f"Expected each level once in level_order of {column!r} ({where}).", f"{twice[0]!r} stands twice."
+        )
+    texts = {key: " ".join(str(said.get(key) or "").split()) for key in ("description", "unit")}
+    for key, text in texts.items():
+        if len(text) > LONGEST:
+            raise InputError(
+                f"Expected at most {LONGEST:,} letters as {key} of {column!r} ({where}).", f"Got {len(text):,}."
+            )
+    return Described(**texts, level_order=order)
+
+
+def descriptions(given: Given) -> dict[str, Described]:
+    """Take descriptions as a path of a YAML file or as a mapping of column to text, mapping or ``Described``."""
+    if given is None:
+        return {}
+    if isinstance(given, (str, Path)):
+        return read_columns(given)
+    if not isinstance(given, Mapping):
+        raise InputError(
+            "Expected columns as the path of a YAML file or a mapping of column to description.",
+            f"Got {type(given).__name__}.",
+        )
+    found = {}
+    for column, said in given.items():
+        where, name = "the mapping given as columns", str(column)
+        if isinstance(said, Described):
+            found[name] = said
+        elif isinstance(said, Mapping):
+            for key in said:
+                _check_key(str(key), where, name)
+            order = said.get("level_order", ())
+            if isinstance(order, str) or not isinstance(order, Iterable):
+                raise InputError(f"Expected a list as level_order of {name!r} ({where}).", f"Got {order!r}.")
+            found[name] = _checked(name, {**said, "level_order": list(order)}, where)
+        elif isinstance(said, str):
+            found[name] = _checked(name, {"description": said}, where)
+        else:
+            raise InputError(f"Expected a text or a mapping for {name!r} ({where}).", f"Got {said!r}.")
+    return found
+
+
+def describe(
+    columns: Mapping[str, Column],
+    frame: pd.DataFrame,
+    given: Given,
+    known: Collection[str] | None = None,
+) -> dict[str, Column]:
+    """Put what people said onto the columns.
+
+    Parameters
+    ----------
+    columns : mapping of name to Column
+    frame : DataFrame
+        Holds these columns; levels are looked up in it.
+    given : path, mapping or None
+    known : collection of str, optional
+        Columns that may be described though they are not among ``columns`` (ignored ones).
+
+    Raises
+    ------
+    InputError
+        A column that the data lack; an order of levels none of which occurs, or of a column that has no levels.
+    """
+    said = descriptions(given)
+    known = {*columns, *(known or ())}
+    for name in said:
+        if name not in known:
+            where = f" described in {Path(given).name}" if isinstance(given, (str, Path)) else " described"
+            raise unknown_name(f"column{where}", name, sorted(known))
+    done = dict(columns)
+    for name, about in said.items():
+        if name in columns:
+            done[name] = _put(columns[name], frame[name], about)
+    return done
+
+
+def _put(column: Column, series: pd.Series, about: Described) -> Column:
+    note = column.note
+    if about.level_order:
+        if column.kind not in ("categorical", "boolean"):
+            raise InputError(
+                f"Expected level_order only for a column of categories; {column.name!r} is {column.kind}.",
+                f"Got {listed(about.level_order, 6)}.",
+                f"Leave it out, or take the column as categories with --type {column.name}=categorical.",
+            )
+        levels = level_texts(series)
+        absent = [v for v in about.level_order if v not in levels]
+        if len(absent) == len(about.level_order):
+            raise InputError(
+                f"Expected level_order of {column.name!r} to name its levels: {listed(levels, 8)}.",
+                f"Got {listed(about.level_order, 8)}, none of which occurs.",
+                "Write the levels as they stand in the data.",
+            )
+        if absent:
+            note = f"{note} Ordered levels that do not occur: {listed(absent, 8)}.".strip()
+    return replace(column, note=note, description=about.description, unit=about.unit, level_order=about.level_order)
+
+
+def said_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
+    """Give description and unit of the columns of which something was said, as ``Source.columns`` holds them."""
+    texts = {
+        c.name: {key: text for key, text in (("description", c.description), ("unit", c.unit)) if text}
+        for c in columns.values()
+    }
+    return {name: said for name, said in texts.items() if said}
+
+
+def level_text(value: Any) -> str:
+    """Write a level as people write it in a level order: whole numbers without ".0", true and false as Python does.
+
+    >>> level_text(3.0), level_text(True), level_text("a")
+    ('3', 'True', 'a')
+    """
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def level_texts(series: pd.Series) -> list[str]:
+    """Give the levels that occur, as texts; true and false also in small letters."""
+    found = [level_text(v) for v in pd.unique(series.dropna())]
+    return [*found, *(v.lower() for v in found if v in ("True", "False"))]
+
+
+def in_given_order(levels: Sequence[Any], order: Sequence[str]) -> list[int] | None:
+    """Give the places of levels, those named in the order first and in that order, the others as they stand; None without one."""
+    if not order:
+        return None
+    rank = {text: i for i, text in enumerate(order)}
+    rank |= {text.capitalize(): i for text, i in list(rank.items()) if text in ("true", "false")}
+    return sorted(range(len(levels)), key=lambda i: rank.get(level_text(levels[i]), len(rank)))

@@ -1,0 +1,131 @@
+"""Descriptions, units and level orders of columns: where they show, and every way a file can be wrong."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import modelglass as mg
+from modelglass.analysis import slice_metrics
+from modelglass.analysis.columns import infer_columns
+from modelglass.analysis.describing import Described, describe, descriptions, read_columns
+from modelglass.analysis.errors import InputError
+
+FILE = """
+# what the columns mean
+age: {description: "Age at application", unit: years}
+size:
+  level_order: [small, medium, large]
+flag: Whether it rained: no
+  
+grade:
+  unit: points
+  level_order: [3, 1, 2]
+no: The Norwegian column
+""".replace("Whether it rained: no", "Whether it rained")
+
+
+def write(folder, text, name="columns.yaml"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_reads_descriptions_units_and_orders(tmp_path):
+    got = read_columns(write(tmp_path, FILE))
+    assert got == {
+        "age": Described(description="Age at application", unit="years"),
+        "size": Described(level_order=("small", "medium", "large")),
+        "flag": Described(description="Whether it rained"),
+        "grade": Described(unit="points", level_order=("3", "1", "2")),
+        "no": Described(description="The Norwegian column"),  # not read as "false"
+    }
+    as_mapping = {"age": {"description": "Age at application", "unit": "years"}, "flag": "Whether it rained"}
+    assert descriptions(as_mapping) == {k: got[k] for k in as_mapping}
+    assert descriptions({"grade": {"unit": "points", "level_order": [3, 1, 2]}}) == {"grade": got["grade"]}
+
+
+REFUSED = {
+    "unknown key": ("a: 1\nage:\n  unitt: years\n", r"columns.yaml, line 3\)\.\n.*'unitt'.*\n.*'unit'"),
+    "no mapping": ("- a\n- b\n", r"Line 1 holds a list"),
+    "text": ("hello", "Line 1 holds the text 'hello'"),
+    "nothing": ("# no\n", "holds nothing"),
+    "list as description": ("age: [a, b]\n", "Line 1 holds a list"),
+    "text as order": ("size:\n  level_order: small\n", "Line 2 holds the text 'small'"),
+    "twice": ("age: a\nage: b\n", "line 1 and again on line 2"),
+    "level twice": ("s: {level_order: [a, b, a]}\n", "'a' stands twice"),
+    "broken": ("age: {unit: years\nb: c\n", "breaks at line 2"),
+    "tab": ("age:\n\tunit: x\n", "breaks at line 2, character 1"),
+    "latin": (b"age: \xe9\n", "Byte 0xe9 on line 1"),
+    "alias": ("a: &x {unit: m}\nb: *x\n", r"Line 1 uses an anchor or alias \('x'\)"),
+    "bomb": ("a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "anchor or alias"),
+    "tag": ("a: !!python/object/apply:os.system [ls]\n", "uses the tag"),
+    "deep": ("a: " + "[" * 5_000 + "\n", "Expected at most 8 levels"),
+    "two documents": ("a: b\n---\nc: d\n", "second one begins on line 2"),
+    "huge": ("a: " + "x" * 1_000_001, "at most 1,000,000 bytes"),
+    "long": ("a: " + "x " * 2_000, "at most 2,000 letters"),
+    "control": ("a: \x07\n", "breaks at"),
+}
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_refuses_with_file_and_line(tmp_path, name):
+    text, said = REFUSED[name]
+    with pytest.raises(InputError, match=said) as caught:
+        read_columns(write(tmp_path, text))
+    assert 1 <= len(str(caught.value).splitlines()) <= 5
+
+
+def test_a_missing_file_is_named_with_the_nearest(tmp_path):
+    write(tmp_path, "a: b")
+    with pytest.raises(InputError, match=r"Did you mean columns\.yaml"):
+        read_columns(tmp_path / "colums.yaml")
+    with pytest.raises(InputError, match="It cannot be read"):
+        read_columns(tmp_path)
+
+
+FRAME = pd.DataFrame({"age": [1.5, 2, 3], "size": ["large", "small", "odd"], "wet": [True, False, True]})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"agee": "x"}, r"column described.*\n.*'agee'.*\n.*'age'"),
+        ({"age": {"level_order": ["1"]}}, "'age' is numeric"),
+        ({"size": {"level_order": ["S", "M"]}}, "none of which occurs"),
+        ({"size": {"order": ["S", "M"]}}, "key 'order'"),
+        ({"size": {"level_order": "S"}}, "Expected a list"),
+        ({"size": 3}, "Expected a text or a mapping"),
+        (["size"], "Expected columns as the path"),
+    ],
+)
+def test_refuses_what_does_not_fit_the_data(given, said):
+    with pytest.raises(InputError, match=said):
+        describe(infer_columns(FRAME), FRAME, given)
+
+
+def test_order_holds_in_slices_and_levels_that_are_not_named_come_last():
+    columns = {"size": {"level_order": ["small", "medium", "large"]}, "wet": {"level_order": ["true", "false"]}}
+    ev = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME, columns=columns)
+    assert ev.coding("size").labels == ("small", "large", "odd")
+    assert ev.coding("wet").labels == ("True", "False")
+    assert "do not occur: medium" in ev.columns["size"].note
+    table = slice_metrics(ev, by=["size"], metrics=["accuracy"]).frame()
+    assert table["slice"].tolist()[1:] == ["small", "large", "odd"]
+    for row in table.iloc[1:].itertuples():
+        assert ev.where(row.where).n == row.n
+
+
+def test_source_and_fingerprint_know(tmp_path):
+    path = write(tmp_path, "age: {description: How old, unit: years}\n")
+    ev = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME, columns=path)
+    assert ev.source.columns == {"age": {"description": "How old", "unit": "years"}}
+    assert ev.source.as_dict()["columns"] == ev.source.columns
+    assert (ev.columns["age"].description, ev.columns["age"].unit) == ("How old", "years")
+    plain = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME)
+    assert plain.fingerprint != ev.fingerprint
+
+
+def test_ignored_columns_may_be_described():
+    ev = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME, ignore=["age"], columns={"age": "x"})
+    assert "age" not in ev.columns
