@@ -345,9 +345,9 @@ def _code_levels(values: pd.Series, column: Column, max_levels: int) -> Coding:
         if ordered:
             order = sorted(range(len(levels)), key=lambda i: bool(levels[i]))
             codes, levels = _reorder(codes, order), [levels[i] for i in order]
-    order = in_given_order(levels, column.level_order)
-    if order is not None:
-        codes, levels, ordered = _reorder(codes, order), [levels[i] for i in order], True
+    given = in_given_order(levels, column.level_order)
+    if given is not None:
+        codes, levels, ordered = _reorder(codes, given), [levels[i] for i in given], True
     missing = codes < 0
     codes = codes[~missing]
     counts = np.bincount(codes, minlength=len(levels))

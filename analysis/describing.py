@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.columns import Column
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
-from modelglass.analysis.yaml_text import entries, kind, read_tree, scalar, scalars
+from modelglass.analysis.yaml_file import check_mapping, described, place, read_yaml
 
 KEYS = ("description", "unit", "level_order")
 LONGEST = 2_000
@@ -49,31 +49,20 @@ def read_columns(path: str | Path) -> dict[str, Described]:
         the wrong shape.
     """
     name = Path(path).name
-    root = read_tree(path, "a file of column descriptions")
-    if root is None:
-        raise InputError(f"Expected descriptions of columns in {name}.", "It holds nothing.", _EXAMPLE)
-    return {
-        column: _described(column, value, line, name) for column, line, value in entries(root, name, "column names")
-    }
-
-
-_EXAMPLE = "Write for example: age: {description: Age at application, unit: years}."
-
-
-def _described(column: str, node: Any, line: int, name: str) -> Described:
-    import yaml
-
-    if isinstance(node, yaml.ScalarNode):
-        return _checked(column, {"description": node.value}, f"{name}, line {line:,}")
-    if not isinstance(node, yaml.MappingNode):
-        raise InputError(
-            f"Expected {', '.join(KEYS)} for the column {column!r} in {name}.", f"Line {line:,} holds {kind(node)}."
-        )
-    said: dict[str, Any] = {}
-    for key, at, value in entries(node, name, f"{', '.join(KEYS)} of {column!r}"):
-        _check_key(key, f"{name}, line {at:,}", column)
-        said[key] = scalars(value, name, key) if key == "level_order" else scalar(value, name, key)
-    return _checked(column, said, f"{name}, line {line:,}")
+    value, lines = read_yaml(path)
+    found = {}
+    for column, said in check_mapping(value, name, lines, what="column: description").items():
+        where = place(name, lines, column)
+        if isinstance(said, dict):
+            for key in said:
+                _check_key(key, place(name, lines, column, key), column)
+        elif not isinstance(said, str):
+            raise InputError(
+                f"Expected a text, or {', '.join(KEYS)}, for the column {column!r} ({where}).",
+                f"Got {described(said)}.",
+            )
+        found[column] = _checked(column, said, where)
+    return found
 
 
 def _check_key(key: str, where: str, column: str) -> None:
@@ -86,20 +75,43 @@ def _check_key(key: str, where: str, column: str) -> None:
         )
 
 
-def _checked(column: str, said: Mapping[str, Any], where: str) -> Described:
-    order = tuple(str(v) for v in said.get("level_order", ()))
-    twice = [v for i, v in enumerate(order) if v in order[:i]]
+def _checked(column: str, said: str | Mapping[str, Any], where: str) -> Described:
+    if isinstance(said, str):
+        said = {"description": said}
+    order = said.get("level_order") or ()
+    if isinstance(order, (str, Mapping)) or not isinstance(order, Iterable):
+        raise InputError(
+            f"Expected a list as level_order of {column!r}, such as [low, middle, high] ({where}).",
+            f"Got {described(order)}.",
+        )
+    levels = tuple(order)
+    if any(v is None or isinstance(v, (list, dict)) for v in levels):
+        raise InputError(
+            f"Expected plain levels in level_order of {column!r} ({where}).", f"Got {listed(map(described, levels))}."
+        )
+    levels = tuple(level_text(v) for v in levels)
+    twice = [v for i, v in enumerate(levels) if v in levels[:i]]
     if twice:
         raise InputError(
             f"Expected each level once in level_order of {column!r} ({where}).", f"{twice[0]!r} stands twice."
         )
-    texts = {key: " ".join(str(said.get(key) or "").split()) for key in ("description", "unit")}
-    for key, text in texts.items():
-        if len(text) > LONGEST:
-            raise InputError(
-                f"Expected at most {LONGEST:,} letters as {key} of {column!r} ({where}).", f"Got {len(text):,}."
-            )
-    return Described(**texts, level_order=order)
+    return Described(
+        description=_text(column, said, "description", where),
+        unit=_text(column, said, "unit", where),
+        level_order=levels,
+    )
+
+
+def _text(column: str, said: Mapping[str, Any], key: str, where: str) -> str:
+    value = said.get(key)
+    if isinstance(value, (list, dict)):
+        raise InputError(f"Expected one text as {key} of {column!r} ({where}).", f"Got {described(value)}.")
+    text = "" if value is None else " ".join(level_text(value).split())
+    if len(text) > LONGEST:
+        raise InputError(
+            f"Expected at most {LONGEST:,} letters as {key} of {column!r} ({where}).", f"Got {len(text):,}."
+        )
+    return text
 
 
 def descriptions(given: Given) -> dict[str, Described]:
@@ -118,15 +130,10 @@ def descriptions(given: Given) -> dict[str, Described]:
         where, name = "the mapping given as columns", str(column)
         if isinstance(said, Described):
             found[name] = said
-        elif isinstance(said, Mapping):
-            for key in said:
+        elif isinstance(said, (Mapping, str)):
+            for key in said if isinstance(said, Mapping) else ():
                 _check_key(str(key), where, name)
-            order = said.get("level_order", ())
-            if isinstance(order, str) or not isinstance(order, Iterable):
-                raise InputError(f"Expected a list as level_order of {name!r} ({where}).", f"Got {order!r}.")
-            found[name] = _checked(name, {**said, "level_order": list(order)}, where)
-        elif isinstance(said, str):
-            found[name] = _checked(name, {"description": said}, where)
+            found[name] = _checked(name, said, where)
         else:
             raise InputError(f"Expected a text or a mapping for {name!r} ({where}).", f"Got {said!r}.")
     return found

@@ -17,7 +17,6 @@ age: {description: "Age at application", unit: years}
 size:
   level_order: [small, medium, large]
 flag: Whether it rained: no
-  
 grade:
   unit: points
   level_order: [3, 1, 2]
@@ -46,25 +45,24 @@ def test_reads_descriptions_units_and_orders(tmp_path):
 
 
 REFUSED = {
-    "unknown key": ("a: 1\nage:\n  unitt: years\n", r"columns.yaml, line 3\)\.\n.*'unitt'.*\n.*'unit'"),
-    "no mapping": ("- a\n- b\n", r"Line 1 holds a list"),
-    "text": ("hello", "Line 1 holds the text 'hello'"),
-    "nothing": ("# no\n", "holds nothing"),
-    "list as description": ("age: [a, b]\n", "Line 1 holds a list"),
-    "text as order": ("size:\n  level_order: small\n", "Line 2 holds the text 'small'"),
-    "twice": ("age: a\nage: b\n", "line 1 and again on line 2"),
+    "unknown key": ("a: b\nage:\n  unitt: years\n", r"columns.yaml, line 3\)\.\n.*'unitt'.*\n.*'unit'"),
+    "no mapping": ("- a\n- b\n", r"Got a list"),
+    "text": ("hello", "Got 'hello'"),
+    "nothing": ("# no\n", "empty"),
+    "list for a column": ("age: [a, b]\n", r"columns.yaml, line 1\)\.\nGot a list"),
+    "list as unit": ("age: {unit: [a, b]}\n", r"columns.yaml, line 1\)\.\nGot a list"),
+    "text as order": ("x: y\nsize:\n  level_order: small\n", r"columns.yaml, line 2\)\.\nGot 'small'"),
+    "nested order": ("size:\n  level_order: [[a], b]\n", "Expected plain levels"),
+    "twice": ("age: a\nage: b\n", "also stands in line 1"),
     "level twice": ("s: {level_order: [a, b, a]}\n", "'a' stands twice"),
-    "broken": ("age: {unit: years\nb: c\n", "breaks at line 2"),
-    "tab": ("age:\n\tunit: x\n", "breaks at line 2, character 1"),
-    "latin": (b"age: \xe9\n", "Byte 0xe9 on line 1"),
-    "alias": ("a: &x {unit: m}\nb: *x\n", r"Line 1 uses an anchor or alias \('x'\)"),
-    "bomb": ("a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "anchor or alias"),
-    "tag": ("a: !!python/object/apply:os.system [ls]\n", "uses the tag"),
-    "deep": ("a: " + "[" * 5_000 + "\n", "Expected at most 8 levels"),
-    "two documents": ("a: b\n---\nc: d\n", "second one begins on line 2"),
+    "broken": ("age: {unit: years\nb: c\n", "line 2"),
+    "latin": (b"age: \xe9\n", "Line 1 holds the byte 0xe9"),
+    "alias": ("a: &x {unit: m}\nb: *x\n", "no anchors and aliases"),
+    "bomb": ("a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "no anchors and aliases"),
+    "tag": ("a: !!python/object/apply:os.system [ls]\n", "without a tag"),
+    "deep": ("a: " + "[" * 5_000 + "\n", "levels of nesting"),
     "huge": ("a: " + "x" * 1_000_001, "at most 1,000,000 bytes"),
     "long": ("a: " + "x " * 2_000, "at most 2,000 letters"),
-    "control": ("a: \x07\n", "breaks at"),
 }
 
 
@@ -78,9 +76,9 @@ def test_refuses_with_file_and_line(tmp_path, name):
 
 def test_a_missing_file_is_named_with_the_nearest(tmp_path):
     write(tmp_path, "a: b")
-    with pytest.raises(InputError, match=r"Did you mean columns\.yaml"):
+    with pytest.raises(InputError, match=r"Did you mean .*columns\.yaml"):
         read_columns(tmp_path / "colums.yaml")
-    with pytest.raises(InputError, match="It cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         read_columns(tmp_path)
 
 
