@@ -78,6 +78,8 @@ class Analysis:
     report      False keeps it out of the HTML report (one-row analyses, say)
     raw_rows    its table lists rows of the data: kept out of the report unless rows are asked for
     order       place on its page, small first
+    reads_threshold  whether the operating threshold changes its numbers: "always", "never" (it describes the model's output, before
+                any decision), or "metric" (only where a metric is chosen in its settings)
     find        later: "package.module:function" that returns findings
     """
 
@@ -92,6 +94,7 @@ class Analysis:
     report: bool = True
     raw_rows: bool = False
     order: int = 50
+    reads_threshold: Literal["always", "metric", "never"] = "always"
     find: str | None = None
 
     def function(self) -> Callable[..., Result]:

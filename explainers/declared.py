@@ -23,6 +23,7 @@ _METHOD = Setting(
 ANALYSES: list[Analysis] = [
     Analysis(
         name="permutation_importance",
+        reads_threshold="metric",
         title="Permutation importance",
         page="importance",
         question="Which columns would the model miss most?",
@@ -40,6 +41,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="shapley_values",
+        reads_threshold="never",
         title="Shapley values",
         page="importance",
         question="Which columns move predictions, and which way?",
@@ -61,6 +63,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="partial_dependence",
+        reads_threshold="never",
         title="Partial dependence",
         page="effects",
         question="How does the average prediction follow a column?",
@@ -77,6 +80,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="individual_conditional_expectation",
+        reads_threshold="never",
         title="Single rows",
         page="effects",
         question="Do rows differ in how they follow a column?",
@@ -93,6 +97,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="shapley_row",
+        reads_threshold="never",
         title="Shapley values of one row",
         page="row",
         question="What moved this prediction away from the average?",
@@ -104,6 +109,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="lime_weights",
+        reads_threshold="never",
         title="LIME",
         page="row",
         question="What does a simple model around this row say?",

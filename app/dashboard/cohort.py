@@ -8,6 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
 from modelglass.app.dashboard import state
+from modelglass.app.dashboard.guard import part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def _sql(ev: Evaluation) -> None:
         st.rerun()
 
 
-@st.fragment
+@part
 def _columns(ev: Evaluation, desk: state.Desk) -> None:
     names = list(ev.columns)
     name = st.selectbox("Column", names, index=None, placeholder="Choose a column", key="mg.column")

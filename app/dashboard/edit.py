@@ -8,6 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.errors import InputError
 from modelglass.app.dashboard import state, work
+from modelglass.app.dashboard.guard import callback, part
 from modelglass.app.dashboard.text import number, plain
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CHANGED = "edit.columns"
 MOST_LEVELS = 500
 
 
-@st.fragment
+@part
 def editor(ev: Evaluation, place: int) -> None:
     """Draw the widgets of the columns to change, and prediction before and after. A fragment: only this reruns."""
     st.subheader("Change the row", anchor=False)
@@ -95,6 +96,7 @@ def _number(kept: str | None, before: Any, whole: bool) -> int | float | None:
     return int(before) if whole else float(before)
 
 
+@callback
 def _keep(key: str) -> None:
     value = st.session_state[f"mg.{key}"]
     state.put(key, [MISSING if value is None else str(value)])

@@ -26,6 +26,12 @@ def main() -> None:
     """Run once for every change on the page."""
     st.set_page_config(page_title="modelglass", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
+    with work.guarded():
+        _frame()
+    state.write()
+
+
+def _frame() -> None:
     ev = state.evaluation()
     desk = None if ev is None else state.desk(ev)
     page = st.navigation(pages.start() if desk is None else pages.pages(desk))
@@ -40,7 +46,6 @@ def main() -> None:
         )
     with work.guarded():
         page.run()
-    state.write()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 ROW = "row.row"
 
 
+def choose(row: Any) -> None:
+    """Turn to a row; what was changed in the last one belongs to that one and is dropped."""
+    if state.first(ROW) != str(row):
+        state.drop("edit.")
+    state.put(ROW, [str(row)])
+
+
 def listing(result: Result, ev: Evaluation, key: str) -> None:
     """Show a result whose frame lists rows (it has a column ``row``)."""
     show.say(result)
@@ -31,7 +38,7 @@ def _openable(ev: Evaluation, frame: Any, name: str, key: str) -> None:
     event = show.table(frame, name, key, on_select="rerun", selection_mode="single-row")
     chosen = event["selection"]["rows"] if event else []
     if chosen and st.button("Explain the selected row", key=f"{key} open", icon=":material/person_search:"):
-        state.put(ROW, [str(frame.iloc[chosen[0]]["row"])])
+        choose(frame.iloc[chosen[0]]["row"])
         st.switch_page(page)
     if not chosen:
         st.caption("Select a row to explain its prediction.")

@@ -10,6 +10,7 @@ import streamlit as st
 from modelglass.analysis.registry import Analysis
 from modelglass.analysis.result import Result
 from modelglass.app.dashboard import settings, show, state, work
+from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def usual(analysis: Analysis) -> Show:
     return shown
 
 
-@st.fragment
+@part
 def section(
     desk: state.Desk,
     analysis: Analysis,

@@ -11,6 +11,7 @@ import streamlit as st
 from modelglass.analysis.errors import AnalysisError, InputError, unknown_name
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.app.dashboard import state
+from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def _shown(setting: Setting, value: Any) -> Any:
     return value
 
 
+@callback
 def _keep(key: str, default: Any) -> None:
     value = st.session_state[key]
     state.put(key, encode(None if value in ("", []) or value == default else value))

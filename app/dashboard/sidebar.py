@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.app.dashboard import cohort, state, work
+from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ def _range(ev: Evaluation) -> tuple[float, float, float]:
     return low, max(high, low + 1e-9), max((high - low) / 200, 1e-12)
 
 
+@callback
 def _decide(ev: Evaluation) -> None:
     low, high, _ = _range(ev)
     default: Any = 0.5 if ev.score_kind == "probability" else min(max(0.0, low), high)
     state.choose_threshold(ev, default if st.session_state["mg.decide"] else None)
 
 
+@callback
 def _moved(ev: Evaluation) -> None:
     state.choose_threshold(ev, float(st.session_state["mg.threshold"]))

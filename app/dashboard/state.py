@@ -79,6 +79,13 @@ def put(name: str, values: Sequence[str] | None) -> None:
         kept[name] = [str(v) for v in values]
 
 
+def drop(start: str) -> None:
+    """Drop all names that begin so."""
+    kept = address()
+    for name in [n for n in kept if n.startswith(start)]:
+        del kept[name]
+
+
 def bind(key: str, value: Any) -> None:
     """Make the widget of a key show a value, where it does not already.
 

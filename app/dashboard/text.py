@@ -7,15 +7,25 @@ import re
 from typing import Any
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&])")
+_BEAUTIFIED = re.compile(r"(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)")
+"""What Streamlit would print as an arrow, a dash or another sign."""
+_CUT = ":small[]"
+"""An empty span: nothing is seen or copied of it, but the signs around it are no longer one text."""
 
 
 def plain(text: Any) -> str:
-    r"""Escape a text so that Markdown shows it as it is: no emphasis, link, formula, icon, HTML or new line.
+    r"""Escape a text so that Markdown shows it as it is: no emphasis, link, formula, icon, HTML, new line or prettier sign.
 
     >>> plain("price_$ :red[x]")
     'price\\_\\$ \\:red\\[x\\]'
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    words = " ".join(str(text).split())
+    parts = _BEAUTIFIED.split(words)
+    return "".join(_CUT.join(map(_escaped, part)) if i % 2 else _escaped(part) for i, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 def number(value: Any, digits: int = 3) -> str:

@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from modelglass.analysis.errors import AnalysisError, MissingPackage, NotApplicable
+from modelglass.analysis.errors import MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.app.dashboard.cache import Cache
+from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
 from modelglass.app.dashboard.jobs import Job, Jobs
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-log = logging.getLogger(__name__)
+__all__ = ["cannot_say", "guarded", "jobs", "key_of", "later", "outcome", "refuse", "results"]
+
 results = Cache(entries=400, size=400 * 2**20)
 jobs = Jobs()
 PATIENCE = 0.4
-OF_THE_OUTPUT = {
-    "shapley_values",
-    "shapley_row",
-    "shapley_interactions",
-    "partial_dependence",
-    "individual_conditional_expectation",
-    "accumulated_local_effects",
-    "interaction_strength",
-    "lime_weights",
-}
-"""Analyses of the model's output, before any decision."""
-OF_THE_METRIC = {"permutation_importance"}
-"""Those of a metric that, where none is chosen, ranks by score."""
-UNEXPECTED = "Something went wrong here that modelglass did not expect. The terminal shows the details; the other pages still work."
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Turn whatever goes wrong inside into a box in its place: three beats, "cannot say", or a short apology."""
-    try:
-        yield
-    except NotApplicable as answer:
-        cannot_say(answer.reason)
-    except AnalysisError as error:
-        refuse(error)
-    except Exception:
-        log.exception("A part of the page failed")
-        st.error(UNEXPECTED, icon=":material/error:")
-
-
-def refuse(error: AnalysisError | str) -> None:
-    """Show an error, one line a beat; a package that is not installed is no error."""
-    text = "  \n".join(plain(line) for line in str(error).splitlines())
-    if isinstance(error, MissingPackage):
-        st.info(text, icon=":material/extension_off:")
-    else:
-        st.error(text, icon=":material/error:")
-
-
-def cannot_say(reason: str) -> None:
-    """Show why there is no answer."""
-    st.info(plain(f"Cannot say, because {reason.rstrip('.')}."), icon=":material/help:")
 
 
 def key_of(ev: Evaluation, name: str, settings: Mapping[str, Any]) -> Hashable:
@@ -75,9 +33,10 @@ def key_of(ev: Evaluation, name: str, settings: Mapping[str, Any]) -> Hashable:
 
 def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     """Tell whether the threshold plays no part: then a moved slider must not start the work again, nor ask the model."""
-    return ev.threshold is not None and (
-        analysis.name in OF_THE_OUTPUT or (analysis.name in OF_THE_METRIC and not settings.get("metric"))
+    plays = analysis.reads_threshold == "always" or (
+        analysis.reads_threshold == "metric" and bool(settings.get("metric"))
     )
+    return ev.threshold is not None and not plays
 
 
 def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
@@ -126,7 +85,7 @@ def _ended(job: Job, title: str) -> None:
     st.button("Start again", key=f"again {job.key}", on_click=jobs.forget, args=(job.key,))
 
 
-@st.fragment(run_every=0.5)
+@part(run_every=0.5)
 def _watch(job: Job, title: str) -> None:
     jobs.get(job.key)
     if job.over:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import rows, show, state, work
+from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
 
@@ -63,11 +64,13 @@ def _rows_of(ev: Evaluation, cell: tuple[str, ...], key: str) -> None:
         rows.listing(outcome.result, ev, f"{key} rows")
 
 
+@callback
 def _picked(key: str) -> None:
     points = st.session_state[key]["selection"]["points"]
     state.put(CELL, [str(v) for v in points[0]["customdata"]] if points else None)
 
 
+@callback
 def _chosen(key: str, names: list[str], keys: list[tuple[str, str]]) -> None:
     name = st.session_state[key]
     state.put(CELL, list(keys[names.index(name)]) if name in names else None)

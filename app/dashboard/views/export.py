@@ -12,6 +12,7 @@ import streamlit as st
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, fitting, run
 from modelglass.app.dashboard import state, work
+from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.settings import chosen
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import file_name, plain
@@ -29,7 +30,7 @@ def page(desk: Desk) -> None:
     _numbers(desk)
 
 
-@st.fragment
+@part
 def _report(desk: Desk) -> None:
     st.subheader("Report", anchor=False)
     st.caption("One HTML file with every sentence, figure and table; it opens without a network.")
@@ -67,7 +68,7 @@ def _made(ev: Evaluation, condition: str | None, rows: bool, progress: Progress)
         return path.read_bytes()
 
 
-@st.fragment
+@part
 def _numbers(desk: Desk) -> None:
     st.subheader("Numbers", anchor=False)
     st.caption(

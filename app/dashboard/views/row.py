@@ -9,7 +9,7 @@ import streamlit as st
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.registry import analyses, fitting
-from modelglass.app.dashboard import edit, state, work
+from modelglass.app.dashboard import edit, rows, state, work
 from modelglass.app.dashboard.rows import ROW
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
@@ -50,7 +50,7 @@ def choose(desk: Desk) -> int | None:
             max_value=int(desk.whole.frame.index.max()),
             step=1,
             key="mg.row",
-            on_change=lambda: state.put(ROW, [str(st.session_state["mg.row"])]),
+            on_change=lambda: rows.choose(st.session_state["mg.row"]),
         )
     with right:
         worst = _worst(ev)
@@ -63,7 +63,7 @@ def choose(desk: Desk) -> int | None:
                 index=None,
                 key="mg.worst",
                 placeholder="Choose one",
-                on_change=lambda: state.put(ROW, [str(st.session_state["mg.worst"])]),
+                on_change=lambda: rows.choose(st.session_state["mg.worst"]),
             )
     state.write()
     if row not in desk.whole.frame.index:
