@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.confusion import confusion
+from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.noise_robustness import noise_robustness
@@ -26,6 +27,7 @@ __all__ = [
     "Stopped",
     "calibration",
     "confusion",
+    "find_slices",
     "noise_robustness",
     "performance",
     "precision_recall",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,14 @@ class Rows:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
+
+    def cut(self, places: np.ndarray) -> Rows:
+        """Give some of the rows, by their places."""
+        parts = {
+            name: None if values is None else values[places]
+            for name, values in (("score", self.score), ("weight", self.weight), ("cluster", self.cluster))
+        }
+        return replace(self, y=self.y[places], predicted=self.predicted[places], **parts, _kept={})
 
     @property
     def cell(self) -> np.ndarray:

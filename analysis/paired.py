@@ -89,8 +89,8 @@ def change(
     NotApplicable
         Where the metric has no value on these rows.
     """
-    before, first = _influence(metric, clean)
-    found = [_influence(metric, rows) for rows in changed]
+    before, first = influence_of(metric, clean)
+    found = [influence_of(metric, rows) for rows in changed]
     repeats = np.array([value for value, _ in found]) - before
     if not np.isfinite(repeats).all():
         raise NotApplicable(f"{metric.name} has no value on these {len(clean.y):,} rows")
@@ -139,7 +139,7 @@ def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(unit, weights=v) for v in values])
 
 
-def _influence(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
+def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
     """Give a metric and the influence (n,) of each row on it (weights included); None where it has none that is usable."""
     losses = {
         "accuracy": lambda: (rows.y == rows.predicted).astype(float),

@@ -1,0 +1,405 @@
+"""Search of all conjunctions of up to three conditions for those where a loss is highest: exact, by counts and bounds.
+
+A condition is "coded column = level". Counts of every cell of every pair (triple) of columns come from one pass over the rows for each
+prefix; a prefix cell that cannot hold a slice better than the best found so far (an upper bound on the score of anything inside it) is not
+followed. Bounds after SliceLine (Sagadeeva and Boehm 2021, SIGMOD, doi:10.1145/3448016.3457323).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelglass.analysis.errors import InputError
+from modelglass.analysis.progress import Progress, tell
+
+Floats = NDArray[Any]
+Score = Literal["difference", "sliceline"]
+MOST_LEVELS = 65_535
+BATCH = 4_000_000
+"""Cells counted at once for one prefix: 24 bytes each."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Found:
+    """The best slices, best first: k of them.
+
+    columns, levels     (k, depth) coded columns and their levels; -1 fills shorter ones
+    n, w, mean, score   (k,) rows, weight, mean loss, score
+    searched            prefixes of two columns that were counted, of ``prefixes``: fewer where the time ran out
+    """
+
+    columns: np.ndarray
+    levels: np.ndarray
+    n: np.ndarray
+    w: Floats
+    mean: Floats
+    score: Floats
+    searched: int
+    prefixes: int
+
+    def conditions(self, i: int) -> list[tuple[int, int]]:
+        """Give the (column, level) pairs of one slice."""
+        return [(int(c), int(v)) for c, v in zip(self.columns[i], self.levels[i]) if c >= 0]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scale:
+    """How slices are scored, from the whole: its weight, mean loss, standard deviation and largest loss.
+
+    difference  (mean in the slice - mean) / (sd / sqrt(weight)): how surely it is worse; a child that adds nothing scores below its parent
+    sliceline   alpha (mean in the slice / mean - 1) - (1 - alpha) (weight / weight in the slice - 1)
+    """
+
+    kind: Score
+    alpha: float
+    weight: float
+    mean: float
+    sd: float
+    largest: float
+
+    def score(self, w: Floats, e: Floats) -> Floats:
+        """Score slices of weight w and summed loss e."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.kind == "sliceline":
+                return self.alpha * (e / w / self.mean - 1) - (1 - self.alpha) * (self.weight / w - 1)
+            return (e - w * self.mean) / (self.sd * np.sqrt(w))
+
+    def bound(self, w: Floats, e: Floats, least: float) -> Floats:
+        """Give what no slice inside one of weight w and summed loss e can exceed; its weight is at least ``least``.
+
+        Inside, the sum is at most e and at most the largest loss a unit of weight: where both meet the score is highest, or at an end,
+        because in between it rises (falls) without turning.
+        """
+        meet = np.minimum(np.maximum(e / self.largest, least), w)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            best = self.score(meet, np.minimum(e, meet * self.largest))
+            if self.kind == "sliceline":
+                best = np.maximum(best, self.score(w, np.minimum(e, w * self.largest)))
+        return np.where(w > 0, best, -np.inf)
+
+
+def search(
+    codes: np.ndarray,
+    levels: Sequence[int],
+    loss: np.ndarray,
+    weight: np.ndarray | None = None,
+    *,
+    family: Sequence[Any] | None = None,
+    depth: int = 2,
+    support: int = 30,
+    keep: int = 100,
+    score: Score = "difference",
+    alpha: float = 0.95,
+    threads: int | None = None,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Find the ``keep`` slices of the highest score.
+
+    Parameters
+    ----------
+    codes : integer array, shape (n_rows, m)
+        Level of each row in each coded column, in [0, levels).
+    levels : sequence of int, length m
+    loss : array, shape (n_rows,)
+        Loss of each row, >= 0 (score "difference": any finite number).
+    weight : array, shape (n_rows,), optional
+    family : sequence of length m, optional
+        Coded columns of one family (other bins of the same column) are never combined.
+    depth : int
+        Conditions of a slice, 1 to 3.
+    support : int
+        Fewest rows of a slice.
+    seconds : float, optional
+        Time after which the search ends with what it has; ``searched`` then says how far it came.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        A depth outside 1 to 3, negative or missing losses.
+    """
+    table, base = _checked(codes, levels, loss, depth, score)
+    work = _Search(table, levels, base, weight, family, support, keep, score, alpha)
+    if work.scale.largest <= 0 or work.scale.sd <= 0:  # no loss anywhere, or the same everywhere
+        return work.found(0, 0)
+    work.one()
+    pairs = work.two(seconds, progress, depth) if depth > 1 else []
+    done = work.three(pairs, threads, seconds, progress) if depth > 2 else len(pairs)
+    tell(progress, 1.0, "searching slices")
+    return work.found(done, len(pairs))
+
+
+def _checked(
+    codes: np.ndarray, levels: Sequence[int], loss: np.ndarray, depth: int, score: str
+) -> tuple[np.ndarray, np.ndarray]:
+    if depth not in (1, 2, 3):
+        raise InputError("Expected slices of 1 to 3 conditions.", f"Got {depth!r}.", "Choose 1, 2 or 3.")
+    loss = np.asarray(loss, dtype=np.float64)
+    if not np.isfinite(loss).all():
+        raise InputError(
+            "Expected a loss for each row.", f"{int((~np.isfinite(loss)).sum()):,} are missing or infinite."
+        )
+    if score == "sliceline" and (loss < 0).any():
+        raise InputError(
+            "Expected losses of zero or more for this score.",
+            f"The smallest is {loss.min():g}.",
+            'Use score="difference".',
+        )
+    small = np.uint8 if max(levels, default=1) <= 256 else np.uint16
+    return np.ascontiguousarray(codes, dtype=small), loss if score == "sliceline" else loss - loss.min(initial=0.0)
+
+
+class _Search:
+    """The state of one search: the best so far, and what is worse than the worst of them is not looked at."""
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        levels: Sequence[int],
+        loss: np.ndarray,
+        weight: np.ndarray | None,
+        family: Sequence[Any] | None,
+        support: int,
+        keep: int,
+        score: Score,
+        alpha: float,
+    ):
+        from modelglass.analysis import search_kernels
+
+        self.kernels = search_kernels
+        self.codes, self.levels = codes, np.asarray(levels, np.int64)
+        self.family = list(family) if family is not None else list(range(len(levels)))
+        self.loss = loss if weight is None else loss * weight
+        self.weight = np.zeros(0) if weight is None else np.asarray(weight, np.float64)
+        self.support, self.keep = max(int(support), 1), keep
+        whole = float(len(loss)) if weight is None else float(self.weight.sum())
+        mean = float(self.loss.sum() / whole)
+        spread = (loss - mean) ** 2
+        sd = float(np.sqrt((spread if weight is None else spread * self.weight).sum() / whole))
+        if weight is not None:  # a unit of weight says less than a row where weights differ (Kish)
+            sd *= float(np.sqrt((self.weight**2).sum() / whole))
+        self.scale = Scale(score, alpha, whole, mean, sd, float(loss.max(initial=0.0)))
+        self.least = float(self.support) if weight is None else 0.0
+        self.lock = threading.Lock()
+        self.best: list[tuple[np.ndarray, np.ndarray, np.ndarray, Floats, Floats, Floats]] = []
+        self.held = 0
+        self.floor = 0.0  # a slice no worse than the whole is of no interest
+
+    # counting --------------------------------------------------------------------------------------------------
+
+    def counts(self, rows: np.ndarray, cells: np.ndarray, prefixes: int, columns: np.ndarray) -> tuple[np.ndarray, ...]:
+        sizes = self.levels[columns]
+        offsets = np.concatenate([[0], np.cumsum(sizes * prefixes)[:-1]]).astype(np.int64)
+        total = int((sizes * prefixes).sum())
+        n, e = np.zeros(total, np.int64), np.zeros(total)
+        w = np.zeros(total if len(self.weight) else 0)
+        self.kernels.count(self.codes, rows, cells, columns, offsets, sizes, self.loss, self.weight, n, w, e)
+        return n, (w if len(self.weight) else n.astype(np.float64)), e, offsets
+
+    def offer(self, columns: np.ndarray, levels: np.ndarray, n: np.ndarray, w: Floats, e: Floats) -> None:
+        """Take the slices that are better than the worst kept."""
+        score = self.scale.score(w, e)
+        good = (n >= self.support) & (score > self.floor)
+        if not good.any():
+            return
+        wide = np.full((int(good.sum()), 3), -1, np.int64)
+        deep = wide.copy()
+        wide[:, : columns.shape[1]], deep[:, : levels.shape[1]] = columns[good], levels[good]
+        with self.lock:
+            self.best.append((wide, deep, n[good], w[good], e[good], score[good]))
+            self.held += len(wide)
+            if self.held > 8 * self.keep + 1_000:
+                self._trim()
+
+    def _trim(self) -> None:
+        joined = [np.concatenate(parts) for parts in zip(*self.best)]
+        if not joined:
+            return
+        # ties: fewer conditions first, then the order of columns and levels, so that the answer does not depend on threads
+        wide, deep, _, _, _, score = joined
+        length = (wide >= 0).sum(axis=1)
+        order = np.lexsort((*deep.T[::-1], *wide.T[::-1], length, -np.round(score, 12)))[: self.keep]
+        kept = [part[order] for part in joined]
+        self.best, self.held = [tuple(kept)], len(order)  # type: ignore[list-item]
+        if len(order) == self.keep:
+            self.floor = max(self.floor, float(kept[5][-1]) * (1 - 1e-12))
+
+    # levels ----------------------------------------------------------------------------------------------------
+
+    def one(self) -> None:
+        every = np.arange(len(self.codes), dtype=np.int32)
+        columns = np.arange(len(self.levels))
+        n, w, e, _ = self.counts(every, np.zeros(len(every), np.int32), 1, columns)
+        owner = np.repeat(columns, self.levels)
+        level = np.concatenate([np.arange(k) for k in self.levels]) if len(columns) else columns
+        self.offer(owner[:, None], level[:, None], n, w, e)
+        self._trim()
+        self.open = np.split(
+            (n >= self.support) & (self.scale.bound(w, e, self.least) > self.floor), np.cumsum(self.levels)[:-1]
+        )
+        self.single = (
+            np.split(n, np.cumsum(self.levels)[:-1]),
+            np.split(w, np.cumsum(self.levels)[:-1]),
+            np.split(e, np.cumsum(self.levels)[:-1]),
+        )
+
+    def later(self, used: Sequence[int]) -> np.ndarray:
+        families = {self.family[c] for c in used}
+        return np.array([c for c in range(max(used) + 1, len(self.levels)) if self.family[c] not in families], np.int64)
+
+    def two(
+        self, seconds: float | None, progress: Progress | None, depth: int
+    ) -> list[tuple[float, int, int, np.ndarray]]:
+        """Count all pairs; give those to go on with as (bound, first, second, cells that are open), most promising first."""
+        every, pairs = np.arange(len(self.codes), dtype=np.int32), []
+        ends = None if seconds is None else time.monotonic() + seconds
+        for first in range(len(self.levels)):
+            tell(progress, (0.3 if depth > 2 else 1.0) * first / len(self.levels), "searching slices of two conditions")
+            if ends is not None and time.monotonic() > ends:
+                break
+            for columns in self._batches(self.later([first]), int(self.levels[first])):
+                pairs += self._pairs(every, first, columns)
+        self._trim()
+        return sorted((p for p in pairs if p[0] > self.floor), key=lambda p: (-p[0], p[1], p[2]))
+
+    def _batches(self, columns: np.ndarray, prefixes: int) -> list[np.ndarray]:
+        if not len(columns):
+            return []
+        places = np.cumsum(self.levels[columns] * prefixes) // BATCH
+        return [columns[places == place] for place in np.unique(places)]
+
+    def _pairs(self, every: np.ndarray, first: int, columns: np.ndarray) -> list[tuple[float, int, int, np.ndarray]]:
+        k = int(self.levels[first])
+        n, w, e, offsets = self.counts(every, self.codes[:, first].astype(np.int32), k, columns)
+        self._offer_all([first], [np.arange(k)], columns, offsets, n, w, e, k)
+        bound = np.where(n >= self.support, self.scale.bound(w, e, self.least), -np.inf)
+        found = []
+        for second, at in zip(columns, offsets):
+            part = bound[at : at + k * int(self.levels[second])]
+            found.append((float(part.max(initial=-np.inf)), first, int(second), part))
+        return found
+
+    def _offer_all(
+        self,
+        used: list[int],
+        prefix_levels: list[np.ndarray],
+        columns: np.ndarray,
+        offsets: np.ndarray,
+        n: np.ndarray,
+        w: Floats,
+        e: Floats,
+        prefixes: int,
+    ) -> None:
+        """Offer all cells of a count: prefix levels (prefixes,) of each used column, then the later columns' own."""
+        score = self.scale.score(w, e)
+        good = np.flatnonzero((n >= self.support) & (score > self.floor))
+        if not len(good):
+            return
+        block = np.searchsorted(offsets, good, side="right") - 1
+        prefix, level = np.divmod(good - offsets[block], self.levels[columns[block]])
+        wide = np.column_stack([np.repeat([used], len(good), axis=0), columns[block]])
+        deep = np.column_stack([*(levels[prefix] for levels in prefix_levels), level])
+        self.offer(wide, deep, n[good], w[good], e[good])
+
+    def three(
+        self,
+        pairs: list[tuple[float, int, int, np.ndarray]],
+        threads: int | None,
+        seconds: float | None,
+        progress: Progress | None,
+    ) -> int:
+        """Follow the open cells of all pairs; give how many pairs were looked at (those that cannot matter count as looked at)."""
+        ends = None if seconds is None else time.monotonic() + seconds
+        done = 0
+
+        def follow(pair: tuple[float, int, int, np.ndarray]) -> int:
+            if ends is not None and time.monotonic() > ends:
+                return 0
+            self._follow(*pair)
+            return 1
+
+        if not pairs:
+            return 0
+        self._follow(*pairs[0])  # compiles, and lifts the floor, before the others start
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            try:
+                for i, one in enumerate(pool.map(follow, pairs[1:])):
+                    done += one
+                    if i % 4 == 0:
+                        tell(progress, 0.3 + 0.7 * i / len(pairs), "searching slices of three conditions")
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return done + 1
+
+    def _follow(self, bound: float, first: int, second: int, part: np.ndarray) -> None:
+        columns = self.later([first, second])
+        if bound <= self.floor or not len(columns):
+            return
+        size = int(self.levels[second])
+        kept = np.flatnonzero(part > self.floor)
+        place = np.full(len(part), -1, np.int32)
+        place[kept] = np.arange(len(kept), dtype=np.int32)
+        rows, cells = np.empty(len(self.codes), np.int32), np.empty(len(self.codes), np.int32)
+        r = self.kernels.descend(self.codes, first, second, size, place, rows, cells)
+        for batch in self._batches(columns, len(kept)):
+            n, w, e, offsets = self.counts(rows[:r], cells[:r], len(kept), batch)
+            self._offer_all([first, second], [kept // size, kept % size], batch, offsets, n, w, e, len(kept))
+        with self.lock:
+            self._trim()
+
+    def found(self, searched: int, prefixes: int) -> Found:
+        """Give the best, in order."""
+        with self.lock:
+            self._trim()
+        if not self.best:
+            none = np.zeros((0, 3), np.int64)
+            return Found(
+                columns=none,
+                levels=none,
+                n=np.zeros(0, np.int64),
+                w=np.zeros(0),
+                mean=np.zeros(0),
+                score=np.zeros(0),
+                searched=searched,
+                prefixes=prefixes,
+            )
+        wide, deep, n, w, e, score = self.best[0]
+        return Found(columns=wide, levels=deep, n=n, w=w, mean=e / w, score=score, searched=searched, prefixes=prefixes)
+
+
+def rows_in(codes: np.ndarray, conditions: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Mark the rows (n_rows,) that fulfil all of some (column, level) conditions."""
+    mask = np.ones(len(codes), dtype=bool)
+    for column, level in conditions:
+        mask &= codes[:, column] == level
+    return mask
+
+
+def brute(
+    codes: np.ndarray, levels: Sequence[int], *, depth: int, family: Sequence[Any] | None = None
+) -> list[tuple[tuple[int, int], ...]]:
+    """Enumerate every conjunction, for tests on small tables."""
+    family = family or list(range(len(levels)))
+    found = []
+    for length in range(1, depth + 1):
+        for columns in combinations(range(len(levels)), length):
+            if len({family[c] for c in columns}) < length:
+                continue
+            places = np.ndindex(*(int(levels[c]) for c in columns))
+            found += [tuple(zip(columns, map(int, place))) for place in places]
+    return found
