@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import change, default_metric, judged, value_of
@@ -65,7 +66,7 @@ class NoiseRobustness(Result):
         )
         return (
             f"With noise of {at.level:g} spreads on every column, {self.label} goes from {shown(self.before)} to "
-            f"{shown(self.before + at.estimate)} (change {at.estimate:+.3g}, {interval}){decisions}; {int(at.n):,} rows.{most}"
+            f"{shown(self.before + at.estimate)} (change {at.estimate:+.3g}, {interval}){decisions}; {rows_text(int(at.n))}.{most}"
         )
 
 

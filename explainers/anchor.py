@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
@@ -61,7 +62,7 @@ class Anchor(Result):
         n = int(self.rule.n.iloc[0]) if len(self.rule) else self.settings["reference"]
         return (
             f"{start}, the model decides {self.decision} for {self.precision:.1%} of perturbed rows; the rule applies to "
-            f"{self.coverage:.1%} of {n:,} rows (anchor by alibi, seed {self.settings['seed']}).{short}"
+            f"{self.coverage:.1%} of {rows_text(n)} (anchor by alibi, seed {self.settings['seed']}).{short}"
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, blocks, span, tell
@@ -63,7 +64,7 @@ class PartialDependence(Result):
                 f"{shown(high.estimate)} at {shared.text(high.value)}"
             )
         chosen = f" ({self.how})" if self.how else ""
-        return f"Average prediction as one column changes and the others stay{chosen}: {'; '.join(parts)}; {int(self.curves.n.iloc[0]):,} rows."
+        return f"Average prediction as one column changes and the others stay{chosen}: {'; '.join(parts)}; {rows_text(int(self.curves.n.iloc[0]))}."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -96,7 +97,7 @@ class IndividualConditionalExpectation(Result):
                 f"changing {feature} alone moves a row by {shown(spread.quantile(0.1))} to {shown(spread.quantile(0.9))} (middle 80 %)"
             )
         centred = ", lines start at 0" if self.settings["centred"] else ""
-        return f"In {self.scale}, {'; '.join(parts)}; {self.lines.row.nunique():,} rows{centred}."
+        return f"In {self.scale}, {'; '.join(parts)}; {rows_text(self.lines.row.nunique())}{centred}."
 
 
 def partial_dependence(

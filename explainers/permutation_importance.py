@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.metrics import Metric
@@ -63,7 +64,7 @@ class PermutationImportance(Result):
         idle = f" For {none} of {len(self.importance)} columns no loss can be told from none." if none else ""
         return (
             f"Shuffling a column worsens {self.label} ({shown(self.before)} as it is) most for {names}; mean of "
-            f"{self.settings['n_repeats']} shuffles of {int(top.n.iloc[0]):,} rows.{idle}"
+            f"{self.settings['n_repeats']} shuffles of {rows_text(int(top.n.iloc[0]))}.{idle}"
         )
 
 

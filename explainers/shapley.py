@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
@@ -93,7 +94,7 @@ class ShapleyValues(Result):
         )
         because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
         return (
-            f"The columns that move predictions most: {names}; mean absolute Shapley value in {self.scale} over {len(self.rows):,} rows "
+            f"The columns that move predictions most: {names}; mean absolute Shapley value in {self.scale} over {rows_text(len(self.rows))} "
             f"({self.how}; {self.absent}{unsure}; sums are off by at most {self.additivity_gap:.1g}).{because}"
         )
 

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.calibration import Calibration
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.figures.curve_parts import legend_below
 
@@ -18,7 +19,7 @@ def _(result: Calibration) -> go.Figure:
     single = len(groups) == 1
     first = groups[0]
     title = (
-        f"Calibration of {first.group}: off by {first.gap:.1%} on average, {first.n:,} rows"
+        f"Calibration of {first.group}: off by {first.gap:.1%} on average, {rows_text(first.n)}"
         if single
         else "Calibration, each class against the rest (average gap in the legend)"
     )

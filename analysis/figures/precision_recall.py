@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.figures.curve_parts import add_band, add_curve, add_operating, legend_below, square
 from modelglass.analysis.precision_recall import PrecisionRecall
@@ -20,7 +21,7 @@ def _(result: PrecisionRecall) -> go.Figure:
     if single:
         area = known.iloc[0]
         known_as = score(area.estimate, area.low, area.high)
-        title = f"Precision and recall of {area.group}: average precision {known_as}, {area.n:,} rows"
+        title = f"Precision and recall of {area.group}: average precision {known_as}, {rows_text(area.n)}"
     made = style.new_figure(
         title,
         x="recall (share of the class found)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.figures.curve_parts import legend_below
 from modelglass.analysis.predictions import Predictions
@@ -23,7 +24,7 @@ def _scores(result: Predictions) -> go.Figure:
     made = make_subplots(rows=len(groups), cols=1, shared_xaxes=True, vertical_spacing=min(0.04, 0.4 / len(groups)))
     what = "by class" if len(groups) > 1 else f"of {groups[0].group}"
     what = "by class" if len(groups) > 1 else f"of {groups[0].group}"
-    title = f"Scores {what}, {groups[0].n:,} rows"
+    title = f"Scores {what}, {rows_text(groups[0].n)}"
     made.update_layout(
         style.new_figure(title, height=80 + (320 if len(groups) == 1 else 130 * len(groups)), legend=True).layout
     )
@@ -73,7 +74,7 @@ def _scores(result: Predictions) -> go.Figure:
 
 def _numbers(result: Predictions) -> go.Figure:
     first, cells = result.summary.iloc[0], result.bins
-    title = f"Actual against predicted, {int(first.n):,} rows ({len(result.sample):,} shown as points)"
+    title = f"Actual against predicted, {rows_text(int(first.n))} ({len(result.sample):,} shown as points)"
     made = style.new_figure(title, x="predicted", y="actual", height=480)
     across, up = np.unique(np.append(cells.left, cells.right)), np.unique(np.append(cells.bottom, cells.top))
     texts = style.hover_texts(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.residuals import Residuals
 
@@ -18,7 +19,7 @@ def _(result: Residuals) -> go.Figure:
     target = result.source.target or "the target"
     rows, pointed = int(result.bins.n.sum()), bool(result.bins.center.notna().all())
     shown = f" ({len(result.sample):,} shown as points)" if pointed else ""
-    title = f"Residuals by {held}: actual minus predicted, {rows:,} rows{shown}"
+    title = f"Residuals by {held}: actual minus predicted, {rows_text(rows)}{shown}"
     made = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.02)
     made.update_layout(style.new_figure(title, height=460).layout)
     places = result.bins.center if pointed else [style.short(b, 22) for b in result.bins["bin"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.figures.curve_parts import add_band, add_curve, add_operating, legend_below, square
 from modelglass.analysis.roc import Roc
@@ -19,7 +20,7 @@ def _(result: Roc) -> go.Figure:
     title = "ROC curves, each class against the rest"
     if single:
         area = known.iloc[0]
-        title = f"ROC curve of {area.group}: area {score(area.estimate, area.low, area.high)}, {area.n:,} rows"
+        title = f"ROC curve of {area.group}: area {score(area.estimate, area.low, area.high)}, {rows_text(area.n)}"
     made = style.new_figure(
         title,
         x="false positive rate (share of the others flagged)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.worst_rows import WorstRows
 
@@ -21,7 +22,7 @@ def _(result: WorstRows) -> go.Figure:
         for i, a, p in zip(rows[name], rows["actual"], rows["predicted"])
     ]
     made = style.new_figure(
-        f"The {len(rows):,} rows with the largest loss, of {result.total:,} (actual → predicted)",
+        f"The {rows_text(len(rows)) if len(rows) != 1 else 'row'} with the largest loss, of {result.total:,} (actual → predicted)",
         x=result.loss.replace("_", " "),
         height=90 + 22 * len(rows),
     )
