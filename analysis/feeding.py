@@ -6,16 +6,19 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from modelglass.analysis.errors import InputError, NotApplicable, listed, nearest
+from modelglass.analysis.errors import AnalysisError, InputError, listed, nearest
 from modelglass.analysis.levels import encoder_levels, unseen
-from modelglass.analysis.models.base import Model
+from modelglass.analysis.listening import listening
+from modelglass.analysis.models.base import Model, checked_labels, checked_numbers
+from modelglass.analysis.patience import limit, within
+from modelglass.analysis.refusals import refusal
 
 HOW = {
     "model": "the order that the model itself recorded",
@@ -26,6 +29,9 @@ HOW = {
 
 FEW_ROWS = 20_000
 """So few rows are predicted on one thread."""
+
+BATCH_CELLS, LEAST_ROWS, MOST_ROWS = 2**22, 256, 2**16
+"""Cells of one batch, and bounds of its rows."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -137,41 +143,87 @@ def unseen_levels(model: Model, feed: Feed, frame: pd.DataFrame) -> list[str]:
     return unseen({**encoder_levels(model.estimator, feed.features), **model.categories}, frame[list(feed.features)])
 
 
+def rows_a_batch(columns: int) -> int:
+    """Give how many rows are predicted at once: 65,536, fewer where there are many columns.
+
+    A batch holds at most 4,194,304 cells (32 MB as numbers), so that beside the answers themselves predicting needs no more memory for
+    a million rows than for one batch of them, whatever the model makes of a batch.
+
+    >>> rows_a_batch(20), rows_a_batch(1_000)
+    (65536, 4194)
+    """
+    return int(np.clip(BATCH_CELLS // max(columns, 1), LEAST_ROWS, MOST_ROWS))
+
+
 def predict_all(
-    model: Model, feed: Feed, frame: pd.DataFrame, *, batch: int = 65_536
+    model: Model, feed: Feed, frame: pd.DataFrame, *, batch: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Predict labels or values, and scores, for all rows, a batch at a time (bounded memory); gives also what the model warned of."""
-    labels, scores = [], []
+    """Predict labels or values, and scores, for all rows, a batch at a time (see ``rows_a_batch``).
+
+    Returns
+    -------
+    labels, scores, said
+        ``said``: what the model warned of and printed, each once.
+
+    Raises
+    ------
+    InputError
+        The model refuses rows (the first few are searched for and named), or answers in a wrong shape.
+    MachineError
+        A batch took longer than the limit (patience.py).
+    """
+    labels: list[np.ndarray] = []
+    scores: list[np.ndarray] = []
+    printed: list[str] = []
+    batch, seconds = batch or rows_a_batch(len(feed.features)), limit()
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         for start in range(0, max(len(frame), 1), batch):
             X = feed.apply(frame.iloc[start : start + batch])
-            got, score = call(model, X)
-            labels.append(np.asarray(got))
+            got, score = within(partial(_batch, model, X, printed), seconds, len(X))
+            labels.append(got)
             if score is not None:
-                scores.append(np.asarray(score, dtype="float64"))
-    said = list(
-        dict.fromkeys(
-            " ".join(str(w.message).split())
-            for w in heard
-            if not issubclass(w.category, (DeprecationWarning, FutureWarning))
-        )
+                scores.append(score)
+    said = dict.fromkeys(
+        f"The model warned while predicting: {' '.join(str(w.message).split())[:300]}"
+        for w in heard
+        if not issubclass(w.category, (DeprecationWarning, FutureWarning))
     )
-    return np.concatenate(labels), np.concatenate(scores) if scores else None, said
+    return np.concatenate(labels), np.concatenate(scores) if scores else None, [*said, *_printed(printed)]
+
+
+def _batch(model: Model, X: pd.DataFrame, printed: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        return asked(model, X, printed)
+    except (AnalysisError, MemoryError):
+        raise
+    except Exception as error:
+        raise refusal(error, X, lambda part: asked(model, part)) from error
+
+
+def _printed(texts: list[str]) -> list[str]:
+    text = " ".join("".join(texts).split())
+    if not text:
+        return []
+    cut = f"{text[:200]} ..." if len(text) > 200 else text
+    return [f"The model prints while it predicts; this is kept from the output from now on: {cut}"]
 
 
 def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
     """Ask the model once, and turn its complaints into an error for people."""
     try:
-        with one_thread(len(X)):
-            return model.both(model.prepare(X))
-    except (NotApplicable, MemoryError):
+        return asked(model, X)
+    except (AnalysisError, MemoryError):
         raise
     except Exception as error:
-        if isinstance(error, InputError) and error.__cause__ is None:
-            raise
-        cause = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
-        raise _model_refused(cause, X) from cause
+        raise refusal(error, X) from error
+
+
+def asked(model: Model, X: pd.DataFrame, printed: list[str] | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Ask the model once: labels or values (m,) or (m, outputs), and scores (m, k) or None; what it raises is passed on as it is."""
+    with listening([] if printed is None else printed), one_thread(len(X)):
+        labels, scores = model.both(model.prepare(X))
+    return checked_labels(labels, len(X)), None if scores is None else checked_numbers(scores, len(X))
 
 
 @cache
@@ -187,29 +239,3 @@ def one_thread(rows: int) -> Iterator[None]:
         return
     with _pools().limit(limits=1, user_api="openmp"):
         yield
-
-
-def _model_refused(error: BaseException, X: pd.DataFrame) -> InputError:
-    text = " ".join(str(error).split())
-    came = f"It refused: {type(error).__name__}: {text[:300]}"
-    for name in X.columns:
-        values = X[name]
-        if not pd.api.types.is_numeric_dtype(values.dtype):
-            hit = next((v for v in pd.unique(values.dropna())[:1000] if isinstance(v, str) and repr(v) in text), None)
-            if hit is not None:
-                return InputError(
-                    f"Expected numbers in the column {name!r}, as the model was fitted with.",
-                    f"It holds {hit!r}.",
-                    f"Repair the column, or if {hit!r} means missing, use --na {hit!r}.",
-                )
-        if f"'{name}'" in text or f'"{name}"' in text or f": {name}" in text:
-            return InputError(
-                f"Expected a type that the model can use in the column {name!r}.",
-                f"It holds {values.dtype}. {came}",
-                "Give the column the type it had in training.",
-            )
-    return InputError(
-        "Expected the model to predict these rows.",
-        came,
-        "Check that the columns have the types they had in training (--type, --features, --na).",
-    )

@@ -27,7 +27,7 @@ class Note:
 
 
 def self_check(model: Model, feed: Feed, frame: pd.DataFrame, *, rows: int = 12, seed: int = 0) -> list[Note]:
-    """Predict a few rows alone, in a batch, in reversed order and from reordered columns, and compare.
+    """Predict a few rows twice, alone, in a batch, in reversed order and from reordered columns, and compare.
 
     Returns
     -------
@@ -39,6 +39,17 @@ def self_check(model: Model, feed: Feed, frame: pd.DataFrame, *, rows: int = 12,
     chosen = np.sort(np.random.default_rng(seed).choice(len(frame), size=min(rows, len(frame)), replace=False))
     X = feed.apply(frame.iloc[chosen])
     batch = _answer(model, X)
+    again = _answer(model, X)
+    if not _agree(batch, again):
+        return [
+            Note(
+                level="warning",
+                text=(
+                    f"The model is not deterministic: asked twice about the same rows, it gave other predictions ({_most(batch, again)}). Every number "
+                    "here holds for one such answer; explanations and sensitivity mix its noise with what they measure."
+                ),
+            )
+        ]
     singles = range(min(ALONE, len(X)))
     alone = np.concatenate([_answer(model, X.iloc[[i]]) for i in singles])
     backwards = _answer(model, X.iloc[::-1])[::-1]
@@ -50,7 +61,7 @@ def self_check(model: Model, feed: Feed, frame: pd.DataFrame, *, rows: int = 12,
                     level="warning",
                     text=(
                         f"The model gives the same rows other predictions {how} ({_most(batch[: len(answer)], answer)}). It does not look at each row by itself, "
-                        "or is not deterministic, so explanations of single rows, cohorts and sensitivity cannot be trusted."
+                        "so explanations of single rows, cohorts and sensitivity cannot be trusted."
                     ),
                 )
             )

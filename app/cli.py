@@ -214,7 +214,10 @@ def analyses() -> None:
 
 
 def _open(inputs: Inputs) -> Evaluation:
-    return inputs.open(ask=(lambda text: click.confirm(text, err=True)) if at_terminal() else None)
+    from modelglass.analysis.patience import guarded
+
+    with guarded():  # a model that hangs must not keep the command
+        return inputs.open(ask=(lambda text: click.confirm(text, err=True)) if at_terminal() else None)
 
 
 def _say(ev: Evaluation, quiet: bool) -> None:

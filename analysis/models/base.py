@@ -75,15 +75,49 @@ class Model:
         raise NotImplementedError
 
 
-def checked_vector(values: Any, rows: int, what: str) -> np.ndarray:
-    """Check that a model returned one value a row."""
-    array = np.asarray(values)
+def checked_labels(answer: Any, rows: int) -> np.ndarray:
+    """Check what a model's ``predict`` gave: one label or value a row, (rows,), or numbers of several outputs, (rows, outputs)."""
+    array = _array(answer, rows, "one prediction")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.shape != (rows,):
-        raise InputError(
-            f"Expected one {what} for each of {rows:,} rows.",
-            f"The model returned an array of shape {array.shape}.",
-            "Check the model's predict; several outputs are not supported yet.",
-        )
+    if array.dtype.kind not in "biufOUST":
+        raise _wrong(f"values of the type {array.dtype}", "labels or numbers")
+    if array.ndim == 2 and array.dtype.kind not in "biuf":
+        return checked_numbers(array, rows)
+    if array.ndim == 1 and array.dtype.kind == "O":
+        odd = next((v for v in array[:1_000] if isinstance(v, (list, tuple, dict, set, np.ndarray))), None)
+        if odd is not None:
+            raise _wrong(f"a {type(odd).__name__} for a row", "one label or number")
     return array
+
+
+def checked_numbers(answer: Any, rows: int) -> np.ndarray:
+    """Check what a model gave as scores: numbers, float64 of shape (rows, k)."""
+    array = _array(answer, rows, "scores")
+    try:
+        if array.dtype.kind == "c":
+            raise TypeError
+        array = array.astype("float64", copy=False)
+    except (ValueError, TypeError):
+        raise _wrong(f"scores of the type {array.dtype}", "numbers") from None
+    return array.reshape(rows, -1)
+
+
+def _array(answer: Any, rows: int, what: str) -> np.ndarray:
+    """Turn lists, Series, frames and sparse matrices into an array, and check that there is something for each row."""
+    if answer is None:
+        raise _wrong("nothing (None)", what)
+    if hasattr(answer, "toarray"):
+        answer = answer.toarray()
+    try:
+        array = np.asarray(answer)
+    except (ValueError, TypeError):
+        raise _wrong("rows of different lengths", what) from None
+    if array.ndim == 0 or array.ndim > 2 or len(array) != rows:
+        shape = "one single value" if array.ndim == 0 else f"an array of shape {array.shape}"
+        raise _wrong(shape, f"{what} for each of {rows:,} rows")
+    return array
+
+
+def _wrong(came: str, expected: str) -> InputError:
+    return InputError(f"Expected {expected} from the model.", f"It returned {came}.", "Check the model's predict.")

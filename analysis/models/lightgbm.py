@@ -72,13 +72,7 @@ class LightGBMBooster(Model):
 
     def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Predict once; the class is the one of highest probability, as in LGBMClassifier."""
-        import lightgbm
-
-        try:
-            raw = np.asarray(self.estimator.predict(X))
-        except (ValueError, TypeError, lightgbm.basic.LightGBMError) as error:
-            raise InputError("Expected a model that predicts from the columns given.", " ".join(str(error).split())[:200],
-                             "Compare the columns of the data with those the model was fitted on.") from None  # fmt: skip
+        raw = np.asarray(self.estimator.predict(X))
         if self.classes is None:
             return raw, None
         scores = np.column_stack([1.0 - raw, raw]) if raw.ndim == 1 else raw

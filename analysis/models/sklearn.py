@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from modelglass.analysis.errors import AnalysisError, InputError
+from modelglass.analysis.errors import InputError
 from modelglass.analysis.models.base import Model
 
 DECIDED_BY_PROBABILITY = (HistGradientBoostingClassifier, RandomForestClassifier, ExtraTreesClassifier)
@@ -82,7 +82,7 @@ class SklearnModel(Model):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels or values, shape (n,)."""
-        return self._ask(self.estimator, "predict", X)
+        return self.estimator.predict(X)
 
     def scores(self, X: Any) -> np.ndarray | None:
         """Give probabilities (n, k), or decisions (n, k); (n, 1) for the decision of two classes."""
@@ -94,35 +94,22 @@ class SklearnModel(Model):
             return self._both_of(self.estimator, X)
         for _, step in self.estimator.steps[:-1]:
             if step is not None and not isinstance(step, str):
-                X = self._ask(step, "transform", X)
+                X = step.transform(X)
         return self._both_of(self.estimator.steps[-1][1], X)
 
     def _both_of(self, estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         if type(estimator) in DECIDED_BY_PROBABILITY:
-            scores = self._ask(estimator, "predict_proba", X)
+            scores = estimator.predict_proba(X)
             return estimator.classes_[scores.argmax(axis=1)], scores
-        return self._ask(estimator, "predict", X), self._scores_of(estimator, X)
+        return estimator.predict(X), self._scores_of(estimator, X)
 
     def _scores_of(self, estimator: Any, X: Any) -> np.ndarray | None:
         if self.score_kind is None:
             return None
         if self.score_kind == "probability":
-            return self._ask(estimator, "predict_proba", X)
-        decision = self._ask(estimator, "decision_function", X)
+            return estimator.predict_proba(X)
+        decision = np.asarray(estimator.decision_function(X))
         return decision[:, None] if decision.ndim == 1 else decision
-
-    def _ask(self, estimator: Any, method: str, X: Any) -> Any:
-        try:
-            return getattr(estimator, method)(X)
-        except (AnalysisError, MemoryError):
-            raise
-        except Exception as error:
-            detail = " ".join(str(error).split())[:300]
-            raise InputError(
-                "Expected a model that predicts from the columns given.",
-                f"{self.name}: {type(error).__name__}: {detail}",
-                "Compare the columns of the data with those the model was fitted on.",
-            ) from error
 
 
 class PythonModel(SklearnModel):

@@ -68,25 +68,16 @@ class XGBoostBooster(Model):
 
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give XGBoost's own matrix, with the names the booster knows."""
-        try:
-            if self.feature_names is None:
-                values = frame.to_numpy()
-                return _library("This model").DMatrix(values.astype(float) if values.dtype == object else values)
-            return _library("This model").DMatrix(frame, enable_categorical=True)
-        except (ValueError, TypeError) as error:
-            raise InputError("Expected columns that XGBoost can read: numbers, booleans and categories.",
-                             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
-                             "Prepare the columns as they were when the model was fitted.") from None  # fmt: skip
+        if self.feature_names is None:
+            values = frame.to_numpy()
+            return _library("This model").DMatrix(values.astype(float) if values.dtype == object else values)
+        return _library("This model").DMatrix(frame, enable_categorical=True)
 
     def _raw(self, X: Any, margin: bool) -> np.ndarray:
         import xgboost
 
         X = X if isinstance(X, xgboost.DMatrix) else self.prepare(X)
-        try:
-            return np.asarray(self.estimator.predict(X, output_margin=margin, iteration_range=self._rounds))
-        except (ValueError, xgboost.core.XGBoostError) as error:
-            raise InputError("Expected a model that predicts from the columns given.", " ".join(str(error).split())[:200],
-                             "Compare the columns of the data with those the model was fitted on.") from None  # fmt: skip
+        return np.asarray(self.estimator.predict(X, output_margin=margin, iteration_range=self._rounds))
 
     def scores(self, X: Any) -> np.ndarray | None:
         """Give probabilities (n, k), or the margin (n, 1)."""

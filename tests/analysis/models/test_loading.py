@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
+from modelglass.analysis.feeding import call
 from modelglass.analysis.models import loading
 from modelglass.analysis.models.loading import load_model, wrap_model
 from modelglass.analysis.models.predictions import PredictionsOnly
@@ -253,8 +254,8 @@ def test_several_outputs_are_refused(small):
 
 def test_a_failing_model_ends_in_a_sentence(small):
     model = wrap_model(LogisticRegression(max_iter=500).fit(small.X, small.y))
-    with pytest.raises(InputError, match="ValueError") as caught:
-        model.predict(small.X[:, :2])
+    with pytest.raises(InputError, match="ValueError: X has 2 features") as caught:
+        call(model, pd.DataFrame(small.X[:, :2]))
     assert len(str(caught.value).split("\n")) <= 5
 
 
