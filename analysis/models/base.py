@@ -40,6 +40,8 @@ class Model:
         What ``scores`` returns; None: nothing.
     fingerprint : str or None
         Hash of the file's bytes or of the pickle; None where neither exists.
+    output_names : tuple of str or None
+        Names of the outputs of a model with several, where recorded.
     notes : list of str
         What a person should know about how the model was read.
     """
@@ -56,6 +58,7 @@ class Model:
         self.n_features: int | None = None
         self.categories: Mapping[str, Sequence[Any]] = {}
         self.score_kind: ScoreKind | None = None
+        self.output_names: tuple[str, ...] | None = None
         self.notes: list[str] = []
 
     def prepare(self, frame: pd.DataFrame) -> Any:

@@ -36,7 +36,7 @@ class LightGBMEstimator(SklearnModel):
         self.categories, notes = _levels(estimator.booster_)
         self.notes.extend(notes)
         if _unnamed(estimator.booster_):
-            self.feature_names = None
+            self.feature_names, self._wants_names = None, False
 
 
 class LightGBMBooster(Model):

@@ -13,19 +13,23 @@ from typing import Any
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
 from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.object import FunctionModel, imported, names_object, wrap_object
 
 PICKLES = (".joblib", ".pkl", ".pickle")
-KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt")
+KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt", ".cbm", ".onnx")
+MLMODEL = "MLmodel"
 ZIP_MAGIC = b"PK\x03\x04"
 
 
 def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[str] = ()) -> Model:
-    """Load a model from a file.
+    """Load a model from a file, an MLflow folder, or Python code by name.
 
     Parameters
     ----------
     path : str or Path
-        ``.skops``; ``.joblib``, ``.pkl``, ``.pickle`` (with ``trust``); XGBoost ``.json``, ``.ubj``; LightGBM ``.txt``.
+        ``.skops``; ``.joblib``, ``.pkl``, ``.pickle`` (with ``trust``); XGBoost ``.json``, ``.ubj``; LightGBM ``.txt``; CatBoost ``.cbm``;
+        ``.onnx``; an MLflow model folder (with ``trust`` where it holds a pickle or is a pyfunc). A text ``package.module:object`` is
+        imported, which runs that module's code as ``python -m`` would; no ``trust`` is asked for, since the code is named on purpose.
     trust : bool
         Load a pickle although it can run any code.
     trust_types : sequence of str
@@ -43,9 +47,20 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
     MissingPackage
         A library that the file needs is not installed.
     """
+    if isinstance(path, str) and names_object(path):
+        return _from_code(path)
     path = Path(path)
     _check_there(path)
-    suffix = path.suffix.lower()
+    if path.is_dir():
+        from modelglass.analysis.models.mlflow import load_mlflow
+
+        return load_mlflow(path, trust=trust, trust_types=trust_types)
+    return load_file(path, trust=trust, trust_types=trust_types)
+
+
+def load_file(path: Path, *, trust: bool, trust_types: Sequence[str], suffix: str | None = None) -> Model:
+    """Load one model file that is there; ``suffix`` where its ending is not the usual one."""
+    suffix = suffix or path.suffix.lower()
     if suffix in PICKLES and not trust:
         raise InputError(
             "Expected a model that is safe to load, such as a .skops file.",
@@ -59,43 +74,69 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
         model = _from_skops(data, path.name, trust_types)
     elif suffix in PICKLES:
         model = _from_pickle(data, path.name)
-    elif suffix == ".txt":
-        from modelglass.analysis.models.lightgbm import load_lightgbm
-
-        model = load_lightgbm(data, path.name)
     else:
-        from modelglass.analysis.models.xgboost import load_xgboost
-
-        model = load_xgboost(data, path.name)
+        model = _from_library(suffix, data, path.name)
     model.fingerprint = hashlib.blake2b(data).hexdigest()
     return model
 
 
+def _from_library(suffix: str, data: bytes, name: str) -> Model:
+    """Read a library's own format."""
+    if suffix == ".txt":
+        from modelglass.analysis.models.lightgbm import load_lightgbm
+
+        return load_lightgbm(data, name)
+    if suffix == ".cbm":
+        from modelglass.analysis.models.catboost import load_catboost
+
+        return load_catboost(data, name)
+    if suffix == ".onnx":
+        from modelglass.analysis.models.onnx import load_onnx
+
+        return load_onnx(data, name)
+    from modelglass.analysis.models.xgboost import load_xgboost
+
+    return load_xgboost(data, name)
+
+
+def _from_code(text: str) -> Model:
+    """Import ``package.module:object``."""
+    module = text.partition(":")[0]
+    model = wrap_model(imported(text))
+    if model.name == "in memory":
+        model.name = text
+    model.notes.insert(0, f"The model was imported from the Python module {module}, which ran its code.")
+    return model
+
+
 def wrap_model(obj: Any) -> Model:
-    """Give a Model around an estimator in memory: scikit-learn's, XGBoost's, LightGBM's, or any object with ``predict``.
+    """Give a Model around what predicts in memory: an estimator of scikit-learn, XGBoost, LightGBM or CatBoost, any object with ``predict``,
+    ``predict_proba`` or ``decision_function``, or a function of a data frame.
 
     Returns
     -------
     Model
-        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled.
+        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled, and for functions (a pickle only names them).
 
     Raises
     ------
     InputError
-        The object has no ``predict`` or is not fitted.
+        The object does not predict or is not fitted.
     """
     if isinstance(obj, Model):
         return obj
     model = _wrapped(obj, "in memory")
-    model.fingerprint = _pickle_hash(obj)
+    model.fingerprint = None if isinstance(model, FunctionModel) else _pickle_hash(obj)
     return model
 
 
 def _check_there(path: Path) -> None:
     if path.is_dir():
+        if (path / MLMODEL).is_file():
+            return
         raise InputError(
-            "Expected a model file.",
-            f"{path} is a folder.",
+            "Expected a model file, or an MLflow model folder.",
+            f"{path} is a folder without a file {MLMODEL}.",
             f"Give a file that ends with {', '.join(KNOWN)}.",
         )
     if not path.exists():
@@ -120,13 +161,7 @@ def _check_there(path: Path) -> None:
 
 def _wrapped(obj: Any, name: str) -> Model:
     """Choose the kind by the module of the object's class, so that no library is imported in vain."""
-    if isinstance(obj, type) or not callable(getattr(obj, "predict", None)):
-        raise InputError(
-            "Expected a fitted model: an object with a predict method.",
-            f"Got {_said(obj)}.",
-            "Pass the fitted estimator or pipeline itself.",
-        )
-    module = type(obj).__module__.partition(".")[0]
+    module = "" if isinstance(obj, type) else type(obj).__module__.partition(".")[0]
     if module == "xgboost":
         from modelglass.analysis.models.xgboost import wrap_xgboost
 
@@ -135,19 +170,17 @@ def _wrapped(obj: Any, name: str) -> Model:
         from modelglass.analysis.models.lightgbm import wrap_lightgbm
 
         return wrap_lightgbm(obj, name)
+    if module == "catboost":
+        from modelglass.analysis.models.catboost import wrap_catboost
+
+        return wrap_catboost(obj, name)
     from sklearn.base import BaseEstimator
 
-    from modelglass.analysis.models.sklearn import PythonModel, SklearnModel
+    from modelglass.analysis.models.sklearn import SklearnModel
 
-    return (SklearnModel if isinstance(obj, BaseEstimator) else PythonModel)(obj, name=name)
-
-
-def _said(obj: Any) -> str:
-    return (
-        f"the class {obj.__name__}, not an object of it"
-        if isinstance(obj, type)
-        else f"an object of type {type(obj).__name__}"
-    )
+    if isinstance(obj, BaseEstimator) and callable(getattr(obj, "predict", None)):
+        return SklearnModel(obj, name=name)
+    return wrap_object(obj, name)
 
 
 def _from_skops(data: bytes, name: str, trust_types: Sequence[str]) -> Model:

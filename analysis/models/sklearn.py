@@ -1,4 +1,4 @@
-"""scikit-learn estimators, pipelines and searches, and any Python object that predicts."""
+"""scikit-learn estimators, pipelines and searches."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ class SklearnModel(Model):
 
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
-        _check_fitted(estimator)
+        check_fitted(estimator)
         self._set_task()
-        names = _attribute(estimator, "feature_names_in_")
+        names = attribute(estimator, "feature_names_in_")
         self.feature_names = None if names is None else tuple(str(n) for n in names)
-        columns = _attribute(estimator, "n_features_in_")
+        self._wants_names = names is not None
+        columns = attribute(estimator, "n_features_in_")
         self.n_features = len(self.feature_names) if self.feature_names else None if columns is None else int(columns)
         self._reads_text = _reads_text(estimator)
         if self._reads_text:
@@ -46,7 +47,7 @@ class SklearnModel(Model):
         self.categories = recorded_categories(estimator)
 
     def _set_task(self) -> None:
-        labels = _attribute(self.estimator, "classes_")
+        labels = attribute(self.estimator, "classes_")
         if _is(is_classifier, self.estimator) or (labels is not None and hasattr(self.estimator, "predict_proba")):
             if labels is None or isinstance(labels, list):
                 raise InputError(
@@ -74,7 +75,7 @@ class SklearnModel(Model):
         """Give the frame to a model that was fitted with names; else its values; else, to a reader of text, its one column."""
         if self._reads_text:
             return frame.iloc[:, 0].to_numpy(dtype=object)
-        if self.feature_names is not None or self.n_features is None:
+        if self._wants_names or self.n_features is None:
             return frame
         kinds = {dtype.kind for dtype in frame.dtypes}
         mixed = kinds <= set("biuf") and len(kinds) > 1
@@ -112,13 +113,7 @@ class SklearnModel(Model):
         return decision[:, None] if decision.ndim == 1 else decision
 
 
-class PythonModel(SklearnModel):
-    """Any other object with a ``predict``; it is handed data frames."""
-
-    kind: ClassVar[str] = "Python object"
-
-
-def _attribute(estimator: Any, name: str) -> Any:
+def attribute(estimator: Any, name: str) -> Any:
     """Read a fitted attribute; scikit-learn's properties raise AttributeError where there is none."""
     try:
         return getattr(estimator, name, None)
@@ -134,7 +129,8 @@ def _is(question: Callable[[Any], bool], estimator: Any) -> bool:
         return False
 
 
-def _check_fitted(estimator: Any) -> None:
+def check_fitted(estimator: Any) -> None:
+    """Refuse an estimator that says it was not fitted; objects that say nothing pass."""
     if not hasattr(estimator, "fit"):
         return
     try:
@@ -197,7 +193,7 @@ def final_step(estimator: Any) -> Any:
 def recorded_categories(estimator: Any) -> dict[str, list[Any]]:
     """Give the levels that a HistGradientBoosting with ``categorical_features="from_dtype"`` recorded of its input columns."""
     estimator = unwrapped(estimator)
-    inner, names = getattr(estimator, "_preprocessor", None), _attribute(estimator, "feature_names_in_")
+    inner, names = getattr(estimator, "_preprocessor", None), attribute(estimator, "feature_names_in_")
     if inner is None or names is None or getattr(estimator, "categorical_features", None) != "from_dtype":
         return {}
     chosen = np.asarray(names)[np.asarray(estimator.is_categorical_)]

@@ -68,7 +68,7 @@ class XGBoostBooster(Model):
 
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give XGBoost's own matrix, with the names the booster knows."""
-        if self.feature_names is None:
+        if self.estimator.feature_names is None:
             values = frame.to_numpy()
             return _library("This model").DMatrix(values.astype(float) if values.dtype == object else values)
         return _library("This model").DMatrix(frame, enable_categorical=True)

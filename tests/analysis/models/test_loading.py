@@ -268,4 +268,4 @@ def test_predictions_only():
 
 
 def test_every_known_ending_has_a_reader():
-    assert set(loading.KNOWN) == {".skops", ".joblib", ".pkl", ".pickle", ".json", ".ubj", ".txt"}
+    assert set(loading.KNOWN) == {".skops", ".joblib", ".pkl", ".pickle", ".json", ".ubj", ".txt", ".cbm", ".onnx"}

@@ -1,0 +1,88 @@
+"""One output of a model that gives several values a row."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, listed, nearest
+from modelglass.analysis.models.base import Model
+
+
+class OneOutput(Model):
+    """One column of what another model predicts: a regression like any other."""
+
+    def __init__(self, model: Model, column: int, label: str):
+        super().__init__(model.estimator, name=model.name)
+        self.whole, self.column = model, column
+        self.kind = model.kind  # type: ignore[misc]
+        if model.fingerprint:
+            self.fingerprint = hashlib.blake2b(f"{model.fingerprint} output {column}".encode()).hexdigest()
+        self.task = "regression"
+        self.feature_names, self.n_features, self.categories = model.feature_names, model.n_features, model.categories
+        self.notes = [*model.notes, label]
+
+    def prepare(self, frame: pd.DataFrame) -> Any:
+        """Give what the whole model wants."""
+        return self.whole.prepare(frame)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the values of this output."""
+        return np.asarray(self.whole.predict(X))[:, self.column]
+
+    def scores(self, X: Any) -> None:
+        """Give None: values have no scores."""
+        return
+
+
+def one_output(model: Model, count: int, target: str, asked: int | str | None) -> Model:
+    """Choose one of several outputs: as asked, else the one named like the target.
+
+    Parameters
+    ----------
+    count : int
+        Number of outputs that the model gives a row.
+    target : str
+        Name of the target column.
+    asked : int or str, optional
+        Name of an output, or its number from 0.
+
+    Raises
+    ------
+    InputError
+        No such output, or none was asked for and none is named like the target; all are listed.
+    """
+    recorded = model.output_names if model.output_names and len(model.output_names) == count else None
+    names = recorded or tuple(str(i) for i in range(count))
+    if count == 1:
+        if asked is not None and str(asked) not in (names[0], "0"):
+            raise InputError(
+                "Expected an output that the model has.",
+                f"Got {asked!r}; the model gives one value a row.",
+                "Leave out --output-column.",
+            )
+        return model
+    wanted = str(asked) if asked is not None else target
+    if wanted in names:
+        column = names.index(wanted)
+    elif asked is not None and wanted.isdigit() and int(wanted) < count:
+        column = int(wanted)
+    else:
+        close = nearest(wanted, names) if asked is not None else []
+        raise InputError(
+            f"Expected one output of the model, which gives {count} values a row"
+            + (f": {listed(names, 12)}." if recorded else " and recorded no names for them."),
+            f"Got {asked!r}."
+            if asked is not None
+            else f"None is named like the target {target!r}."
+            if recorded
+            else "It cannot be told which of them is the target.",
+            f"Did you mean {close[0]!r}?" if close else "Choose with --output-column " + ("NAME." if recorded else f"N, from 0 to {count - 1}."),
+        )  # fmt: skip
+    others = listed([n for i, n in enumerate(names) if i != column], 12)
+    return OneOutput(
+        model, column, f"The model gives {count} values a row; this is output {names[column]} (the others: {others})."
+    )
