@@ -135,12 +135,22 @@ def _casts(model: Model, frame: pd.DataFrame, names: Sequence[str], train: pd.Da
             casts[name] = pd.CategoricalDtype(list(model.categories[name]))
         elif train is not None and name in train.columns and isinstance(train[name].dtype, pd.CategoricalDtype):
             casts[name] = train[name].dtype
+        elif name in model.categorical and not isinstance(frame[name].dtype, pd.CategoricalDtype):
+            levels = pd.unique(frame[name].dropna() if train is None or name not in train else train[name].dropna())
+            casts[name] = pd.CategoricalDtype(sorted(levels))
     return {c: t for c, t in casts.items() if frame[c].dtype != t}
 
 
 def unseen_levels(model: Model, feed: Feed, frame: pd.DataFrame) -> list[str]:
-    """Say which columns hold levels that neither the model nor its encoders have seen."""
-    return unseen({**encoder_levels(model.estimator, feed.features), **model.categories}, frame[list(feed.features)])
+    """Say which columns hold levels that neither the model nor its encoders have seen, and where levels had to be guessed."""
+    known = {**encoder_levels(model.estimator, feed.features), **model.categories}
+    guessed = [
+        f"{name}: the model recorded no levels, so they are numbered in the order {listed(dtype.categories, 4)}. "
+        "If training had other levels, the predictions are wrong; give --train, or save the model with a newer XGBoost."
+        for name, dtype in ((n, feed.casts.get(n, frame[n].dtype)) for n in model.categorical if n in feed.features)
+        if isinstance(dtype, pd.CategoricalDtype)
+    ]
+    return [*guessed, *unseen(known, frame[list(feed.features)])]
 
 
 def rows_a_batch(columns: int) -> int:

@@ -1,6 +1,6 @@
-"""Exact Shapley values that XGBoost and LightGBM compute themselves: the numbers that shap passes on for these models.
+"""Exact Shapley values that XGBoost, LightGBM and CatBoost compute themselves: the numbers that shap passes on for these models.
 
-Nothing is imported here: the fitted model brings its library along.
+No library is imported here: the fitted model brings its own along.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from modelglass.analysis.models.catboost import pool
 from modelglass.analysis.progress import Progress, blocks, tell
 
 
 def library(estimator: Any) -> str:
-    """Name the library of a boosted model: "xgboost", "lightgbm", or ''."""
+    """Name the library of a boosted model: "xgboost", "lightgbm", "catboost", or ''."""
     name = type(estimator).__module__.split(".")[0]
+    if name == "catboost" and hasattr(estimator, "get_feature_importance"):
+        return name
     return (
         name
         if name in ("xgboost", "lightgbm")
@@ -33,6 +36,8 @@ def margins(estimator: Any, X: Any) -> np.ndarray:
         warnings.simplefilter("ignore")
         if library(estimator) == "lightgbm":
             raw = estimator.predict(X, raw_score=True)
+        elif library(estimator) == "catboost":
+            raw = estimator.predict(pool(estimator, X), prediction_type="RawFormulaVal")
         elif hasattr(estimator, "get_booster"):
             raw = estimator.predict(X, output_margin=True)
         else:
@@ -70,6 +75,8 @@ def _contributions(estimator: Any, X: Any) -> np.ndarray:
                 got = np.stack([np.asarray(g.todense()) for g in got], axis=1)
             elif hasattr(got, "toarray"):
                 got = got.toarray()
+        elif library(estimator) == "catboost":
+            got = estimator.get_feature_importance(pool(estimator, X), type="ShapValues", thread_count=1)
         else:
             booster = estimator.get_booster() if hasattr(estimator, "get_booster") else estimator
             used = estimator._get_iteration_range(None) if hasattr(estimator, "_get_iteration_range") else (0, 0)

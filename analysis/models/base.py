@@ -36,6 +36,8 @@ class Model:
         Number of raw input columns where recorded.
     categories : Mapping of str to list
         Levels of pandas-categorical inputs that the model itself recorded; columns are cast to these before predicting.
+    categorical : tuple of str
+        Inputs that the model takes as categories without having recorded their levels.
     score_kind : {"probability", "decision"} or None
         What ``scores`` returns; None: nothing.
     fingerprint : str or None
@@ -57,6 +59,7 @@ class Model:
         self.feature_names: tuple[str, ...] | None = None
         self.n_features: int | None = None
         self.categories: Mapping[str, Sequence[Any]] = {}
+        self.categorical: tuple[str, ...] = ()
         self.score_kind: ScoreKind | None = None
         self.output_names: tuple[str, ...] | None = None
         self.notes: list[str] = []

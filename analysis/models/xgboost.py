@@ -34,8 +34,7 @@ class XGBoostEstimator(SklearnModel):
 
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
-        self.categories, notes = _levels(estimator.get_booster())
-        self.notes.extend(notes)
+        self.categories, self.categorical = _levels(estimator.get_booster())
 
 
 class XGBoostBooster(Model):
@@ -63,7 +62,7 @@ class XGBoostBooster(Model):
         names = booster.feature_names
         self.feature_names = None if names is None else tuple(names)
         self.n_features = int(booster.num_features())
-        self.categories, self.notes = _levels(booster)
+        self.categories, self.categorical = _levels(booster)
         self._rounds = _best_rounds(booster)
 
     def prepare(self, frame: pd.DataFrame) -> Any:
@@ -110,22 +109,18 @@ def _best_rounds(booster: Any) -> tuple[int, int]:
     return (0, int(best) + 1) if best is not None and booster.attr("scikit_learn") is not None else (0, 0)
 
 
-def _levels(booster: Any) -> tuple[dict[str, list[Any]], list[str]]:
-    """Give the levels of categorical columns where this version of XGBoost records them."""
-    names, types = booster.feature_names, booster.feature_types
-    if not types or "c" not in types:
-        return {}, []
+def _levels(booster: Any) -> tuple[dict[str, list[Any]], tuple[str, ...]]:
+    """Give the levels of categorical columns where this version of XGBoost records them, and the columns where it did not."""
+    names, types = booster.feature_names or [], booster.feature_types
+    asked = tuple(n for n, kind in zip(names, types or [], strict=False) if kind == "c")
+    if not asked:
+        return {}, ()
     try:
         recorded = booster.get_categories(export_to_arrow=True).to_arrow()
     except (AttributeError, TypeError, ValueError):
         recorded = None
-    if not recorded or not any(levels is not None for _, levels in recorded):
-        return {}, [
-            "The model recorded no category levels, so categories are coded by the order they have in the data."
-        ]
-    return {
-        str(name): levels.to_pylist() for name, levels in recorded if levels is not None and name in (names or ())
-    }, []
+    known = {str(name): levels.to_pylist() for name, levels in recorded or () if levels is not None and name in names}
+    return known, tuple(n for n in asked if n not in known)
 
 
 def load_xgboost(data: bytes, name: str) -> Model:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import modelglass as mg
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.models.lightgbm_file import read_lightgbm
 from modelglass.analysis.models.loading import load_model, wrap_model
@@ -50,6 +51,23 @@ def test_xgboost_file(ending, booster, table, tmp_path):
     labels, scores = model.both(model.prepare(frame))
     np.testing.assert_array_equal(labels, booster.predict(frame))
     np.testing.assert_array_equal(scores, booster.predict_proba(frame))
+
+
+def test_xgboost_that_recorded_no_levels(booster, table, tmp_path):
+    """As XGBoost 2 wrote it: levels are those of the data (or of the training data) in order, and that is said."""
+    frame, y = table
+    booster.save_model(tmp_path / "m.json")
+    content = json.loads((tmp_path / "m.json").read_text())
+    del content["learner"]["gradient_booster"]["model"]["cats"]
+    (tmp_path / "m.json").write_text(json.dumps(content))
+    model = load_model(tmp_path / "m.json")
+    assert (model.categories, model.categorical) == ({}, ("c",))
+    text = frame.assign(c=frame.c.astype(str), y=y)
+    ev = mg.Evaluation(model, text, target="y")
+    np.testing.assert_allclose(ev.score, booster.predict_proba(frame)[:, 1], atol=1e-6)
+    assert any("numbered in the order u, v, w, x and 2 more" in n.text and n.level == "warning" for n in ev.notes)
+    few = mg.Evaluation(model, text[text.c > "v"], target="y", train=text)
+    np.testing.assert_allclose(few.score, booster.predict_proba(frame[text.c > "v"])[:, 1], atol=1e-6)
 
 
 def test_both_formats_hold_the_same_trees(booster, tmp_path):
