@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 TEST_VENV ?= .venv-test
 TEST_BIN = $(TEST_VENV)/bin
 PYTEST_ARGS ?=
-EXTRAS = test,boosting
+EXTRAS = test,boosting,onnx
 
 .PHONY: demo test check clean
 
