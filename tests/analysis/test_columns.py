@@ -45,7 +45,7 @@ def infer(values, name="c", given=None):
         (pd.Series([decimal.Decimal("1.5"), None], dtype=object), "c", "numeric"),
         (pd.to_timedelta([1, 2], unit="s"), "c", "numeric"),
         ([1, "a", 2.5], "c", "categorical"),
-        ([[1], [2]], "c", "text"),
+        ([[1], [2]], "c", "other"),
         # ids: whole numbers that count the rows or are named so, and texts that all differ
         (np.arange(N), "c", "id"),
         (np.arange(N)[::-1] + 1000, "c", "id"),

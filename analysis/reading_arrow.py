@@ -1,0 +1,318 @@
+"""Parquet and Arrow (Feather) files to Arrow tables, and tables to pandas frames: checked before they are believed."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, MachineError
+from modelglass.analysis.reading_checks import check_memory, check_names, refuse_foreign
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_STREAM = b"\xff\xff\xff\xff"
+"""An Arrow stream begins with this continuation mark."""
+_MAGIC = b"ARROW1"
+
+
+def read_parquet(path: Path, name: str) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises
+    ------
+    InputError
+        Not Parquet, cut off, broken, or with column names that are empty or stand twice.
+    MachineError
+        More rows than memory can hold.
+    """
+    import pyarrow.parquet as pq
+
+    head, tail = _ends(path)
+    if head != b"PAR1":
+        refuse_foreign(_head(path), name, "Parquet data")
+        raise InputError(
+            f"Expected Parquet data in {name}.",
+            "It does not begin as a Parquet file does.",
+            "If it is CSV text, rename it to .csv.",
+        )
+    if tail != b"PAR1" or path.stat().st_size < 12:
+        raise InputError(
+            f"Expected a complete Parquet file in {name}.",
+            "Its end (the footer) is missing: it is cut off.",
+            "Copy or write it again.",
+        )
+
+    def read() -> pa.Table:
+        with pq.ParquetFile(path) as file:
+            check_names(file.schema_arrow.names, name)
+            _check_size(file, name)
+            schema, coded, rows = file.schema_arrow, _few_valued(file), file.metadata.num_rows
+        with pq.ParquetFile(path, read_dictionary=coded) as file:
+            table = file.read()
+        table.validate()
+        if table.num_rows != rows:
+            raise _disagreeing(name, rows, table.num_rows)
+        return _utf8(table, schema, coded)
+
+    return _checked(read, name, "Parquet")
+
+
+def _few_valued(file: Any) -> list[str]:
+    """Name the text columns whose values are stored as places in a short dictionary: reading those alone is quicker."""
+    import pyarrow as pa
+
+    meta, schema = file.metadata, file.schema_arrow
+    texts = {field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)}
+    size: dict[str, int] = dict.fromkeys(texts, 0)
+    for i in range(meta.num_row_groups):
+        group = meta.row_group(i)
+        for j in range(group.num_columns):
+            chunk = group.column(j)
+            if chunk.path_in_schema in size:
+                size[chunk.path_in_schema] += chunk.total_uncompressed_size
+    return [
+        name for name in schema.names if name in size and size[name] < 4 * meta.num_rows
+    ]  # a plain text takes 4 and more
+
+
+def _utf8(table: pa.Table, schema: pa.Schema, coded: list[str]) -> pa.Table:
+    """Check that texts are UTF-8, which Parquet readers do not; turn dictionaries back to the texts that the file declares."""
+    import pyarrow as pa
+
+    for at, field in enumerate(schema):
+        column = table.column(at)
+        if field.name in coded:
+            for chunk in column.chunks:
+                chunk.dictionary.validate(full=True)
+            table = table.set_column(at, field, column.cast(field.type))
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            column.validate(full=True)
+    return table
+
+
+def _check_size(file: Any, name: str) -> None:
+    """Believe the footer only where its counts agree, and only what fits into memory."""
+    meta, schema = file.metadata, file.schema_arrow
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    if meta.num_rows < 0 or sum(g.num_rows for g in groups) != meta.num_rows:
+        raise _disagreeing(name, meta.num_rows, sum(g.num_rows for g in groups))
+    check_memory(_least_bytes(schema, meta.num_rows), meta.num_rows, len(schema), name)
+
+
+def _disagreeing(name: str, rows: int, held: int) -> InputError:
+    return InputError(
+        f"Expected a complete Parquet file in {name}.",
+        f"It says that it holds {rows:,} rows, its parts hold {held:,}.",
+        "Copy or write it again.",
+    )
+
+
+def _least_bytes(schema: Any, rows: int) -> int:
+    """Bytes that a frame of these columns takes at least."""
+    import pyarrow as pa
+
+    return rows * sum(
+        1 if pa.types.is_boolean(field.type) else 4 if pa.types.is_dictionary(field.type) else 8 for field in schema
+    )
+
+
+def read_feather(path: Path, name: str) -> pa.Table:
+    """Read an Arrow IPC file (Feather version 2) or stream; raises as ``read_parquet`` does."""
+    import pyarrow as pa
+
+    head = _head(path)
+    stream = head.startswith(_STREAM)
+    if head.startswith(b"FEA1"):
+        raise InputError(
+            f"Expected an Arrow file (Feather version 2) in {name}.",
+            "It is of Feather version 1, which is no longer written.",
+            "Read it with pandas.read_feather and write it again.",
+        )
+    if not stream and not head.startswith(_MAGIC):
+        refuse_foreign(head, name, "Arrow (Feather) data")
+        raise InputError(
+            f"Expected Arrow (Feather) data in {name}.",
+            "It does not begin as an Arrow file or stream does.",
+            "If it is CSV text, rename it to .csv; if it is Parquet, to .parquet.",
+        )
+    if not stream and _ends(path, 6)[1] != _MAGIC:
+        raise InputError(
+            f"Expected a complete Arrow file in {name}.",
+            "Its end (the footer) is missing: it is cut off.",
+            "Copy or write it again.",
+        )
+
+    def read() -> pa.Table:
+        with pa.OSFile(str(path)) as file:
+            if not stream:
+                file.seek(8)
+            rows, size = claimed(pa.ipc.MessageReader.open_stream(file), name)
+            check_memory(size, rows, 1, name)
+        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) if stream else pa.ipc.open_file(file) as reader:
+            check_names(reader.schema.names, name)
+            check_memory(_least_bytes(reader.schema, rows), rows, len(reader.schema), name)
+            return reader.read_all()
+
+    return _checked(read, name, "Arrow")
+
+
+def claimed(messages: Any, name: str) -> tuple[int, int]:
+    """Read how many rows, and how many bytes after unpacking, the messages of an Arrow file claim, without unpacking any.
+
+    Source of the layout: ``Message.fbs`` of the Arrow format (RecordBatch: length, nodes, buffers, compression) and the
+    FlatBuffers specification. A packed buffer begins with its unpacked length (int64; -1: as it is).
+    """
+    rows = size = 0
+    while True:
+        try:
+            message = messages.read_next_message()
+        except StopIteration:
+            return rows, size
+        if message.type not in ("record batch", "dictionary"):
+            continue
+        try:
+            length, unpacked = _batch(
+                memoryview(message.metadata), memoryview(message.body), message.type == "dictionary"
+            )
+        except (struct.error, IndexError, ValueError) as error:
+            raise InputError(
+                f"Expected a complete Arrow file in {name}.",
+                "The description of one of its blocks cannot be read.",
+                "Copy or write it again.",
+            ) from error
+        rows += length if message.type == "record batch" else 0
+        size += unpacked
+
+
+def _batch(data: memoryview, body: memoryview, dictionary: bool) -> tuple[int, int]:
+    """Give (rows, unpacked bytes) of a record batch from its FlatBuffers table."""
+    at = _field(data, _follow(data, 0), 2)  # Message.header
+    batch = _follow(data, at)
+    if dictionary:
+        batch = _follow(data, _field(data, batch, 1))  # DictionaryBatch.data
+    place = _field(data, batch, 0)
+    rows = struct.unpack_from("<q", data, place)[0] if place else 0
+    if rows < 0:
+        raise ValueError(rows)
+    packed = bool(_field(data, batch, 3))
+    place = _field(data, batch, 2)
+    if not place:
+        return rows, 0
+    vector = _follow(data, place)
+    (count,) = struct.unpack_from("<I", data, vector)
+    size = 0
+    for i in range(count):
+        offset, length = struct.unpack_from("<qq", data, vector + 4 + 16 * i)
+        if offset < 0 or length < 0 or offset + length > len(body):
+            raise ValueError(offset)
+        if packed and length >= 8:
+            (unpacked,) = struct.unpack_from("<q", body, offset)
+            size += length - 8 if unpacked == -1 else _not_negative(unpacked)
+        else:
+            size += length
+    return rows, size
+
+
+def _not_negative(value: int) -> int:
+    if value < 0:
+        raise ValueError(value)
+    return value
+
+
+def _follow(data: memoryview, at: int) -> int:
+    """Follow a FlatBuffers offset."""
+    return at + struct.unpack_from("<I", data, at)[0]
+
+
+def _field(data: memoryview, table: int, number: int) -> int:
+    """Give the place of a field of a FlatBuffers table; 0 where it is absent."""
+    layout = table - struct.unpack_from("<i", data, table)[0]
+    if layout < 0:
+        raise ValueError(layout)
+    (length,) = struct.unpack_from("<H", data, layout)
+    slot = 4 + 2 * number
+    if slot + 2 > length:
+        return 0
+    (offset,) = struct.unpack_from("<H", data, layout + slot)
+    return table + offset if offset else 0
+
+
+def _checked(read: Callable[[], pa.Table], name: str, what: str) -> pa.Table:
+    """Read, and say for people what can go wrong; texts are checked to be UTF-8, blocks to hold what they claim."""
+    import pyarrow as pa
+
+    try:
+        table = read()
+        if what == "Arrow":
+            table.validate(full=True)
+        return table
+    except (pa.ArrowMemoryError, MemoryError) as error:
+        raise MachineError(f"Reading {name} took more memory than there is.") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"Expected a complete {what} file in {name}.",
+            f"It cannot be read: {said[:160].rstrip('.')}.",
+            "Copy or write it again.",
+        ) from error
+
+
+def to_frame(table: pa.Table, name: str) -> pd.DataFrame:
+    """Turn an Arrow table into the frame that pandas' own readers give, index 0 to n - 1; the table is used up.
+
+    A named index of pandas that was stored becomes a column again.
+    """
+    import pyarrow as pa
+
+    try:
+        frame = as_pandas(table)
+    except (pa.ArrowMemoryError, MemoryError) as error:
+        raise MachineError(f"Reading {name} took more memory than there is.") from error
+    except (pa.ArrowException, ValueError, OverflowError, TypeError, LookupError, AttributeError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"Expected values that a pandas frame can hold in {name}.",
+            f"They cannot be turned: {said[:160].rstrip('.')}.",
+            "Write the file again with other types.",
+        ) from error
+    named = [n for n in frame.index.names if n is not None]
+    frame = frame.reset_index(level=named) if named else frame
+    if not (isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1):
+        frame = frame.reset_index(drop=True)
+    frame.columns = [str(c) for c in frame.columns]
+    return frame
+
+
+def as_pandas(table: pa.Table) -> pd.DataFrame:
+    """Turn a table into a frame as ``pandas.read_parquet`` does: with pandas 3 texts are of type ``str``."""
+    import pyarrow as pa
+
+    views = [i for i, field in enumerate(table.schema) if str(field.type) in ("string_view", "binary_view")]
+    for i in views:  # older pandas does not know them
+        field = table.schema.field(i)
+        wide = pa.large_string() if str(field.type) == "string_view" else pa.large_binary()
+        table = table.set_column(i, field.name, table.column(i).cast(wide))
+    mapper = None
+    if int(pd.__version__.split(".")[0]) >= 3:
+        mapper = {
+            pa.string(): pd.StringDtype(na_value=float("nan")),
+            pa.large_string(): pd.StringDtype(na_value=float("nan")),
+        }.get
+    return table.to_pandas(types_mapper=mapper, self_destruct=True, split_blocks=False)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4096)
+
+
+def _ends(path: Path, length: int = 4) -> tuple[bytes, bytes]:
+    with path.open("rb") as file:
+        head = file.read(length)
+        file.seek(max(path.stat().st_size - length, 0))
+        return head, file.read(length)

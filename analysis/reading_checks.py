@@ -1,0 +1,145 @@
+"""What every reader of data files checks: first bytes, column names, the memory there is; and the hash of a file's bytes."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, MachineError, listed
+
+_CHUNK = 1 << 20
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow (Feather) file"),
+    (b"\x1f\x8b", "gzip-compressed"),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (b"BZh", "bzip2-compressed"),
+    (b"\xfd7zXZ\x00", "xz-compressed"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+)
+
+
+def refuse_foreign(data: bytes, name: str, expected: str) -> None:
+    """Refuse bytes that are plainly another kind of file."""
+    what = next((what for magic, what in _MAGIC if data.startswith(magic) and _binary(data[:4096])), None)
+    if what is not None:
+        raise InputError(
+            f"Expected {expected} in {name}.",
+            f"Its first bytes say that it is {what}.",
+            "Rename it to its true ending, or unpack or export it first.",
+        )
+    head = data[:512].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise InputError(
+            f"Expected {expected} in {name}.",
+            "It is a web page (HTML or XML).",
+            "Download the data file itself, not the page that shows it.",
+        )
+    if head.startswith((b'{"', b"[{", b"{\n", b"{\r")):
+        raise InputError(f"Expected {expected} in {name}.", "It is JSON.", "Convert it to CSV or Parquet.")
+
+
+def _binary(head: bytes) -> bool:
+    """Tell whether bytes are no text: a NUL, or not UTF-8 (a character cut at the end does not count)."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return True
+    return b"\x00" in head
+
+
+def check_names(names: Sequence[str], name: str) -> None:
+    """Refuse columns without a name, and names that stand twice."""
+    empty = [str(i + 1) for i, n in enumerate(names) if not n.strip()]
+    if empty:
+        todo = (
+            "If it is a row index, write the file without it (pandas: index=False)."
+            if empty == ["1"]
+            else "Name or remove it."
+        )
+        raise InputError(
+            f"Expected a name for every column of {name}.",
+            f"Of {len(names)} columns, this has none: number {listed(empty)}.",
+            todo,
+        )
+    twice = [n for n, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"Expected column names of {name} that differ.",
+            f"These stand more than once: {listed(twice)}.",
+            "Rename or remove the repeated columns.",
+        )
+
+
+def also_missing(frame: pd.DataFrame, na: tuple[str, ...]) -> pd.DataFrame:
+    """Make these texts missing, in columns of texts and categories."""
+    for name in frame.columns if na else ():
+        column = frame[name]
+        if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)) or column.dtype == object:
+            hit = column.isin(na)
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                frame[name] = column.cat.remove_categories([c for c in column.cat.categories if c in na])
+            elif hit.any():
+                frame[name] = column.mask(hit)
+    return frame
+
+
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, its first 32 hexadecimal digits, without holding the file."""
+    digest = hashlib.sha256()  # processors have instructions for it
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def free_memory() -> int | None:
+    """Give the bytes of memory that this process may still take (its container's limit respected); None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        try:
+            free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (ValueError, OSError, AttributeError):
+            return None
+    group = Path("/sys/fs/cgroup")
+    try:
+        most, used = ((group / f"memory.{what}").read_text().strip() for what in ("max", "current"))
+        return min(free, max(int(most) - int(used), 0))
+    except (OSError, ValueError):  # no cgroup, or one without a limit ("max")
+        return free
+
+
+def check_memory(needed: int, rows: int, columns: int, name: str) -> None:
+    """Refuse data that would not fit: said before anything is allocated.
+
+    Raises
+    ------
+    MachineError
+        ``needed`` bytes are more than there are.
+    """
+    free = free_memory()
+    if free is not None and needed > free:
+        raise MachineError(
+            f"Reading {name} needs at least {_size(needed)}: it says that it holds {rows:,} rows of {columns:,} columns. "
+            f"There are {_size(free)} of free memory. Read a part of it, or use a larger machine."
+        )
+
+
+def _size(bytes_: float) -> str:
+    return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e8 else f"{bytes_ / 1e6:,.1f} MB"
