@@ -16,31 +16,36 @@ Floats = NDArray[Any]
 
 
 def proportion(groups: Groups, numerator: np.ndarray, denominator: np.ndarray, level: float) -> Estimates:
-    """Wilson interval of the weight in some cells of the confusion table over the weight in more cells, (k, k) masks."""
+    """Wilson interval of the weight in some cells of the confusion table over the weight in more cells, (k, k) masks.
+
+    With weights Wilson's test of each share with its own linearised variance (``intervals.weighted_wilson``). Clusters: the rows
+    that would know the share as well, and Student's t.
+    """
     share, effective, df = share_and_effective_n(groups, numerator, denominator)
-    low, high = intervals.wilson(share, effective, level, df)
+    if groups.clustered or groups.rows.weight is None:
+        low, high = intervals.wilson(share, effective, level, df)
+    else:
+        low, high = intervals.weighted_wilson(*_sides(groups, numerator, denominator), level)
     found = Estimates(share, low, high, (groups.table * denominator).sum((1, 2)), "Wilson")
-    if df is not None:
-        few_effective(found, effective, groups)
-    return few_clusters(found, groups)
+    return few_clusters(_few_rows(found), groups)
 
 
-def few_effective(found: Estimates, effective: np.ndarray, groups: Groups) -> Estimates:
-    """Give no interval where weights or clusters leave too few independent rows."""
-    fewest = FEWEST_EFFECTIVE_CLUSTERED if groups.clustered else FEWEST_EFFECTIVE
+def _few_rows(found: Estimates) -> Estimates:
+    """Give no interval of a share of very few rows: with so few values to take it holds nearly every share, or too few."""
     return found.no_interval(
-        effective < fewest,
-        lambda g: (
-            f"{'clusters' if groups.clustered else 'weights'} leave {effective[g]:.1f} "
-            f"effective rows, at least {fewest} are needed"
-        ),
+        found.support < FEWEST_ROWS,
+        lambda g: f"rests on only {rows_text(found.support[g])}, at least {FEWEST_ROWS} are needed",
     )
 
 
-FEWEST_EFFECTIVE = 15
-FEWEST_EFFECTIVE_CLUSTERED = 8
-PSEUDO = 2.0
-"""Rows of average weight, half of each outcome, added to the variance of a weighted share, so that it is not 0 at 0 and 1."""
+FEWEST_ROWS = 5
+
+
+def _sides(groups: Groups, numerator: np.ndarray, denominator: np.ndarray) -> tuple[Floats, Floats, Floats, Floats]:
+    """Give weight of hits and misses, and squared weight of both, (g,) each."""
+    one, square = groups.table_w, groups.table_w2
+    miss = denominator - numerator
+    return tuple((t * mask).sum((1, 2)) for t in (one, square) for mask in (numerator, miss))  # type: ignore[return-value]
 
 
 def share_and_effective_n(
@@ -49,24 +54,20 @@ def share_and_effective_n(
     """Give the share, the number of independent rows that would know it as well, and degrees of freedom (None: normal).
 
     Independent rows of equal weight: their number. With weights p(1-p) over the linearised variance, which unlike Kish's n
-    holds when weights depend on the outcome; smoothed by ``PSEUDO`` rows, and with Kish's n less one as degrees of freedom.
-    With clusters the same from sums over clusters; at 0 and 1, where that variance is 0, Kish's n of the clusters.
+    holds when weights depend on the outcome, at a share moved off 0 and 1 by half a row on each side. With clusters the
+    same from sums over clusters; at 0 and 1, where that variance is 0, Kish's n of the clusters.
     """
-    top, bottom = (groups.table_w * numerator).sum((1, 2)), (groups.table_w * denominator).sum((1, 2))
+    hit, miss, hit2, miss2 = _sides(groups, numerator, denominator)
+    bottom = hit + miss
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = top / bottom
+        share = hit / bottom
         if groups.clustered:
             return share, _clustered_n(groups, share, bottom, numerator, denominator), groups.df
         if groups.rows.weight is None:
             return share, bottom, None
-        n = (groups.table * denominator).sum((1, 2))
-        square, hit = (groups.table_w2 * denominator).sum((1, 2)), (groups.table_w2 * numerator).sum((1, 2))
-        extra = PSEUDO / 2 * square / n
-        whole = bottom * (1 + PSEUDO / n)
-        near = (top + PSEUDO / 2 * bottom / n) / whole
-        variance = ((hit + extra) * (1 - near) ** 2 + (square - hit + extra) * near**2) / whole**2
-        effective = near * (1 - near) / variance * n / (n + PSEUDO)
-        return share, effective, bottom**2 / square - 1
+        typical_hit, typical_miss, n = intervals.typical_weights(hit, miss, hit2, miss2)
+        near = (n * share + 0.5) / (n + 1)
+        return share, n / intervals.inflation(near, typical_hit, typical_miss), None
 
 
 def _clustered_n(
@@ -169,22 +170,21 @@ def one_class(groups: Groups) -> Callable[[int], str]:
 
 @estimator("balanced_accuracy")
 def _balanced_accuracy(groups: Groups, level: float) -> Estimates:
-    """Mean of the recalls, each with Wilson's interval, joined by MOVER: classes are disjoint rows, so independent.
+    """Mean of the recalls, each with Jeffreys' interval, joined by MOVER: classes are disjoint rows, so independent.
 
-    Classes of one cluster are not: there the delta method on the logit scale.
+    Wilson's are a little short there when recalls are near 1. Classes of one cluster are not independent: there the delta
+    method on the logit scale.
     """
-    k = groups.rows.classes
-    parts, thin = [], np.full(groups.count, np.inf)
-    spare = groups.n - present(groups).sum(1)
+    k, parts = groups.rows.classes, []
     for c in range(k):
         share, effective, df = share_and_effective_n(groups, _cells(k, (c, c)), _cells(k, (c, ALL)))
-        parts.append((share, *intervals.wilson(share, effective, level, np.maximum(spare, 1) if df is None else df)))
-        thin = np.fmin(thin, effective) if df is not None else thin
+        ends = intervals.jeffreys(share, effective, level)
+        parts.append((share, *(ends if df is None else intervals.wilson(share, effective, level, df))))
     shares, lows, highs = (np.column_stack(part) for part in zip(*parts))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.nansum(shares, 1) / np.sum(~np.isnan(shares), 1)
     low, high = intervals.mover_mean(mean, shares, lows, highs)
-    method = "Wilson by class, joined by MOVER"
+    method = "Jeffreys by class, joined by MOVER"
     if groups.clustered:
         variance, df = delta_variance(groups, macro_parts(groups.table_w, "recall", groups.table_w.sum(2) > 0)[1])
         inside = (mean > 0) & (mean < 1) & (variance > 0)
@@ -193,7 +193,7 @@ def _balanced_accuracy(groups: Groups, level: float) -> Estimates:
         method = "delta method on the logit scale"
     found = Estimates(mean, low, high, smallest_class(groups), method)
     found.cannot(present(groups).sum(1) < 2, one_class(groups))
-    return few_clusters(few_effective(found, thin, groups), groups)
+    return few_clusters(_few_rows(found), groups)
 
 
 def macro_parts(table: np.ndarray, name: str, counted: np.ndarray | None = None) -> tuple[Floats, np.ndarray]:

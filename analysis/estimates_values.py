@@ -9,7 +9,7 @@ from modelglass.analysis.estimated import Estimates, estimator, few_clusters, ro
 from modelglass.analysis.groups import Groups, finite
 
 FEWEST_ROWS = 20
-FEWEST_FOR_R2 = 100
+FEWEST_FOR_R2 = 200
 SIGNED_SKEWNESS_FACTOR = 0.5
 
 
@@ -24,10 +24,13 @@ def _weighted_mean(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def mean_of(groups: Groups, values: np.ndarray, level: float, factor: float = intervals.SKEWNESS_FACTOR) -> Estimates:
-    """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992)."""
+    """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992); long tails of the values take
+    degrees of freedom (``groups.tail_df``).
+    """
     mean, influence = _weighted_mean(groups, values)
     moments = groups.moments(influence)
-    low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, moments.df, factor)
+    df = moments.df if moments.tail_df is None else moments.tail_df
+    low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, df, factor)
     found = Estimates(mean, low, high, groups.n, "t, corrected for skewness (Hall)")
     return _few_rows(found, groups, moments.variance)
 

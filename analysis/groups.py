@@ -219,14 +219,17 @@ class Groups:
         return join([Moments(both.variance[i::2], both.third[i::2], both.df[i::2]) for i in (0, 1)])
 
     def covariances(self, first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Give (variance, covariance, variance, degrees of freedom) of two estimates from the influences of each row on them."""
+        """Give (variance, covariance, variance, degrees of freedom) of two estimates from the influences of each row on them.
+
+        The degrees of freedom are those of the first variance, its tails counted (``tail_df``).
+        """
         codes, weight = (self._units[1], self._unit_weight) if self.clustered else (self.codes, self.rows.weight)
         a, df = _freed(self._of_units(first), weight, codes, self.count)[:2]
         b = _freed(self._of_units(second), weight, codes, self.count)[0]
-        first_square, product, second_square = (
-            np.bincount(codes, weights=v, minlength=self.count) for v in (a * a, a * b, b * b)
+        first_square, product, second_square, fourth = (
+            np.bincount(codes, weights=v, minlength=self.count) for v in (a * a, a * b, b * b, (a * a) ** 2)
         )
-        return first_square, product, second_square, df
+        return first_square, product, second_square, tail_df(first_square, fourth, df)
 
     def _of_units(self, values: Floats) -> Floats:
         if not self.clustered:
@@ -241,11 +244,14 @@ class Groups:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Moments:
-    """Of an estimate of each group, (g,): variance, third central moment, degrees of freedom of the variance."""
+    """Of an estimate of each group, (g,): variance, third central moment, degrees of freedom of the variance; and those left
+    when long tails of the influences are counted (None: not known).
+    """
 
     variance: Floats
     third: Floats
     df: Floats
+    tail_df: Floats | None = None
 
     @property
     def skewness(self) -> Floats:
@@ -261,9 +267,29 @@ def sample_moments(influence: Floats, weight: Floats | None, codes: np.ndarray, 
         return np.bincount(codes, weights=values, minlength=count).astype(float)
 
     if weight is None:
-        return plain_moments(total(influence * influence), total(influence**3), total(None))
+        second = influence * influence
+        return plain_moments(total(second), total(second * influence), total(None), total(second * second))
     freed, df, kish = _freed(influence, weight, codes, count)
-    return Moments(np.where(kish > 1 + 1e-9, total(freed * freed), np.nan), total(freed**3) * _unbiased(kish), df)
+    second = freed * freed
+    variance = total(second)
+    return Moments(
+        np.where(kish > 1 + 1e-9, variance, np.nan),
+        total(second * freed) * _unbiased(kish),
+        df,
+        tail_df(variance, total(second * second), df),
+    )
+
+
+def tail_df(second: Floats, fourth: Floats, df: Floats) -> Floats:
+    """Degrees of freedom of a sum of squared influences whose sample has long tails, (g,), between 1 and ``df``.
+
+    Satterthwaite's (1946, Biometrics Bulletin 2, 110-114) 2 V^2 / Var(V), with the variance of V = ``second`` estimated from the
+    ``fourth`` powers: 2n/(kurtosis - 1) where rows weigh the same. Normal values have n of them.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        spread = fourth - second**2 / (df + 1)
+        found = np.where(spread > 0, 2 * second**2 / spread, np.inf)
+    return np.fmin(np.maximum(found, 1.0), df)
 
 
 def _freed(influence: Floats, weight: Floats | None, codes: np.ndarray, count: int) -> tuple[Floats, Floats, Floats]:
@@ -280,11 +306,12 @@ def _freed(influence: Floats, weight: Floats | None, codes: np.ndarray, count: i
         )
 
 
-def plain_moments(second: Floats, third: Floats, n: Floats) -> Moments:
-    """Give the moments of samples of ``n`` equal units from the sums of squared and cubed influences."""
+def plain_moments(second: Floats, third: Floats, n: Floats, fourth: Floats | None = None) -> Moments:
+    """Give the moments of samples of ``n`` equal units from the sums of powers of the influences."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         inflate = np.where(n > 1, n / (n - 1.0), np.nan)
-        return Moments(second * inflate, third * inflate**1.5 * _unbiased(n), n - 1.0)
+        tails = None if fourth is None else tail_df(second, fourth, n - 1.0)
+        return Moments(second * inflate, third * inflate**1.5 * _unbiased(n), n - 1.0, tails)
 
 
 def _unbiased(n: Floats) -> Floats:
