@@ -31,7 +31,8 @@ class Evaluation:
     Parameters
     ----------
     model : estimator or Model
-        A fitted scikit-learn, XGBoost or LightGBM estimator, or what ``load_model`` gave.
+        A fitted scikit-learn, XGBoost, LightGBM or CatBoost estimator, any object with ``predict``, ``predict_proba`` or
+        ``decision_function``, a function of a data frame, or what ``load_model`` gave.
     frame : pandas.DataFrame, shape (n_rows, n_columns)
         Raw columns, with the target. Columns that the model does not use stay available for slicing.
     target : str
@@ -58,6 +59,9 @@ class Evaluation:
         Order of the input columns for a model that recorded no names.
     types : mapping of column to type, optional
         "numeric", "categorical", "boolean", "datetime", "text" or "id".
+    output_column : int or str, optional
+        Which value is judged where the model gives several a row: number from 0, or name where it records names. Without it the one
+        named like the target.
     columns : path of a YAML file, or mapping of column to what is said of it, optional
         Description, unit and order of levels; see ``describing.read_columns``.
 
@@ -90,6 +94,7 @@ class Evaluation:
         features: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
         columns: Given = None,
+        output_column: int | str | None = None,
         data_fingerprint: str | None = None,
     ):
         data = prepare(
@@ -111,6 +116,7 @@ class Evaluation:
             features=features,
             types=types,
             columns=columns,
+            output_column=output_column,
             data_fingerprint=data_fingerprint,
         )
         self._become(_Shared(data), threshold=threshold, seed=seed)

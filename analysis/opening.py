@@ -33,6 +33,7 @@ def open_evaluation(
     label: Mapping[Any, Any] | Sequence[str] | None = None,
     features: Sequence[str] | None = None,
     columns: str | None = None,
+    output_column: int | str | None = None,
     **roles: Any,
 ) -> Evaluation:
     """Load a model file and a data file and evaluate the one on the other.
@@ -50,6 +51,8 @@ def open_evaluation(
         Path of a YAML file with description, unit and level order of columns; see ``describing.read_columns``.
     trust, trust_types
         See ``load_model``.
+    output_column
+        See ``Evaluation``; not used without a model.
     where : str, optional
         A condition: only these rows.
     roles
@@ -81,7 +84,9 @@ def open_evaluation(
             "reference": _frame_of(reference, na),
             "baseline": None if baseline is None else load_model(baseline, trust=trust, trust_types=trust_types),
         }
-        ev = Evaluation(loaded, read.frame, label=label, features=features, **others, **common)
+        ev = Evaluation(
+            loaded, read.frame, label=label, features=features, output_column=output_column, **others, **common
+        )
     ev = ev.noted(notes)
     return ev.where(where) if where is not None else ev
 

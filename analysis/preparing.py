@@ -17,6 +17,7 @@ from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.outcome import Target, understand
 from modelglass.analysis.selfcheck import Note, self_check
+from modelglass.analysis.settling import settled
 
 SUM_SLACK = 1e-3
 """Probabilities of a row may sum to one within this; said when they do not exactly."""
@@ -103,6 +104,7 @@ def prepare(
     features: Sequence[str] | None,
     types: Mapping[str, str] | None,
     columns: Given,
+    output_column: int | str | None,
     data_fingerprint: str | None,
 ) -> Prepared:
     """Check everything, feed the model, and predict all rows once."""
@@ -110,21 +112,23 @@ def prepare(
     frame = checked_frame(frame)
     roles = {"target": target, "weight": weight, "time": time, "cluster": cluster, "id": id}
     check_columns(frame, roles, ignore)
-    understood = understand(frame[target], model, task=task, positive=positive, label_map=label)
-    frame = kept_rows(frame, understood)
     left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
     if model.feature_names is None and features is None and train is None and time:
         left_out.append(time)
+    feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
+    how = {"task": task, "positive": positive, "label": label, "output_column": output_column}
+    model = settled(model, feed, frame, target, **how)
+    understood = understand(frame[target], model, task=task, positive=positive, label_map=label)
+    frame = kept_rows(frame, understood)
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     known = describe(known, frame, columns, ignore)
-    feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
     predicted, scores, heard = predict_all(model, feed, frame)
     notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes)]
     if features and feed.how != "given" and tuple(features) != feed.features:
         notes.append(
             Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
         )
-    notes += [Note(level="warning", text=f"The model warned while predicting: {t[:300]}") for t in heard]
+    notes += [Note(level="warning", text=t) for t in heard]
     notes += _input_notes(model, feed, frame, left_out)
     predicted = checked_predictions(predicted, understood, frame)
     score, score_notes = checked_scores(model, scores, understood, len(frame))

@@ -35,6 +35,11 @@ _INPUT_OPTIONS = [
         "--label", multiple=True, metavar="DATA=MODEL", help="Map a label of the data to the model's. Repeatable."
     ),
     click.option("--features", metavar="A,B,C", help="Order of the input columns for a model that recorded no names."),
+    click.option(
+        "--output-column",
+        metavar="NAME|N",
+        help="Which value is judged where a model gives several a row (without it: the one named like the target).",
+    ),
     click.option("--weight", metavar="COL", help="Column of sample weights."),
     click.option("--time", metavar="COL", help="Column of times."),
     click.option("--id", metavar="COL", help="Column of row names."),

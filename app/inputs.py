@@ -28,6 +28,7 @@ class Inputs(BaseModel):
     positive: str | None = None
     label: list[str] = Field(default_factory=list)
     features: list[str] | None = None
+    output_column: str | None = None
     weight: str | None = None
     time: str | None = None
     id: str | None = None

@@ -196,7 +196,7 @@ class Odd(LinearRegression):
     ("answer", "part"),
     [
         (lambda p: np.where(np.arange(len(p)) == 7, np.nan, p), "row 7"),
-        (lambda p: np.column_stack([p, p]), "one prediction a row"),
+        (lambda p: np.column_stack([p, p]), "one output of the model"),
         (lambda p: p * np.inf, "finite|NaN"),
     ],
 )

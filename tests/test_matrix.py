@@ -1,0 +1,280 @@
+"""Every kind of model, task and data: predictions equal the library's own, Shapley values add up, and the report comes out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import is_classifier
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import modelglass as mg
+from modelglass.analysis.models.loading import load_model
+from modelglass.explainers import shapley_values
+
+N = 160
+TASKS = ("binary", "multiclass", "regression")
+TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "binary": lambda z: np.where(z > 0, "yes", "no"),
+    "multiclass": lambda z: np.array(["high", "low", "mid"])[np.digitize(z, [-0.7, 0.7])],
+    "regression": lambda z: z * 3 + 10,
+}
+
+
+def columns(data: str) -> pd.DataFrame:
+    """CSV: numbers, whole numbers and text; categorical: text as pandas categories; missing: some numbers absent; numbers: floats only."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({
+        "size": rng.normal(size=N).round(6), "count": rng.integers(0, 9, N), "shape": rng.choice(["disc", "rod", "cube"], N)})  # fmt: skip
+    if data == "categorical":
+        frame["shape"] = frame["shape"].astype("category")
+    if data == "missing":
+        frame["size"] = frame["size"].where(np.arange(N) % 7 > 0)
+    if data == "numbers":
+        frame = frame.drop(columns="shape").astype("float64")
+    return frame
+
+
+def outcome(frame: pd.DataFrame, task: str) -> np.ndarray:
+    shape = frame["shape"].astype(str).eq("rod") if "shape" in frame else 0
+    z = frame["size"].fillna(0.5) + frame["count"] / 4 - 1 + shape
+    return TARGETS[task](z.to_numpy())
+
+
+def sorted_codes(y: np.ndarray) -> np.ndarray:
+    return np.unique(y, return_inverse=True)[1] if y.dtype.kind in "OU" else y
+
+
+def pipeline(task, frame):
+    coded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+        remainder=SimpleImputer(),
+    )
+    return make_pipeline(coded, Ridge() if task == "regression" else LogisticRegression())
+
+
+def own(estimator, X):
+    """What the library itself says: labels or values, and probabilities or None."""
+    proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+    return np.asarray(estimator.predict(X)).reshape(-1), proba
+
+
+def skops_file(task, X, y, path):
+    import skops.io
+
+    fitted = pipeline(task, X).fit(X, y)
+    skops.io.dump(fitted, path / "m.skops")
+    return load_model(path / "m.skops"), own(fitted, X)
+
+
+def pickle_file(task, X, y, path):
+    import joblib
+
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    fitted = make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(sparse_output=False), make_column_selector(dtype_exclude="number")), remainder="passthrough"
+        ),
+        kind(max_iter=5),
+    ).fit(X, y)
+    joblib.dump(fitted, path / "m.joblib")
+    return load_model(path / "m.joblib", trust=True), own(fitted, X)
+
+
+def booster_levels(X):
+    return X.assign(shape=X["shape"].astype("category")) if "shape" in X else X
+
+
+def xgboost_file(task, X, y, path):
+    xgboost = pytest.importorskip("xgboost")
+    kind = xgboost.XGBRegressor if task == "regression" else xgboost.XGBClassifier
+    fitted = kind(n_estimators=5, max_depth=3, enable_categorical=True).fit(booster_levels(X), sorted_codes(y))
+    fitted.save_model(path / "m.ubj")
+    return load_model(path / "m.ubj"), own(fitted, booster_levels(X))
+
+
+def xgboost_native(task, X, y, path):
+    xgboost = pytest.importorskip("xgboost")
+    settings = {
+        "binary": {"objective": "binary:logistic"},
+        "multiclass": {"objective": "multi:softprob", "num_class": 3},
+    }
+    matrix = xgboost.DMatrix(booster_levels(X), sorted_codes(y), enable_categorical=True)
+    booster = xgboost.train(settings.get(task, {}), matrix, 5)
+    raw = booster.predict(matrix)
+    if task == "regression":
+        return booster, (raw, None)
+    proba = np.column_stack([1 - raw, raw]) if task == "binary" else raw
+    return booster, (proba.argmax(axis=1), proba)
+
+
+def lightgbm_file(task, X, y, path):
+    lightgbm = pytest.importorskip("lightgbm")
+    kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
+    fitted = kind(n_estimators=5, min_child_samples=5, verbose=-1).fit(booster_levels(X), sorted_codes(y))
+    fitted.booster_.save_model(path / "m.txt")
+    return load_model(path / "m.txt"), own(fitted, booster_levels(X))
+
+
+def lightgbm_native(task, X, y, path):
+    lightgbm = pytest.importorskip("lightgbm")
+    settings = {"binary": {"objective": "binary"}, "multiclass": {"objective": "multiclass", "num_class": 3}}
+    made = lightgbm.Dataset(booster_levels(X), sorted_codes(y))
+    booster = lightgbm.train({**settings.get(task, {}), "verbose": -1, "min_child_samples": 5}, made, 5)
+    raw = booster.predict(booster_levels(X))
+    if task == "regression":
+        return booster, (raw, None)
+    proba = np.column_stack([1 - raw, raw]) if task == "binary" else raw
+    return booster, (proba.argmax(axis=1), proba)
+
+
+def catboost_fitted(task, X, y):
+    catboost = pytest.importorskip("catboost")
+    kind = catboost.CatBoostRegressor if task == "regression" else catboost.CatBoostClassifier
+    text = ["shape"] if "shape" in X else []
+    return kind(iterations=5, depth=3, verbose=0, allow_writing_files=False, cat_features=text).fit(X, y)
+
+
+def catboost_file(task, X, y, path):
+    fitted = catboost_fitted(task, X, y)
+    fitted.save_model(path / "m.cbm")
+    return load_model(path / "m.cbm"), own(fitted, X)
+
+
+def catboost_memory(task, X, y, path):
+    fitted = catboost_fitted(task, X, y)
+    return fitted, own(fitted, X)
+
+
+def onnx_file(task, X, y, path):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    ort = pytest.importorskip("onnxruntime")
+    fitted = pipeline(task, X).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = skl2onnx.common.data_types
+        inputs = [(c, made.StringTensorType([None, 1]) if c == "shape" else made.FloatTensorType([None, 1])) for c in X]
+        data = skl2onnx.to_onnx(fitted, initial_types=inputs).SerializeToString()
+    (path / "m.onnx").write_bytes(data)
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    fed = {
+        c: X[[c]].astype(str if c == "shape" else "float32").to_numpy(object if c == "shape" else "float32") for c in X
+    }
+    got = session.run(None, fed)
+    proba = None if task == "regression" else np.array([[row[k] for k in sorted(row)] for row in got[1]])
+    return load_model(path / "m.onnx"), (np.asarray(got[0]).reshape(-1), proba)
+
+
+def mlflow_folder(task, X, y, path):
+    import skops.io
+
+    fitted = pipeline(task, X).fit(X, y)
+    (path / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: model.skops\n")
+    skops.io.dump(fitted, path / "model.skops")
+    return load_model(path), own(fitted, X)
+
+
+class Plain:
+    """An object with only the methods of the estimator inside; no classes, no names."""
+
+    def __init__(self, inner):
+        self.predict = inner.predict
+        if is_classifier(inner):
+            self.predict_proba = inner.predict_proba
+
+
+def plain_object(task, X, y, path):
+    fitted = pipeline(task, X).fit(X, y)
+    return Plain(fitted), own(fitted, X)
+
+
+def function(task, X, y, path):
+    fitted = pipeline(task, X).fit(X, y)
+    return (fitted.predict if task == "regression" else fitted.predict_proba), own(fitted, X)
+
+
+KINDS: dict[str, Callable[..., tuple[Any, tuple[np.ndarray, np.ndarray | None]]]] = {
+    "skops": skops_file, "pickle": pickle_file, "xgboost file": xgboost_file, "xgboost native": xgboost_native,
+    "lightgbm file": lightgbm_file, "lightgbm native": lightgbm_native, "catboost file": catboost_file,
+    "catboost": catboost_memory, "onnx": onnx_file, "mlflow": mlflow_folder, "object": plain_object, "function": function,
+}  # fmt: skip
+NUMBERED = ("xgboost file", "xgboost native", "lightgbm file", "lightgbm native")
+EXACT = {*NUMBERED, "skops", "pickle", "mlflow", "catboost", "catboost file"}
+CATEGORIES_AS_TEXT = ("onnx",)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A function: kind, task, data -> (Evaluation, what the library itself says); each made once."""
+    kept: dict[tuple[str, str, str], Any] = {}
+
+    def make(kind: str, task: str, data: str):
+        if (kind, task, data) not in kept:
+            X = columns(data)
+            y = outcome(X, task)
+            model, said = KINDS[kind](task, X, y, tmp_path_factory.mktemp("model"))
+            target = sorted_codes(y) if kind in NUMBERED else y
+            frame = X.assign(target=target)[["target", *reversed(X.columns)]]
+            settings = {"features": list(X.columns)} if kind in ("object", "function") else {}
+            kept[kind, task, data] = mg.Evaluation(model, frame, target="target", task=task, **settings), said
+        return kept[kind, task, data]
+
+    return make
+
+
+@pytest.mark.parametrize("data", ["csv", "categorical", "missing", "numbers"])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_are_the_librarys_own(kind, task, data, made):
+    ev, (labels, proba) = made(kind, task, data)
+    assert ev.task == task
+    if task == "regression":
+        np.testing.assert_allclose(ev.predicted, labels.astype(float), rtol=1e-6)
+        return
+    assert [ev.classes[i] for i in ev.predicted] == labels.tolist()
+    got = ev.score if task == "multiclass" else np.column_stack([1 - ev.score, ev.score])
+    np.testing.assert_allclose(got, proba, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_shapley_values_add_up(kind, task, made):
+    ev, _ = made(kind, task, "missing")
+    got = shapley_values(ev, rows=4, background=8, seed=1) if kind not in EXACT else shapley_values(ev, rows=4)
+    assert got.exact == (kind in EXACT)
+    assert got.additivity_gap < 1e-5 * max(1.0, float(np.abs(got.prediction).max()))
+    sums = got.base + got.values.sum(axis=1)
+    np.testing.assert_allclose(sums, got.prediction, atol=1e-5 * max(1.0, float(np.abs(got.prediction).max())))
+
+
+@pytest.mark.parametrize(("kind", "task"), [(k, TASKS[i % 3]) for i, k in enumerate(KINDS)])
+def test_every_kind_gets_results_in_strict_json(kind, task, made):
+    import json
+
+    from modelglass.analysis import performance
+    from modelglass.analysis.result import result_json
+
+    ev, _ = made(kind, task, "missing")
+    text = json.dumps(result_json("performance", performance(ev)), allow_nan=False)
+    assert json.loads(text)["analysis"] == "performance"
+    assert ev.source.text()
+
+
+@pytest.mark.parametrize(("kind", "task"), [
+    ("catboost file", "binary"), ("onnx", "multiclass"), ("object", "regression"), ("function", "binary"),
+])  # fmt: skip
+def test_a_report_comes_out(kind, task, made, tmp_path):
+    ev, _ = made(kind, task, "csv")
+    path = mg.report(ev, tmp_path / "report.html")
+    text = path.read_text(encoding="utf-8") if hasattr(path, "read_text") else (tmp_path / "report.html").read_text()
+    assert "Shapley" in text
+    assert "failed" not in text.lower().split("<script")[0]
