@@ -29,11 +29,12 @@ from sklearn import (
     tree,
 )
 from sklearn.datasets import load_digits
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
+from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.loading import load_model
 
 LR = linear_model.LogisticRegression
@@ -121,6 +122,14 @@ CLASSIFIERS = {
     "target encoding": lambda: (make_pipeline(preprocessing.TargetEncoder(cv=2), LR()), "bc"),
     "ordinal encoding": lambda: (
         make_pipeline(preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), forest()), "bc"),
+    "hard voting": lambda: (ensemble.VotingClassifier([("a", LR()), ("b", forest())]), "X"),
+    "data frames between steps": lambda: (
+        make_pipeline(columns(), LR()).set_params(columntransformer__c__onehotencoder__sparse_output=False).set_output(transform="pandas"), "F"),
+    "sparse between steps": lambda: (
+        make_pipeline(compose.make_column_transformer((preprocessing.OneHotEncoder(), ["b", "c"]), sparse_threshold=1.0),
+                      feature_selection.VarianceThreshold(), linear_model.SGDClassifier(loss="log_loss")), "bc"),
+    "halving search": lambda: (
+        model_selection.HalvingGridSearchCV(forest(), {"max_depth": [2, 3]}, cv=2, random_state=0), "X"),
     "dummy": lambda: (dummy.DummyClassifier(), "X"),
     "text": lambda: (make_pipeline(TfidfVectorizer(), LR()), "text"),
 }  # fmt: skip
@@ -155,6 +164,10 @@ REGRESSORS = {
         linear_model.Ridge()),
     "imputed by neighbours": lambda: make_pipeline(impute.KNNImputer(), linear_model.Ridge()),
     "imputed in turns": lambda: make_pipeline(impute.IterativeImputer(max_iter=2), linear_model.Ridge()),
+    "several outputs": lambda: linear_model.LinearRegression(),
+    "transformed by a transformer": lambda: compose.TransformedTargetRegressor(
+        ensemble.RandomForestRegressor(3, random_state=0), transformer=preprocessing.QuantileTransformer(n_quantiles=10)),
+    "data frames between steps": lambda: make_pipeline(preprocessing.StandardScaler(), linear_model.Ridge()).set_output(transform="pandas"),
     "transformed target": lambda: compose.TransformedTargetRegressor(linear_model.Ridge(), func=np.log1p, inverse_func=np.expm1),
 }  # fmt: skip
 
@@ -189,10 +202,29 @@ def test_classifier_loads_without_a_flag_and_predicts_as_before(name, small, qui
     if hasattr(estimator, "predict_proba"):
         assert model.score_kind == "probability"
         np.testing.assert_array_equal(scores, estimator.predict_proba(X))
-    else:
+    elif hasattr(estimator, "decision_function"):
         assert model.score_kind == "decision"
         np.testing.assert_array_equal(scores, estimator.decision_function(X))
+    else:
+        assert model.score_kind is None
+        assert scores is None
     assert model.notes == []
+
+
+@pytest.mark.parametrize("how", ["tuned", "fixed"])
+def test_thresholds_chosen_by_scikit_learn(how, small, quiet_fit, tmp_path):
+    y = (small.X[:, 2] + np.sin(np.arange(150)) > 4).astype(int)
+    kind = {
+        "tuned": model_selection.TunedThresholdClassifierCV(LR(), cv=3, scoring="balanced_accuracy", thresholds=20),
+        "fixed": model_selection.FixedThresholdClassifier(LR(), threshold=0.8),
+    }[how]
+    estimator = quiet_fit(kind, small.X[:, :2], y)
+    skops.io.dump(estimator, tmp_path / "model.skops")
+    frame = pd.DataFrame(small.X[:, :2], columns=["a", "b"]).assign(y=y)
+    ev = Evaluation(load_model(tmp_path / "model.skops"), frame, target="y")
+    np.testing.assert_array_equal(ev.predicted, estimator.predict(small.X[:, :2]))
+    np.testing.assert_array_equal(ev.score, estimator.predict_proba(small.X[:, :2])[:, 1])
+    assert (ev.predicted != (ev.score > 0.5)).any()  # the model's own threshold decides
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
@@ -200,7 +232,7 @@ def test_regressor_loads_without_a_flag_and_predicts_as_before(name, small, quie
     estimator, X = REGRESSORS[name](), small.Xr.copy()
     if name.startswith("imputed"):
         X[::9, 2] = np.nan
-    quiet_fit(estimator, X, small.yr)
+    quiet_fit(estimator, X, np.column_stack([small.yr, -small.yr]) if name == "several outputs" else small.yr)
     skops.io.dump(estimator, tmp_path / "model.skops")
     model = load_model(tmp_path / "model.skops")
     assert (model.task, model.classes, model.score_kind) == ("regression", None, None)
