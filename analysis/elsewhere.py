@@ -25,6 +25,7 @@ from modelglass.analysis.preparing import (
     role_arrays,
 )
 from modelglass.analysis.selfcheck import Note
+from modelglass.analysis.tables import as_frame
 
 
 def prepare_predictions(
@@ -55,7 +56,9 @@ def prepare_predictions(
             "There are neither.",
             "Give --prediction COL, --score COL, or both.",
         )
-    frame = checked_frame(frame.reset_index(drop=True) if frame is not None else pd.DataFrame(index=range(len(values))))
+    frame = checked_frame(
+        as_frame(frame, "the data").reset_index(drop=True) if frame is not None else pd.DataFrame(index=range(len(values)))
+    )
     _check_lengths(len(values), frame=frame, prediction=prediction, score=score)
     if target not in frame.columns:
         frame = frame.assign(**{target: values.array})

@@ -96,10 +96,11 @@ def _frame_of(path: str | None, na: Sequence[str]) -> pd.DataFrame | None:
 
 
 def _reading_notes(read: ReadFile) -> list[Note]:
+    notes = [Note(level="info", text=text) for text in read.notes]
     if not read.missing_values:
-        return []
+        return notes
     texts = ", ".join(repr(v) for v in sorted(read.missing_values))
-    return [Note(level="info", text=f"These texts count as missing in the CSV: {texts}.")]
+    return [*notes, Note(level="info", text=f"These texts count as missing in {read.name}: {texts}.")]
 
 
 def _from_columns(

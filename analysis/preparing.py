@@ -15,9 +15,11 @@ from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_levels
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
+from modelglass.analysis.offering import not_by_default, refuse_nested
 from modelglass.analysis.outcome import Target, understand
 from modelglass.analysis.selfcheck import Note, self_check
 from modelglass.analysis.settling import settled
+from modelglass.analysis.tables import as_frame
 
 SUM_SLACK = 1e-3
 """Probabilities of a row may sum to one within this; said when they do not exactly."""
@@ -115,6 +117,10 @@ def prepare(
     left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
     if model.feature_names is None and features is None and train is None and time:
         left_out.append(time)
+    train, unsaid = None if train is None else as_frame(train, "the training data"), list[str]()
+    if model.feature_names is None and features is None and train is None:
+        more, unsaid = not_by_default(model, frame, left_out, types or {})
+        left_out += more
     feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
     how = {"task": task, "positive": positive, "label": label, "output_column": output_column}
     model = settled(model, feed, frame, target, **how)
@@ -122,8 +128,9 @@ def prepare(
     frame = kept_rows(frame, understood)
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     known = describe(known, frame, columns, ignore)
+    refuse_nested(feed.features, known)
     predicted, scores, heard = predict_all(model, feed, frame)
-    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes)]
+    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes, *unsaid)]
     if features and feed.how != "given" and tuple(features) != feed.features:
         notes.append(
             Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
@@ -159,12 +166,7 @@ def prepare(
 
 def checked_frame(frame: Any) -> pd.DataFrame:
     """Check that a frame has rows and columns with distinct names of text; gives it with row numbers as index."""
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(
-            "Expected a pandas data frame.",
-            f"Got {type(frame).__name__}.",
-            "Build one, e.g. pandas.DataFrame(array, columns=names).",
-        )
+    frame = as_frame(frame, "the data")
     if not len(frame):
         raise InputError(
             "Expected at least one row.", "The data has none.", "Check the file or the condition that made it."

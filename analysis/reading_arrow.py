@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _STREAM = b"\xff\xff\xff\xff"
 """An Arrow stream begins with this continuation mark."""
 _MAGIC = b"ARROW1"
+_FIRST_ROWS, _MANY_ROWS = 8_192, 32_768
 
 
 def read_parquet(path: Path, name: str) -> pa.Table:
@@ -63,21 +64,17 @@ def read_parquet(path: Path, name: str) -> pa.Table:
 
 
 def _few_valued(file: Any) -> list[str]:
-    """Name the text columns whose values are stored as places in a short dictionary: reading those alone is quicker."""
+    """Name the text columns whose first rows repeat few values: reading these as places in a dictionary is quicker."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    meta, schema = file.metadata, file.schema_arrow
-    texts = {field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)}
-    size: dict[str, int] = dict.fromkeys(texts, 0)
-    for i in range(meta.num_row_groups):
-        group = meta.row_group(i)
-        for j in range(group.num_columns):
-            chunk = group.column(j)
-            if chunk.path_in_schema in size:
-                size[chunk.path_in_schema] += chunk.total_uncompressed_size
-    return [
-        name for name in schema.names if name in size and size[name] < 4 * meta.num_rows
-    ]  # a plain text takes 4 and more
+    texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    if not texts or file.metadata.num_rows < _MANY_ROWS:
+        return []
+    for batch in file.iter_batches(batch_size=_FIRST_ROWS, columns=texts):  # metadata of columns can abort the process
+        counts = [pc.count_distinct(values).as_py() for values in batch.columns]
+        return [n for n, count in zip(batch.schema.names, counts) if count < batch.num_rows / 4]
+    return []
 
 
 def _utf8(table: pa.Table, schema: pa.Schema, coded: list[str]) -> pa.Table:

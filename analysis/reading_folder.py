@@ -177,6 +177,8 @@ def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> 
             known, where = types[field.name]
             if pa.types.is_null(known):
                 types[field.name] = (field.type, name)
+            elif _is_text(known) and _is_text(field.type):
+                types[field.name] = (pa.large_string() if field.type != known else known, where)
             elif not (field.type.equals(known) or pa.types.is_null(field.type)):
                 raise InputError(
                     f"Expected one type for the column {field.name!r} in every file of {shown}.",
@@ -184,6 +186,10 @@ def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> 
                     "Write all files with the same types.",
                 )
     return pa.schema([pa.field(n, kind) for n, (kind, _) in types.items()], metadata=first.metadata)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return str(kind) in ("string", "large_string", "string_view")
 
 
 def _check_fits(files: Sequence[Path], shown: str) -> None:

@@ -85,10 +85,10 @@ def test_texts_of_polars_and_views_are_texts(tmp_path):
 
 def test_texts_with_few_levels_come_back_as_pandas_reads_them(tmp_path):
     """These are read by their dictionaries; nothing of it shows."""
-    values = np.array(["a", "bb", None, "ç"], dtype=object)[np.arange(5_000) % 4]
-    frame = pd.DataFrame({"few": values, "many": [f"t{i}" for i in range(5_000)]})
+    values = np.array(["a", "bb", None, "ç"], dtype=object)[np.arange(50_000) % 4]
+    frame = pd.DataFrame({"few": values, "many": [f"t{i}" for i in range(50_000)]})
     path = tmp_path / "d.parquet"
-    frame.to_parquet(path, row_group_size=1_000)
+    frame.to_parquet(path, row_group_size=10_000)
     pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
     pq.write_table(pa.table({"few": pa.array(values, pa.large_string())}), path)
     pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
