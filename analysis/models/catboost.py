@@ -10,9 +10,10 @@ import pandas as pd
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
 from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.catboost_file import check_catboost
+from modelglass.analysis.models.trees import Damaged
 
 INSTALL = "pip install 'modelglass[boosting]'"
-MAGIC = b"CBM1"
 LOG_LINKED = ("Poisson", "Tweedie")
 """Losses whose regressor gives the exponential of its raw output."""
 
@@ -145,9 +146,11 @@ def load_catboost(data: bytes, name: str) -> Model:
     MissingPackage
         CatBoost is not installed.
     """
-    if data[:4] != MAGIC:
-        raise InputError("Expected a model saved by CatBoost's save_model (.cbm).", f"{name} does not begin as one.",
-                         "Save the model again; if it is not a CatBoost model, save it as .skops.")  # fmt: skip
+    try:
+        check_catboost(data)
+    except Damaged as error:
+        raise InputError("Expected a model saved by CatBoost's save_model (.cbm).", f"In {name}: {error}.",
+                         "Save the model again; if it is not a CatBoost model, save it as .skops.") from None  # fmt: skip
     catboost = _library(f"The model in {name}")
     try:
         model = catboost.CatBoostClassifier().load_model(blob=data)

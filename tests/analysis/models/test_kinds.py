@@ -304,7 +304,11 @@ def test_mlflow_pyfunc(table, tmp_path):
 def test_a_missing_package_is_named(monkeypatch, table, tmp_path):
     import sys
 
-    for package, ending, content in (("catboost", "cbm", b"CBM1xxxx"), ("onnxruntime", "onnx", b"\x3a\x00")):
+    cat().fit(table[["a", "b"]], table.binary).save_model(tmp_path / "real.cbm")
+    for package, ending, content in (
+        ("catboost", "cbm", (tmp_path / "real.cbm").read_bytes()),
+        ("onnxruntime", "onnx", b"\x3a\x00"),
+    ):
         monkeypatch.setitem(sys.modules, package, None)
         (tmp_path / f"m.{ending}").write_bytes(content)
         with pytest.raises(MissingPackage, match=f"needs the package {package}"):
