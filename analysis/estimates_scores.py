@@ -38,25 +38,22 @@ def _ranked(groups: Groups, by_group) -> tuple[np.ndarray, Moments]:
 
 @estimator("roc_auc")
 def _roc_auc(groups: Groups, level: float) -> Estimates:
-    """DeLong's variance; Student's t on the logit scale, mixed with Hall's correction for skewness as classes are uneven.
+    """DeLong's variance; binary of independent rows in a score interval (``intervals.auc_score``), which is right for AUC near 1.
 
+    Several classes and clusters: Student's t on the logit scale, mixed with Hall's correction for skewness as classes are uneven.
     On the logit scale alone intervals are too short where one class is small and the AUC near 1, because the mean over the
     small class is skewed; corrected for skewness alone they are too wide where the classes are even. The mix, with the share
     |m - n|/(m + n) for the correction, holds in both (``benchmarks/coverage.py``). At 1 and 0, where the variance is 0: Wilson on
     the rarer class.
     """
     auc, moments = _ranked(groups, auc_by_group)
-    uneven = np.full(groups.count, 0.5)
-    if groups.rows.task == "binary":
-        sizes = groups.table.sum(2)
-        uneven = np.abs(sizes[:, 1] - sizes[:, 0]) / np.maximum(groups.n, 1)
-    logit = intervals.on_logit(auc, moments.variance, level, moments.df)
-    hall = intervals.skewed(auc, moments.variance, moments.skewness, level, moments.df)
-    low, high = ((1 - uneven) * a + uneven * np.clip(b, 0, 1) for a, b in zip(logit, hall))
-    found = Estimates(auc, low, high, smallest_class(groups), "DeLong, t on the logit scale, corrected for skewness")
-    flat = ~(moments.variance > 0) & np.isfinite(auc)
-    at_limit = intervals.wilson(auc, found.support, level, groups.df)
-    found.low[flat], found.high[flat] = at_limit[0][flat], at_limit[1][flat]
+    if groups.rows.task == "binary" and not groups.clustered:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kish = groups.table_w.sum(2) ** 2 / groups.table_w2.sum(2)
+        ends = intervals.auc_score(auc, moments.variance, kish[:, 1], kish[:, 0], level, moments.tail_df)
+        found = Estimates(auc, *ends, smallest_class(groups), "DeLong's variance in a score interval")
+    else:
+        found = _auc_by_logit(groups, auc, moments, level)
     if groups.rows.task == "binary":
         found.cannot(present(groups).sum(1) < 2, one_class(groups))
     else:
@@ -64,8 +61,24 @@ def _roc_auc(groups: Groups, level: float) -> Estimates:
     return few_clusters(rare(found, groups, FEWEST_OF_A_CLASS), groups)
 
 
-FEWEST_OF_A_CLASS = 20
-FEWEST_POSITIVES = 20
+def _auc_by_logit(groups: Groups, auc: np.ndarray, moments: Moments, level: float) -> Estimates:
+    uneven = np.full(groups.count, 0.5)
+    if groups.rows.task == "binary":
+        sizes = groups.table.sum(2)
+        uneven = np.abs(sizes[:, 1] - sizes[:, 0]) / np.maximum(groups.n, 1)
+    logit = intervals.on_logit(auc, moments.variance, level, moments.df)
+    hall = intervals.skewed(auc, moments.variance, moments.skewness, level, moments.df, AUC_SKEWNESS_FACTOR)
+    low, high = ((1 - uneven) * a + uneven * np.clip(b, 0, 1) for a, b in zip(logit, hall))
+    found = Estimates(auc, low, high, smallest_class(groups), "DeLong, t on the logit scale, corrected for skewness")
+    flat = ~(moments.variance > 0) & np.isfinite(auc)
+    at_limit = intervals.wilson(auc, found.support, level, groups.df)
+    found.low[flat], found.high[flat] = at_limit[0][flat], at_limit[1][flat]
+    return found
+
+
+AUC_SKEWNESS_FACTOR = 1.4
+FEWEST_OF_A_CLASS = 10
+FEWEST_POSITIVES = 10
 
 
 def rare(found: Estimates, groups: Groups, fewest: int) -> Estimates:
@@ -88,7 +101,11 @@ def _absent(groups: Groups, g: int) -> str:
 @estimator("average_precision")
 def _average_precision(groups: Groups, level: float) -> Estimates:
     value, moments = _ranked(groups, average_precision_by_group)
-    low, high = intervals.on_logit(value, moments.variance, level, moments.df)
+    tails = moments.df if moments.tail_df is None else moments.tail_df
+    if groups.clustered:
+        low, high = intervals.on_logit(value, moments.variance, level, tails)
+    else:
+        low, high = intervals.near_one(value, moments.variance, level, moments.df, tails)
     positives = groups.table.sum(2)[:, 1] if groups.rows.task == "binary" else smallest_class(groups)
     found = Estimates(value, low, high, positives, "influence function, t on the logit scale")
     if groups.rows.task == "binary":
@@ -121,13 +138,13 @@ def brier_losses(rows: Rows) -> np.ndarray:
 
 @estimator("log_loss")
 def _log_loss(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("log_loss", lambda: log_losses(groups.rows)), level)
+    found = mean_of(groups, groups.rows.keep("log_loss", lambda: log_losses(groups.rows)), level, tails=False)
     return _rare_outcome(found, groups)
 
 
 @estimator("brier_score")
 def _brier_score(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level)
+    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level, tails=False)
     return _rare_outcome(found, groups)
 
 

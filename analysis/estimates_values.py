@@ -23,13 +23,22 @@ def _weighted_mean(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, np.n
     return mean, influence
 
 
-def mean_of(groups: Groups, values: np.ndarray, level: float, factor: float = intervals.SKEWNESS_FACTOR) -> Estimates:
-    """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992); long tails of the values take
-    degrees of freedom (``groups.tail_df``).
+def mean_of(
+    groups: Groups,
+    values: np.ndarray,
+    level: float,
+    factor: float = intervals.SKEWNESS_FACTOR,
+    *,
+    tails: bool = True,
+) -> Estimates:
+    """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992).
+
+    With ``tails`` long tails of the values take degrees of freedom (``groups.tail_df``): for values without a bound. Losses of
+    probabilities are as good as bounded, and their intervals too wide with it.
     """
     mean, influence = _weighted_mean(groups, values)
     moments = groups.moments(influence)
-    df = moments.df if moments.tail_df is None else moments.tail_df
+    df = moments.tail_df if tails and moments.tail_df is not None else moments.df
     low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, df, factor)
     found = Estimates(mean, low, high, groups.n, "t, corrected for skewness (Hall)")
     return _few_rows(found, groups, moments.variance)

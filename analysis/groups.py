@@ -216,7 +216,7 @@ class Groups:
         if stratum is None:
             return sample_moments(influence, self.rows.weight, self.codes, self.count)
         both = sample_moments(influence, self.rows.weight, 2 * self.codes + stratum, 2 * self.count)
-        return join([Moments(both.variance[i::2], both.third[i::2], both.df[i::2]) for i in (0, 1)])
+        return join([_every_other(both, i) for i in (0, 1)])
 
     def covariances(self, first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Give (variance, covariance, variance, degrees of freedom) of two estimates from the influences of each row on them.
@@ -258,6 +258,11 @@ class Moments:
         """Third moment over variance to 3/2; 0 where the variance is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.variance > 0, self.third / self.variance**1.5, 0.0)
+
+
+def _every_other(both: Moments, start: int) -> Moments:
+    tails = None if both.tail_df is None else both.tail_df[start::2]
+    return Moments(both.variance[start::2], both.third[start::2], both.df[start::2], tails)
 
 
 def sample_moments(influence: Floats, weight: Floats | None, codes: np.ndarray, count: int) -> Moments:
@@ -325,5 +330,8 @@ def join(parts: list[Moments]) -> Moments:
     variance = np.sum([p.variance for p in parts], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = variance**2 / np.sum([p.variance**2 / p.df for p in parts], axis=0)
+        tails = [p.tail_df for p in parts if p.tail_df is not None]
+        tail = variance**2 / np.sum([p.variance**2 / t for p, t in zip(parts, tails)], axis=0) if tails else None
     smallest = np.min([p.df for p in parts], axis=0)
-    return Moments(variance, np.sum([p.third for p in parts], axis=0), np.where(np.isfinite(df), df, smallest))
+    df = np.where(np.isfinite(df), df, smallest)
+    return Moments(variance, np.sum([p.third for p in parts], axis=0), df, None if tail is None else np.fmin(tail, df))

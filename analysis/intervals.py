@@ -108,6 +108,61 @@ def jeffreys(p: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
     return np.where(bad, np.nan, low), np.where(bad, np.nan, high)
 
 
+AUC_PSEUDO = 10.0
+"""Pairs of rows that lend DeLong's variance the shape of Hanley and McNeil; coverage in ``benchmarks/coverage.py``."""
+
+
+def auc_score(
+    auc: Floats, variance: Floats, pos: Floats, neg: Floats, level: float = 0.95, tail_df: Floats | None = None
+) -> Interval:
+    """Score interval of ROC AUC of independent rows: the variance is taken at the AUC tried (Newcombe 2006, Statistics in Medicine
+    25, 559-573), so it is never of zero width and short enough near 1.
+
+    How the variance moves with AUC is Hanley and McNeil's (1982, Radiology 143, 29-36); its size is DeLong's, of which the ratio
+    to theirs is drawn to 1 in small classes. ``pos, neg`` (g,): (effective) rows of each class. ``tail_df``: with degrees of
+    freedom left by long tails Student's t replaces the normal quantile as the rarer class passes 50 rows.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rarer, mean = np.fmin(pos, neg), (pos + neg) / 2 - 1
+
+        def shape(p: Floats) -> Floats:
+            return p * (1 - p) * (1 + mean * (1 - p) / (2 - p) + mean * p / (1 + p)) / (pos * neg)
+
+        ratio = np.where(variance > 0, (variance / shape(auc) * rarer + AUC_PSEUDO) / (rarer + AUC_PSEUDO), 1.0)
+        z = critical(level)
+        if tail_df is not None:
+            z = z + (critical(level, np.maximum(tail_df, 3.0)) - z) * rarer**2 / (rarer**2 + 50.0**2)
+        ends = []
+        for far in (0.0, 1.0):
+            outside, inside = np.full_like(auc, far), auc.copy()
+            for _ in range(45):
+                p = (outside + inside) / 2
+                out = (auc - p) ** 2 > z**2 * ratio * shape(p)
+                outside, inside = np.where(out, p, outside), np.where(out, inside, p)
+            ends.append(inside)
+    bad = np.isnan(auc) | np.isnan(ratio) | np.isnan(z)
+    low, high = np.where(auc <= 0, 0.0, ends[0]), np.where(auc >= 1, 1.0, ends[1])
+    return np.where(bad, np.nan, low), np.where(bad, np.nan, high)
+
+
+def near_one(estimate: Floats, variance: Floats, level: float, df: Floats, tail_df: Floats) -> Interval:
+    """Student's t on the logit scale with degrees of freedom that count long tails; near 1 in small samples, where that scale
+    stretches, without them, and three tenths of the way to the arcsine scale.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.sqrt(variance) / (estimate * (1 - estimate))
+        near = np.clip((estimate - 0.85) / 0.1, 0, 1) * np.clip((spread - 0.5) / 0.3, 0, 1)
+        t = (1 - near) * critical(level, np.maximum(tail_df, 1.5)) + near * critical(level, np.maximum(df, 1.5))
+        angle, half = np.arcsin(np.sqrt(estimate)), t * spread * np.sqrt(estimate * (1 - estimate)) / 2
+        ends = []
+        for side in (-1, 1):
+            bent = np.sin(np.clip(angle + side * half, 0, np.pi / 2)) ** 2
+            ends.append(
+                (1 - 0.3 * near) * special.expit(special.logit(estimate) + side * t * spread) + 0.3 * near * bent
+            )
+    return ends[0], ends[1]
+
+
 def mover_mean(estimate: Floats, parts: Floats, lows: Floats, highs: Floats) -> Interval:
     """Interval of the plain mean of k independent estimates from their own intervals (MOVER; Zou and Donner 2008,
     Statistics in Medicine 27, 1693-1702). ``parts, lows, highs`` (g, k); NaN parts are left out.
