@@ -13,11 +13,12 @@ from typing import Any
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
 from modelglass.analysis.models.base import Model
-from modelglass.analysis.models.object import FunctionModel, imported, names_object, wrap_object
+from modelglass.analysis.models.named import imported, names_object
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt", ".cbm", ".onnx")
 MLMODEL = "MLmodel"
+FUNCTION = "Python function"
 ZIP_MAGIC = b"PK\x03\x04"
 
 
@@ -126,7 +127,7 @@ def wrap_model(obj: Any) -> Model:
     if isinstance(obj, Model):
         return obj
     model = _wrapped(obj, "in memory")
-    model.fingerprint = None if isinstance(model, FunctionModel) else _pickle_hash(obj)
+    model.fingerprint = None if model.kind == FUNCTION else _pickle_hash(obj)
     return model
 
 
@@ -176,6 +177,7 @@ def _wrapped(obj: Any, name: str) -> Model:
         return wrap_catboost(obj, name)
     from sklearn.base import BaseEstimator
 
+    from modelglass.analysis.models.object import wrap_object
     from modelglass.analysis.models.sklearn import SklearnModel
 
     if isinstance(obj, BaseEstimator) and callable(getattr(obj, "predict", None)):

@@ -1,26 +1,19 @@
-"""Any Python object that predicts, a function, and ``package.module:object``."""
+"""Any Python object that predicts, and functions of a data frame."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import re
-import sys
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.errors import InputError, nearest
+from modelglass.analysis.errors import InputError
 from modelglass.analysis.models.answers import AnsweringModel
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.sklearn import SklearnModel, attribute, check_fitted
 
 ASKED = ("predict_proba", "decision_function", "predict")
 """What an object is asked, the first that it has."""
-
-OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class PythonModel(SklearnModel):
@@ -101,57 +94,4 @@ def wrap_object(obj: Any, name: str) -> Model:
         if isinstance(obj, type)
         else f"Got an object of type {type(obj).__name__}.",
         "Pass the fitted estimator or pipeline itself.",
-    )
-
-
-def names_object(text: str) -> bool:
-    """Say whether a text is ``package.module:object`` rather than a path.
-
-    >>> names_object("shop.models:churn"), names_object("churn.skops")
-    (True, False)
-    """
-    return OBJECT.fullmatch(text) is not None and not Path(text).exists()
-
-
-def imported(text: str) -> Any:
-    """Import ``package.module:object``: this runs the module's code, as ``python -m`` would. Folders are those of Python, and the current one.
-
-    Raises
-    ------
-    InputError
-        There is no such module or object, or importing it fails.
-    """
-    module_name, _, path = text.partition(":")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise _broken(module_name, error) from error
-        raise InputError(
-            f"Expected {text} to name a Python module that can be imported.",
-            f"There is no module {error.name} in {here} or where Python looks.",
-            "Start modelglass in the folder that holds it, or install it; a model file is given by its path.",
-        ) from None
-    except Exception as error:
-        raise _broken(module_name, error) from error
-    for part in path.split("."):
-        if not hasattr(found, part):
-            close = nearest(part, [n for n in dir(found) if not n.startswith("_")])
-            raise InputError(
-                f"Expected {module_name} to hold {path}.",
-                f"It has no {part!r}.",
-                f"Did you mean {close[0]!r}?" if close else "Check the name after the colon.",
-            )
-        found = getattr(found, part)
-    return found
-
-
-def _broken(module: str, error: BaseException) -> InputError:
-    return InputError(
-        f"Expected to import {module}.",
-        f"It raised {type(error).__name__}: {' '.join(str(error).split())[:200]}",
-        f"Try python -c 'import {module}'.",
     )
