@@ -145,7 +145,8 @@ def _strings(series: pd.Series) -> pd.Series | None:
     """Turn scalar objects to strings; None where some are no scalars."""
     values = series.to_numpy(dtype=object)
     missing = pd.isna(values)
-    if not all(isinstance(v, (str, int, float, bool, np.generic)) or types.is_scalar(v) for v in values[~missing]):
+    scalar = (str, int, float, bool, np.generic)
+    if not all((isinstance(v, scalar) or types.is_scalar(v)) and not isinstance(v, bytes) for v in values[~missing]):
         return None
     out = np.empty(len(values), dtype=object)
     out[missing] = None

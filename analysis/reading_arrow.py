@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def _few_valued(file: Any) -> list[str]:
         return []
     for batch in file.iter_batches(batch_size=_FIRST_ROWS, columns=texts):  # metadata of columns can abort the process
         counts = [pc.count_distinct(values).as_py() for values in batch.columns]
-        return [n for n, count in zip(batch.schema.names, counts) if count < batch.num_rows / 4]
+        return [n for n, count in zip(batch.schema.names, counts) if count < 0.75 * batch.num_rows]
     return []
 
 
@@ -81,14 +82,19 @@ def _utf8(table: pa.Table, schema: pa.Schema, coded: list[str]) -> pa.Table:
     """Check that texts are UTF-8, which Parquet readers do not; turn dictionaries back to the texts that the file declares."""
     import pyarrow as pa
 
-    for at, field in enumerate(schema):
-        column = table.column(at)
+    def one(at: int) -> Any:
+        field, column = schema.field(at), table.column(at)
         if field.name in coded:
             for chunk in column.chunks:
                 chunk.dictionary.validate(full=True)
-            table = table.set_column(at, field, column.cast(field.type))
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column.validate(full=True)
+            return column.cast(field.type)
+        column.validate(full=True)
+        return column
+
+    texts = [i for i, f in enumerate(schema) if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for at, column in zip(texts, pool.map(one, texts)):
+            table = table.set_column(at, schema.field(at), column)
     return table
 
 
