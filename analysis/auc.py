@@ -81,8 +81,11 @@ class Runs:
         return out
 
 
-def runs_by_group(scores: SortedScores, codes: NDArray[np.integer], count: int) -> Runs:
-    """Cut sorted scores into runs of equal score within groups; ``codes`` (n,) in [0, count)."""
+def runs_by_group(scores: SortedScores, codes: NDArray[np.integer], count: int, weight: Floats | None = None) -> Runs:
+    """Cut sorted scores into runs of equal score within groups.
+
+    ``codes`` (n,) in [0, count); ``weight`` (n,) in the order of the data, instead of those of the scores.
+    """
     n = len(scores.order)
     small = codes.astype(np.int16 if count <= 32_767 else np.int64, copy=False)[scores.order]
     index = np.argsort(small, kind="stable")
@@ -92,11 +95,11 @@ def runs_by_group(scores: SortedScores, codes: NDArray[np.integer], count: int) 
     first_run = np.flatnonzero(np.diff(group, prepend=-1))
     used = group[first_run].astype(np.intp)
     bounds = np.append(starts, n).astype(np.int32 if n < 2**31 else np.int64)
-    if scores.weight is None:
+    if weight is None and scores.weight is None:
         at_pos = np.concatenate([[0], np.cumsum(positive, dtype=np.int32)], dtype=np.int32)[bounds]
         at_neg = bounds - at_pos
     else:
-        weight = scores.weight[index]
+        weight = (scores.weight if weight is None else weight[scores.order])[index]  # type: ignore[index]
         at_pos, at_neg = (
             np.append(0.0, np.cumsum(np.where(part, weight, 0.0)))[bounds] for part in (positive, ~positive)
         )

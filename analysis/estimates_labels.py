@@ -54,8 +54,9 @@ def share_and_effective_n(
     """Give the share, the number of independent rows that would know it as well, and degrees of freedom (None: normal).
 
     Independent rows of equal weight: their number. With weights p(1-p) over the linearised variance, which unlike Kish's n
-    holds when weights depend on the outcome, at a share moved off 0 and 1 by half a row on each side. With clusters the
-    same from sums over clusters; at 0 and 1, where that variance is 0, Kish's n of the clusters.
+    holds when weights depend on the outcome, at a share moved off 0 and 1 by half a row on each side; a little fewer in
+    small classes, where the typical weights are themselves estimates. With clusters the same from sums over clusters; at 0
+    and 1, where that variance is 0, Kish's n of the clusters.
     """
     hit, miss, hit2, miss2 = _sides(groups, numerator, denominator)
     bottom = hit + miss
@@ -67,7 +68,8 @@ def share_and_effective_n(
             return share, bottom, None
         typical_hit, typical_miss, n = intervals.typical_weights(hit, miss, hit2, miss2)
         near = (n * share + 0.5) / (n + 1)
-        return share, n / intervals.inflation(near, typical_hit, typical_miss), None
+        known = 1 - 2 * ((hit2 + miss2) / bottom**2 - 1 / (groups.table * denominator).sum((1, 2)))
+        return share, n * np.maximum(known, 0.5) / intervals.inflation(near, near, typical_hit, typical_miss), None
 
 
 def _clustered_n(
@@ -188,7 +190,7 @@ def _balanced_accuracy(groups: Groups, level: float) -> Estimates:
     if groups.clustered:
         variance, df = delta_variance(groups, macro_parts(groups.table_w, "recall", groups.table_w.sum(2) > 0)[1])
         inside = (mean > 0) & (mean < 1) & (variance > 0)
-        delta = intervals.on_logit(mean, variance, level, df)
+        delta = intervals.on_logit(mean, variance, level, np.maximum(df - (k - 1), 1))
         low, high = np.where(inside, delta[0], low), np.where(inside, delta[1], high)
         method = "delta method on the logit scale"
     found = Estimates(mean, low, high, smallest_class(groups), method)
@@ -202,21 +204,35 @@ def macro_parts(table: np.ndarray, name: str, counted: np.ndarray | None = None)
     The classes that occur as outcome or decision count (or those ``counted``, (g, k)), as in scikit-learn; an undefined share
     counts as 0.
     """
-    k = table.shape[1]
-    rows, columns, hits = table.sum(2), table.sum(1), np.einsum("gii->gi", table)
-    occurs = (rows + columns) > 0 if counted is None else counted
-    scale = {"recall": rows, "precision": columns, "f1": (rows + columns) / 2}[name]
+    occurs = (table.sum(2) + table.sum(1)) > 0 if counted is None else counted
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(scale > 0, hits / scale, 0.0)
-        slope = np.where(occurs & (scale > 0), 1 / scale, 0.0) / occurs.sum(1, keepdims=True)
-        mean = np.where(occurs, value, 0.0).sum(1) / occurs.sum(1)
+        _, mean, gradient = _mean_over_classes(table, name, occurs / occurs.sum(1, keepdims=True))
+    return mean, finite(gradient)
+
+
+def weighted_parts(table: np.ndarray, name: str) -> tuple[Floats, np.ndarray]:
+    """Give the same mean with each class weighted by its share of the outcomes, and its gradient."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = table.sum((1, 2))[:, None]
+        value, mean, gradient = _mean_over_classes(table, name, table.sum(2) / whole)
+        gradient += ((value - mean[:, None]) / whole)[:, :, None]  # more rows of a class: it counts more
+    return mean, finite(gradient)
+
+
+def _mean_over_classes(table: np.ndarray, name: str, part: np.ndarray) -> tuple[Floats, Floats, np.ndarray]:
+    """Give precision, recall or F1 by class (g, k), their mean with fixed parts (g, k), and that mean's gradient."""
+    rows, columns, hits = table.sum(2), table.sum(1), np.einsum("gii->gi", table)
+    scale = {"recall": rows, "precision": columns, "f1": (rows + columns) / 2}[name]
+    value = np.where(scale > 0, hits / scale, 0.0)
+    slope = np.where((part > 0) & (scale > 0), part / scale, 0.0)
+    mean = np.where(part > 0, part * value, 0.0).sum(1)
     gradient = np.zeros_like(table, dtype=float)
     by_row = {"recall": 1.0, "precision": 0.0, "f1": 0.5}[name]
     gradient -= by_row * (value * slope)[:, :, None]
     gradient -= (1 - by_row) * (value * slope)[:, None, :]
-    index = np.arange(k)
+    index = np.arange(table.shape[1])
     gradient[:, index, index] += slope
-    return mean, finite(gradient)
+    return value, np.where(np.isnan(part).any(1), np.nan, mean), gradient
 
 
 def delta_variance(groups: Groups, gradient: np.ndarray) -> tuple[Floats, Floats]:
@@ -247,6 +263,48 @@ def _macro(groups: Groups, level: float, name: str) -> Estimates:
         ),
     )
     found.no_interval((mean <= 0) | (mean >= 1), lambda g: f"the estimate is at its limit on {rows_text(groups.n[g])}")
+    return few_clusters(found, groups)
+
+
+FEWEST_RIGHT_AND_WRONG = {"precision": 5, "f1": 10}
+FEWEST_OF_A_CLASS_ON_AVERAGE = 15
+
+
+@estimator("precision_weighted")
+def _precision_weighted(groups: Groups, level: float) -> Estimates:
+    return _weighted(groups, level, "precision")
+
+
+@estimator("f1_weighted")
+def _f1_weighted(groups: Groups, level: float) -> Estimates:
+    return _weighted(groups, level, "f1")
+
+
+@estimator("recall_weighted")
+def _recall_weighted(groups: Groups, level: float) -> Estimates:
+    """Classes weighted by their rows: the rows predicted right, over all."""
+    return _accuracy(groups, level)
+
+
+def _weighted(groups: Groups, level: float, name: str) -> Estimates:
+    mean, gradient = weighted_parts(groups.table_w, name)
+    variance, df = delta_variance(groups, gradient)
+    low, high = intervals.on_logit(mean, variance, level, df)
+    found = Estimates(mean, low, high, groups.n, "delta method on the logit scale")
+    right = np.einsum("gii->g", groups.table)
+    fewer = np.minimum(right, groups.n - right)
+    fewest, many = FEWEST_RIGHT_AND_WRONG[name], FEWEST_OF_A_CLASS_ON_AVERAGE * groups.rows.classes
+    found.no_interval(
+        fewer < fewest,
+        lambda g: (
+            f"only {rows_text(fewer[g])} predicted {'right' if right[g] == fewer[g] else 'wrong'}, "
+            f"at least {fewest} are needed"
+        ),
+    )
+    found.no_interval(
+        groups.n < many,
+        lambda g: f"only {rows_text(groups.n[g])} of {groups.rows.classes} classes, at least {many} are needed",
+    )
     return few_clusters(found, groups)
 
 

@@ -2,42 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
 import numpy as np
 
 from modelglass.analysis import intervals
 from modelglass.analysis.auc import ByGroup, auc_by_group, average_precision_by_group
-from modelglass.analysis.estimated import Estimates, estimator, few_clusters, rows_text
-from modelglass.analysis.estimates_labels import one_class, present, smallest_class
+from modelglass.analysis.estimated import ESTIMATORS, Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.estimates_labels import (
+    FEWEST_OF_EACH_CLASS,
+    binary_proportion,
+    one_class,
+    present,
+    smallest_class,
+)
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Moments, Rows, finite, join, plain_moments
 
+ByGroupFunction = Callable[..., ByGroup]
+Average = Literal["macro", "weighted", "ovo"]
 ECE_BINS = 10
 
 
-def _ranked(groups: Groups, by_group) -> tuple[np.ndarray, Moments]:
-    """Give estimate (g,) and moments of a ranking metric; of several classes the plain mean, each class against the rest.
+AVERAGES: dict[str, tuple[ByGroupFunction, Average]] = {
+    "roc_auc": (auc_by_group, "macro"),
+    "roc_auc_ovr_weighted": (auc_by_group, "weighted"),
+    "roc_auc_ovo": (auc_by_group, "ovo"),
+    "average_precision": (average_precision_by_group, "macro"),
+    "average_precision_weighted": (average_precision_by_group, "weighted"),
+}
+"""Of each ranking metric what it is made of, and how several classes are joined."""
+
+
+def _ranked(groups: Groups, by_group: ByGroupFunction, average: Average = "macro") -> tuple[np.ndarray, Moments]:
+    """Give estimate (g,) and moments of a ranking metric.
 
     In binary positives and negatives are two samples; of several classes the rows are one.
     """
     rows = groups.rows
+    if rows.task == "binary" and rows.weight is None and not groups.clustered and by_group is auc_by_group:
+        found = by_group(groups.runs(1), influence=False)
+        sizes = groups.table.sum(2).astype(float)
+        return found.estimate, join([plain_moments(found.second[c], found.third[c], sizes[:, c]) for c in (0, 1)])
+    estimate, influence = influences(groups, by_group, average)
+    return estimate, groups.moments(influence, rows.y == 1 if rows.task == "binary" else None)
+
+
+def influences(groups: Groups, by_group: ByGroupFunction, average: Average) -> tuple[np.ndarray, np.ndarray]:
+    """Give the estimate (g,) of a ranking metric and the influence (n,) of each row on its group's, weight included.
+
+    Of several classes: each against the rest, plain mean ("macro") or weighted by the share of each class ("weighted"); "ovo" is
+    the plain mean over pairs of classes (Hand and Till 2001). A class against each other class by turns, all counting the same,
+    is that class against the rest where rows are weighted so that the other classes are equally large; so it costs no more.
+    """
+    rows = groups.rows
     if rows.task == "binary":
-        plain = rows.weight is None and not groups.clustered and by_group is auc_by_group
-        found = by_group(groups.runs(1), influence=not plain)
-        if plain:
-            sizes = groups.table.sum(2).astype(float)
-            return found.estimate, join([plain_moments(found.second[c], found.third[c], sizes[:, c]) for c in (0, 1)])
-        influence, stratum = found.influence, rows.y == 1
-        estimate = found.estimate
-    else:
-        parts: list[ByGroup] = [by_group(groups.runs(c), influence=True) for c in range(rows.classes)]
-        estimate = np.mean([p.estimate for p in parts], axis=0)
-        influence, stratum = np.mean([np.asarray(p.influence) for p in parts], axis=0), None
-    influence = finite(influence if rows.weight is None else influence * rows.weight)
-    return estimate, groups.moments(influence, stratum)
+        found = by_group(groups.runs(1), influence=True)
+        influence = np.asarray(found.influence)
+        with np.errstate(invalid="ignore"):  # groups without a positive
+            return found.estimate, finite(influence if rows.weight is None else influence * rows.weight)
+    k, codes = rows.classes, groups.codes
+    sizes = groups.table_w.sum(2)
+    key = codes * k + rows.y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = sizes / groups.w[:, None] if average == "weighted" else np.full(sizes.shape, 1 / k)
+        weight = rows.weight
+        if average == "ovo":
+            weight = finite((1.0 if weight is None else weight) / sizes.reshape(-1)[key])
+        parts, influence = np.empty((k, groups.count)), np.zeros(len(codes))
+        for c in range(k):
+            found = by_group(groups.runs(c, weight if average == "ovo" else None), influence=True)
+            parts[c] = found.estimate
+            influence += found.influence * (share[:, c][codes] if average == "weighted" else 1 / k)
+        estimate = (share.T * parts).sum(0)
+        if average == "weighted":  # more rows of a class: it counts more
+            influence += ((parts.T - estimate[:, None]) / groups.w[:, None]).reshape(-1)[key]
+        if weight is not None:
+            influence *= weight
+        if average == "ovo":  # a class's rows only say how its members are spread, not how many they are
+            influence -= weight * np.bincount(key, finite(influence), groups.count * k)[key]
+    return estimate, finite(influence)
 
 
-@estimator("roc_auc")
-def _roc_auc(groups: Groups, level: float) -> Estimates:
+def _roc_auc(groups: Groups, level: float, average: Average = "macro") -> Estimates:
     """DeLong's variance; binary of independent rows in a score interval (``intervals.auc_score``), which is right for AUC near 1.
 
     Several classes and clusters: Student's t on the logit scale, mixed with Hall's correction for skewness as classes are uneven.
@@ -46,7 +95,7 @@ def _roc_auc(groups: Groups, level: float) -> Estimates:
     |m - n|/(m + n) for the correction, holds in both (``benchmarks/coverage.py``). At 1 and 0, where the variance is 0: Wilson on
     the rarer class.
     """
-    auc, moments = _ranked(groups, auc_by_group)
+    auc, moments = _ranked(groups, auc_by_group, average)
     if groups.rows.task == "binary" and not groups.clustered:
         with np.errstate(divide="ignore", invalid="ignore"):
             kish = groups.table_w.sum(2) ** 2 / groups.table_w2.sum(2)
@@ -98,9 +147,8 @@ def _absent(groups: Groups, g: int) -> str:
     )
 
 
-@estimator("average_precision")
-def _average_precision(groups: Groups, level: float) -> Estimates:
-    value, moments = _ranked(groups, average_precision_by_group)
+def _average_precision(groups: Groups, level: float, average: Average = "macro") -> Estimates:
+    value, moments = _ranked(groups, average_precision_by_group, average)
     tails = moments.df if moments.tail_df is None else moments.tail_df
     if groups.clustered:
         low, high = intervals.on_logit(value, moments.variance, level, tails)
@@ -115,7 +163,43 @@ def _average_precision(groups: Groups, level: float) -> Estimates:
     found.no_interval(
         (value >= 1) | ~(moments.variance > 0), lambda g: f"the estimate is at its limit on {rows_text(groups.n[g])}"
     )
-    return few_clusters(rare(found, groups, FEWEST_POSITIVES), groups)
+    fewest = FEWEST_POSITIVES if groups.rows.task == "binary" else FEWEST_OF_EACH_CLASS
+    return few_clusters(rare(found, groups, fewest), groups)
+
+
+for _name, (_by_group, _average) in AVERAGES.items():
+    ESTIMATORS[_name] = partial(_roc_auc if _by_group is auc_by_group else _average_precision, average=_average)
+
+
+def top_k(groups: Groups, level: float, k: int) -> Estimates:
+    """Top-k accuracy: the share of rows whose class is among the k with the highest scores; of equal scores the later class first.
+
+    Ties as in scikit-learn's ``top_k_accuracy_score``.
+    """
+    rows = groups.rows
+    hit = rows.keep("place of the class", lambda: _place(rows)) < k
+    held = rows.keep(
+        ("top", k),
+        lambda: Rows(
+            task="binary",
+            y=hit.astype(np.int64),
+            predicted=hit.astype(np.int64),
+            weight=rows.weight,
+            cluster=rows.cluster,
+        ),
+    )
+    found = binary_proportion("selection_rate", Groups(held, groups.codes, groups.count), level)
+    if k >= rows.classes:
+        found.cannot(groups.n >= 0, lambda g: f"of {rows.classes} classes every one is among the first {k}")
+    return found
+
+
+def _place(rows: Rows) -> np.ndarray:
+    """Give how many classes stand before the row's own, by falling score, (n,)."""
+    score = np.asarray(rows.score)
+    own = np.take_along_axis(score, rows.y[:, None], 1)
+    later = np.arange(rows.classes)[None, :] > rows.y[:, None]
+    return ((score > own) | ((score == own) & later)).sum(1)
 
 
 def log_losses(rows: Rows) -> np.ndarray:
@@ -138,13 +222,15 @@ def brier_losses(rows: Rows) -> np.ndarray:
 
 @estimator("log_loss")
 def _log_loss(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("log_loss", lambda: log_losses(groups.rows)), level, tails=False)
+    found = mean_of(
+        groups, groups.rows.keep("log_loss", lambda: log_losses(groups.rows)), level, tails=groups.clustered
+    )
     return _rare_outcome(found, groups)
 
 
 @estimator("brier_score")
 def _brier_score(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level, tails=False)
+    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level, tails=groups.clustered)
     return _rare_outcome(found, groups)
 
 

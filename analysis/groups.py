@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis.auc import Runs, SortedScores, runs_by_group, sort_scores
+from modelglass.analysis.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 Floats = NDArray[Any]
+
+
+MOST_RUNS_KEPT = 8_000_000
+"""Rows times classes up to which the runs of a grouping are kept for its next metric: some 60 bytes each."""
 
 
 def finite(values: Floats) -> Floats:
@@ -71,8 +76,51 @@ class Rows:
         return self.keep(("sort", label), lambda: sort_scores(np.asarray(score), self.y == label, self.weight))
 
 
-def rows_of(ev: Evaluation) -> Rows:
-    """Give the rows of an Evaluation; in binary the positive class gets code 1."""
+def against_rest(rows: Rows, code: int) -> Rows:
+    """Give the rows as binary: one class, by its code, against all others."""
+    if rows.task == "binary" and code == 1:
+        return rows
+    score = rows.score
+    if score is not None and rows.task == "binary":
+        score = 1 - score if rows.probability else -score
+    elif score is not None:
+        score = score[:, code]
+    made = Rows(
+        task="binary",
+        y=(rows.y == code).astype(np.int64),
+        predicted=(rows.predicted == code).astype(np.int64),
+        score=score,
+        probability=rows.probability,
+        weight=rows.weight,
+        cluster=rows.cluster,
+        names=("other", rows.names[code]) if rows.names else (),
+    )
+    if score is not None and rows.task == "multiclass":
+        made.keep(("sort", 1), lambda: rows.sorted_scores(code))
+    return made
+
+
+def class_of(ev: Evaluation, of: Any) -> int:
+    """Give the code of a class in ``rows_of(ev)``, by its label or its text.
+
+    Raises
+    ------
+    InputError
+        Not a class of the target.
+    """
+    if ev.task == "regression":
+        raise InputError("Expected no class, because the target is a number.", f"Got {of!r}.", "Leave it out.")
+    labels = list(ev.classes)
+    found = [i for i, c in enumerate(labels) if c == of] or [i for i, c in enumerate(labels) if str(c) == str(of)]
+    if not found:
+        raise unknown_name("class", str(of), [str(c) for c in labels])
+    return int(found[0] == ev.positive_index) if ev.task == "binary" else found[0]
+
+
+def rows_of(ev: Evaluation, of: Any = None) -> Rows:
+    """Give the rows of an Evaluation; in binary the positive class gets code 1; with ``of`` that class against the rest."""
+    if of is not None:
+        return against_rest(rows_of(ev), class_of(ev, of))
     y, predicted = ev.y, ev.predicted
     names = tuple(str(c) for c in ev.classes)
     if ev.task == "binary":
@@ -138,8 +186,10 @@ class Groups:
         """Squared weights by outcome and decision, (g, k, k)."""
         return self.table.astype(float) if self.rows.weight is None else self._table(2)
 
-    def runs(self, label: int = 1) -> Runs:
-        """Runs of equal score by group, of one class's score (kept)."""
+    def runs(self, label: int = 1, weight: Floats | None = None) -> Runs:
+        """Runs of equal score by group, of one class's score; kept, unless other weights (n,) than the rows' own are given."""
+        if weight is not None or (self.rows.classes > 2 and self.rows.classes * len(self.codes) > MOST_RUNS_KEPT):
+            return runs_by_group(self.rows.sorted_scores(label), self.codes, self.count, weight)
         kept: dict[int, Runs] = self.__dict__.setdefault("_runs", {})
         if label not in kept:
             kept[label] = runs_by_group(self.rows.sorted_scores(label), self.codes, self.count)
@@ -212,7 +262,9 @@ class Groups:
         for a sum of squares with weights w^2, (sum w^2)^2 / sum w^4 - 1; two samples are joined as by Welch.
         """
         if self.clustered:
-            return sample_moments(self._of_units(influence), self._unit_weight, self._units[1], self.count)
+            found = sample_moments(self._of_units(influence), self._unit_weight, self._units[1], self.count)
+            # sizes of few clusters are estimates as well: one degree of freedom less holds the level
+            return Moments(found.variance, found.third, _less(found.df), _less(found.tail_df))
         if stratum is None:
             return sample_moments(influence, self.rows.weight, self.codes, self.count)
         both = sample_moments(influence, self.rows.weight, 2 * self.codes + stratum, 2 * self.count)
@@ -258,6 +310,10 @@ class Moments:
         """Third moment over variance to 3/2; 0 where the variance is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.variance > 0, self.third / self.variance**1.5, 0.0)
+
+
+def _less(df: Floats | None) -> Any:
+    return None if df is None else np.maximum(df - 1, np.minimum(df, 1.0))
 
 
 def _every_other(both: Moments, start: int) -> Moments:

@@ -1,282 +1,28 @@
-"""The metrics: one record each, named as in scikit-learn, and the sets used where nobody chose."""
+"""Which metrics are measured: the records by name, the sets used where nobody chose, and why one may not be given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import re
+from collections.abc import Iterable, Sequence
 
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
+from modelglass.analysis.metric_records import METRICS, Function, Metric, top_k_accuracy
+from modelglass.analysis.own_metrics import own_metric
 
-Needs = Literal["label", "score", "probability", "value"]
-Function = Callable[..., float]
+__all__ = [
+    "METRICS",
+    "Function",
+    "Metric",
+    "chosen_metrics",
+    "class_metrics",
+    "headline_metrics",
+    "metrics_for",
+    "own_metric",
+    "reason_against",
+    "slice_default_metrics",
+]
 
-_CLASSIFICATION = frozenset({"binary", "multiclass"})
-_BINARY = frozenset({"binary"})
-_REGRESSION = frozenset({"regression"})
-_SHARE = (0.0, 1.0)
-_POSITIVE = (0.0, float("inf"))
-_MACRO = " With more than two classes: the plain mean over the classes that occur (macro)."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
-    """One metric.
-
-    name        scikit-learn's name; label: the words for people
-    needs       what it is computed from: "label" (decisions), "score" (any ranking score), "probability", "value" (regression)
-    tasks       the tasks it fits
-    greater_is_better   True, False, or None where neither is better (a selection rate, a bias)
-    range       lowest and highest possible value
-    rests_on    which rows its support counts
-    describe    one or two sentences
-    macro       True where with several classes it is the plain mean over classes
-    function    the user's own function f(y_true, y_pred_or_score, sample_weight), else None
-    """
-
-    name: str
-    label: str
-    needs: Needs
-    tasks: frozenset[str]
-    greater_is_better: bool | None
-    range: tuple[float, float]
-    rests_on: str
-    describe: str
-    macro: bool = False
-    function: Function | None = None
-
-    def label_for(self, task: str) -> str:
-        """Give the label, which says so where a mean over classes is taken.
-
-        >>> METRICS["f1"].label_for("multiclass")
-        'F1 (macro)'
-        """
-        return f"{self.label} (macro)" if self.macro and task == "multiclass" else self.label
-
-
-def _metric(
-    name: str,
-    label: str,
-    needs: Needs,
-    tasks: frozenset[str],
-    better: bool | None,
-    span: tuple[float, float],
-    rests_on: str,
-    describe: str,
-    *,
-    macro: bool = False,
-) -> Metric:
-    return Metric(
-        name=name,
-        label=label,
-        needs=needs,
-        tasks=tasks,
-        greater_is_better=better,
-        range=span,
-        rests_on=rests_on,
-        describe=describe + (_MACRO if macro else ""),
-        macro=macro,
-    )
-
-
-METRICS: dict[str, Metric] = {
-    m.name: m
-    for m in (
-        _metric(
-            "accuracy", "Accuracy", "label", _CLASSIFICATION, True, _SHARE, "all rows", "Share of rows predicted right."
-        ),
-        _metric(
-            "balanced_accuracy",
-            "Balanced accuracy",
-            "label",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "rows of the rarest class",
-            "Plain mean of the recall of each class.",
-        ),
-        _metric(
-            "precision",
-            "Precision",
-            "label",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "rows predicted positive",
-            "Of the rows predicted positive, the share that is positive.",
-            macro=True,
-        ),
-        _metric(
-            "recall",
-            "Recall",
-            "label",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "positive rows",
-            "Of the positive rows, the share predicted positive (true positive rate).",
-            macro=True,
-        ),
-        _metric(
-            "f1",
-            "F1",
-            "label",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "rows positive or predicted positive",
-            "Harmonic mean of precision and recall.",
-            macro=True,
-        ),
-        _metric(
-            "mcc",
-            "Matthews correlation",
-            "label",
-            _CLASSIFICATION,
-            True,
-            (-1.0, 1.0),
-            "rows of the rarest class",
-            "Correlation of decision and outcome; 0 is no better than chance.",
-        ),
-        _metric(
-            "fpr",
-            "False positive rate",
-            "label",
-            _BINARY,
-            False,
-            _SHARE,
-            "negative rows",
-            "Of the negative rows, the share predicted positive.",
-        ),
-        _metric(
-            "fnr",
-            "False negative rate",
-            "label",
-            _BINARY,
-            False,
-            _SHARE,
-            "positive rows",
-            "Of the positive rows, the share predicted negative.",
-        ),
-        _metric(
-            "selection_rate",
-            "Selection rate",
-            "label",
-            _BINARY,
-            None,
-            _SHARE,
-            "all rows",
-            "Share of rows predicted positive.",
-        ),
-        _metric(
-            "roc_auc",
-            "ROC AUC",
-            "score",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "rows of the rarer class",
-            "Chance that a positive row scores higher than a negative one; ties count half. With more than two classes: each "
-            "class against the rest, plain mean.",
-            macro=False,
-        ),
-        _metric(
-            "average_precision",
-            "Average precision",
-            "score",
-            _CLASSIFICATION,
-            True,
-            _SHARE,
-            "positive rows",
-            "Precision averaged over the recall gained at each score (area under the precision-recall steps).",
-            macro=True,
-        ),
-        _metric(
-            "log_loss",
-            "Log loss",
-            "probability",
-            _CLASSIFICATION,
-            False,
-            _POSITIVE,
-            "all rows",
-            "Mean of minus the log of the probability given to what happened.",
-        ),
-        _metric(
-            "brier_score",
-            "Brier score",
-            "probability",
-            _CLASSIFICATION,
-            False,
-            (0.0, 2.0),
-            "all rows",
-            "Mean squared difference of probability and outcome; with more than two classes summed over the classes.",
-        ),
-        _metric(
-            "ece",
-            "Expected calibration error",
-            "probability",
-            _CLASSIFICATION,
-            False,
-            _SHARE,
-            "all rows",
-            "Mean gap between promised and observed share over ten bins of equal width. Chance alone lifts it, most in small "
-            "slices; with more than two classes of the predicted class's probability.",
-        ),
-        _metric(
-            "r2",
-            "R²",
-            "value",
-            _REGRESSION,
-            True,
-            (float("-inf"), 1.0),
-            "all rows",
-            "Share of the outcome's variance that the predictions explain; below 0 is worse than its mean.",
-        ),
-        _metric(
-            "mae", "Mean absolute error", "value", _REGRESSION, False, _POSITIVE, "all rows", "Mean size of the error."
-        ),
-        _metric(
-            "rmse",
-            "Root mean squared error",
-            "value",
-            _REGRESSION,
-            False,
-            _POSITIVE,
-            "all rows",
-            "Square root of the mean squared error; large errors count more.",
-        ),
-        _metric(
-            "mape",
-            "Mean absolute percentage error",
-            "value",
-            _REGRESSION,
-            False,
-            _POSITIVE,
-            "all rows",
-            "Mean size of the error relative to the outcome, as a share; huge where outcomes are near 0.",
-        ),
-        _metric(
-            "median_absolute_error",
-            "Median absolute error",
-            "value",
-            _REGRESSION,
-            False,
-            _POSITIVE,
-            "all rows",
-            "Half of the rows have an error smaller than this.",
-        ),
-        _metric(
-            "bias",
-            "Bias",
-            "value",
-            _REGRESSION,
-            None,
-            (float("-inf"), float("inf")),
-            "all rows",
-            "Mean of prediction minus outcome; above 0 the model overestimates.",
-        ),
-    )
-}
+_TOP = re.compile(r"top_([1-9][0-9]{0,3})_accuracy")
 
 _HEADLINE = {
     "binary": (
@@ -293,6 +39,9 @@ _HEADLINE = {
     "multiclass": ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier_score"),
     "regression": ("r2", "mae", "rmse", "median_absolute_error", "bias"),
 }
+BY_CLASS = frozenset({"precision", "recall", "f1", "fpr", "fnr", "selection_rate", "roc_auc", "average_precision"})
+"""Metrics that ``performance`` also gives for each of several classes against the rest."""
+_BY_CLASS = ("precision", "recall", "f1", "selection_rate", "roc_auc", "average_precision")
 _SLICES = {
     "binary": ("accuracy", "precision", "recall", "fpr", "roc_auc"),
     "multiclass": ("accuracy", "balanced_accuracy", "f1"),
@@ -334,25 +83,14 @@ def headline_metrics(task: str, score_kind: str | None = "probability") -> list[
     return [METRICS[n] for n in _HEADLINE[task] if reason_against(METRICS[n], task, score_kind) is None]
 
 
+def class_metrics(score_kind: str | None = "probability") -> list[Metric]:
+    """Give the metrics that ``performance`` shows of each class against the rest where nobody chose."""
+    return [METRICS[n] for n in _BY_CLASS if reason_against(METRICS[n], "binary", score_kind) is None]
+
+
 def slice_default_metrics(task: str, score_kind: str | None = "probability") -> list[Metric]:
     """Give the metrics that ``slice_metrics`` shows where nobody chose."""
     return [METRICS[n] for n in _SLICES[task] if reason_against(METRICS[n], task, score_kind) is None]
-
-
-def own_metric(function: Function) -> Metric:
-    """Wrap the user's own function f(y_true, y_pred_or_score, sample_weight)."""
-    name = getattr(function, "__name__", None) or type(function).__name__
-    return Metric(
-        name=name,
-        label=name,
-        needs="label",
-        tasks=_CLASSIFICATION | _REGRESSION,
-        greater_is_better=None,
-        range=(float("-inf"), float("inf")),
-        rests_on="all rows",
-        describe="Your own function.",
-        function=function,
-    )
 
 
 def chosen_metrics(
@@ -361,8 +99,11 @@ def chosen_metrics(
     *,
     task: str,
     score_kind: str | None,
+    by_class: bool = False,
 ) -> list[Metric]:
     """Turn what a person asked for into records, each once, in the order asked.
+
+    With ``by_class`` also metrics that several classes have only one by one.
 
     Raises
     ------
@@ -378,15 +119,11 @@ def chosen_metrics(
         raise InputError(
             "Expected at least one metric.", "Got an empty list.", "Leave metrics out to get the usual ones."
         )
-    found = list({m.name: m for m in map(_record, asked)}.values())
+    found = _each_once([_record(m) for m in asked])
     for metric in found:
-        if task not in metric.tasks:
-            raise InputError(
-                f"Expected metrics for {task}: {listed((m.name for m in metrics_for(task)), 20)}.",
-                f"Got {metric.name!r}, which is for {' and '.join(sorted(metric.tasks))}.",
-                "Choose one of these.",
-            )
-    reasons = [reason_against(m, task, score_kind) for m in found]
+        if task not in metric.tasks and not (by_class and task == "multiclass" and metric.name in BY_CLASS):
+            raise _of_another_task(metric, task)
+    reasons = [reason_against(m, task if task in m.tasks else "binary", score_kind) for m in found]
     if all(reasons):
         raise NotApplicable(str(reasons[0]))
     return found
@@ -397,6 +134,32 @@ def _record(metric: str | Function | Metric) -> Metric:
         return metric
     if callable(metric):
         return own_metric(metric)
+    top = _TOP.fullmatch(str(metric))
+    if top is not None:
+        return top_k_accuracy(int(top[1]))
     if metric not in METRICS:
         raise unknown_name("metric", str(metric), METRICS)
     return METRICS[metric]
+
+
+def _each_once(found: list[Metric]) -> list[Metric]:
+    """Give each metric once; two functions of one name are refused, because results are told apart by name."""
+    by_name: dict[str, Metric] = {}
+    for metric in found:
+        first = by_name.setdefault(metric.name, metric)
+        if first.function is not metric.function:
+            raise InputError(
+                "Expected every metric to have a name of its own.",
+                f"Two different functions are called {metric.name!r}.",
+                "Name them: own_metric(function, name='...').",
+            )
+    return list(by_name.values())
+
+
+def _of_another_task(metric: Metric, task: str) -> InputError:
+    binary = task == "multiclass" and "binary" in metric.tasks
+    return InputError(
+        f"Expected metrics for {task}: {listed((m.name for m in metrics_for(task)), 30)}.",
+        f"Got {metric.name!r}, which is for {' and '.join(sorted(metric.tasks))}.",
+        "Choose one of these" + (", or name one class to measure it against the rest: of='...'." if binary else "."),
+    )

@@ -11,24 +11,36 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.estimates import estimate, own_value
-from modelglass.analysis.groups import Groups, Rows, rows_of
-from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics, headline_metrics
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.groups import Groups, Rows, against_rest, rows_of
+from modelglass.analysis.metrics import (
+    BY_CLASS,
+    METRICS,
+    Function,
+    Metric,
+    chosen_metrics,
+    class_metrics,
+    headline_metrics,
+)
+from modelglass.analysis.own_metrics import SECONDS, Bootstrap
+from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-OWN_DRAWS = 200
+COLUMNS = ["metric", "label", "group", "estimate", "low", "high", "n", "support", "method", "note"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Performance(Result):
     """The headline metrics of one model on one set of rows.
 
-    metrics   one row per metric: metric, label, estimate, low, high (interval at settings["level"]; NaN where none that holds
-              its level can be given), n (rows), support (rows the metric rests on), method (of the interval), note.
+    metrics   one row per metric: metric, label, group (""; of several classes further rows for each class against the rest, with
+              its name here), estimate, low, high (interval at settings["level"]; NaN where none that holds its level can be
+              given), n (rows), support (rows the metric rests on), method (of the interval), note.
     """
 
     metrics: pd.DataFrame
@@ -39,28 +51,47 @@ class Performance(Result):
         """Give one row per metric."""
         return self.metrics
 
-    def value(self, metric: str) -> float:
-        """Give the estimate of one metric."""
-        found = self.metrics.loc[self.metrics["metric"] == metric, "estimate"]
+    def value(self, metric: str, group: str = "") -> float:
+        """Give the estimate of one metric, of one class where it is named."""
+        mine = self.metrics[self.metrics["group"] == group]
+        found = mine.loc[mine["metric"] == metric, "estimate"]
         if found.empty:
-            raise InputError(
-                f"Expected one of the metrics measured: {', '.join(self.metrics['metric'])}.", f"Got {metric!r}."
-            )
+            known = ", ".join(mine["metric"]) or "none of this class"
+            raise InputError(f"Expected one of the metrics measured: {known}.", f"Got {metric!r}.")
         return float(found.iloc[0])
 
     def sentence(self) -> str:
         """Say the first metric with its interval, one more, and the number of rows."""
         told = self.metrics[self.metrics["estimate"].notna()]
         if told.empty:
-            return f"No metric can be given on {int(self.metrics['n'].max()):,} rows: {self.metrics['note'].iloc[0]}."
-        rows = list(told.itertuples())
+            return (
+                f"No metric can be given on {rows_text(int(self.metrics['n'].max()))}: {self.metrics['note'].iloc[0]}."
+            )
+        whole = told[told["group"] == ""]
+        if whole.empty:
+            return self._by_class(told)[1:]
+        rows = list(whole.itertuples())
         by_name = {r.metric: r for r in rows[1:]}
         second = next((by_name[m] for m in ("roc_auc", "balanced_accuracy", "mae", *by_name) if m in by_name), None)
         first = f"{rows[0].label} {shown(rows[0].estimate)}"
         if np.isfinite(rows[0].low):
             first += f" ({100 * self.settings['level']:.4g} % interval {shown(rows[0].low)} to {shown(rows[0].high)})"
         more = f" and {in_sentence(second.label)} {shown(second.estimate)}" if second is not None else ""
-        return f"{first}{more} on {rows[0].n:,} rows."
+        return f"{first}{more} on {rows_text(rows[0].n)}.{self._by_class(told)}"
+
+    def _by_class(self, told: pd.DataFrame) -> str:
+        """Name the class that is found least often (or the least of another metric)."""
+        rows = told[told["group"] != ""]
+        chosen = next((m for m in ("recall", *rows["metric"]) if m in set(rows["metric"])), None)
+        rows = rows[rows["metric"] == chosen]
+        if len(rows) < 2:
+            return ""
+        least = rows.loc[rows["estimate"].idxmin()]
+        between = f" ({shown(least['low'])} to {shown(least['high'])})" if np.isfinite(least["low"]) else ""
+        return (
+            f" Of {len(rows)} classes {in_sentence(least['label'])} is lowest for {least['group']}: "
+            f"{shown(least['estimate'])}{between}, {rows_text(least['support'])}."
+        )
 
 
 def in_sentence(label: str) -> str:
@@ -95,7 +126,13 @@ def check_level(level: float) -> float:
 
 
 def performance(
-    ev: Evaluation, *, metrics: str | Function | Iterable[str | Function] | None = None, level: float = 0.95
+    ev: Evaluation,
+    *,
+    metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
+    level: float = 0.95,
+    of: Any = None,
+    budget: float = SECONDS,
+    progress: Progress | None = None,
 ) -> Performance:
     """Measure the model on all rows of the Evaluation.
 
@@ -103,10 +140,14 @@ def performance(
     ----------
     ev : Evaluation
     metrics : names, functions f(y_true, y_pred_or_score, sample_weight), or None for the usual ones of the task
-        A function gets codes (binary: 1 is the positive class) and decisions, or values in regression; its interval is a
-        bootstrap over rows (or clusters) with 200 draws, seeded by the Evaluation.
+        Functions: see ``own_metric``; their interval is a bootstrap over rows (or clusters), seeded by the Evaluation. Of several
+        classes the metrics that one class can have are also given for each class against the rest.
     level : float
         Level of the intervals, in (0, 1).
+    of : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
+    budget : float
+        Seconds for the bootstraps of all functions together; where they run out there is no interval, and a note.
 
     Returns
     -------
@@ -115,12 +156,14 @@ def performance(
     Raises
     ------
     InputError
-        An unknown metric, one for another task, or a level outside (0, 1).
+        An unknown metric or class, a metric for another task, or a level outside (0, 1).
     NotApplicable
         Where no metric asked for can be given, because the model gives no scores.
     """
-    chosen = chosen_metrics(metrics, headline_metrics(ev.task, ev.score_kind), task=ev.task, score_kind=ev.score_kind)
-    return _measure(rows_of(ev), chosen, level, ev.source, ev.seed)
+    rows = rows_of(ev, of)
+    own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
+    label = None if of is None else rows.names[1]
+    return _measure(rows, metrics, ev.score_kind, level, own, ev.source, label)
 
 
 def measure(
@@ -133,9 +176,10 @@ def measure(
     task: str = "binary",
     classes: int = 2,
     probability: bool = True,
-    metrics: str | Function | Iterable[str | Function] | None = None,
+    metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
     seed: int = 0,
+    budget: float = SECONDS,
     source: Source = UNNAMED,
 ) -> Performance:
     """The same from arrays.
@@ -160,9 +204,7 @@ def measure(
     """
     rows = make_rows(y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability)
     kind = None if score is None else ("probability" if probability else "decision")
-    return _measure(
-        rows, chosen_metrics(metrics, headline_metrics(task, kind), task=task, score_kind=kind), level, source, seed
-    )
+    return _measure(rows, metrics, kind, level, Bootstrap(seed=seed, seconds=budget), source, None)
 
 
 def make_rows(
@@ -193,58 +235,30 @@ def make_rows(
     return Rows(task=task, y=y, probability=probability, classes=classes, **given)  # type: ignore[arg-type]
 
 
-def _measure(rows: Rows, chosen: list[Metric], level: float, source: Source, seed: int) -> Performance:
+def _measure(
+    rows: Rows, metrics: Any, kind: str | None, level: float, own: Bootstrap, source: Source, of: str | None
+) -> Performance:
     level = check_level(level)
-    groups = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
+    chosen = chosen_metrics(metrics, headline_metrics(rows.task, kind), task=rows.task, score_kind=kind, by_class=True)
+    everyone = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
     records = []
-    for metric in chosen:
-        found = estimate(metric, groups, level)
-        low, high, note, method = found.low[0], found.high[0], found.note[0], found.method
-        if metric.function is not None and np.isfinite(found.estimate[0]):
-            low, high = _bootstrap(metric, groups, level, seed)
-            note, method = "", f"bootstrap, {OWN_DRAWS} draws"
-        records.append(
-            (
-                metric.name,
-                metric.label_for(rows.task),
-                found.estimate[0],
-                low,
-                high,
-                int(groups.n[0]),
-                int(found.support[0]),
-                method,
-                note,
-            )
-        )
-    frame = pd.DataFrame(
-        records, columns=["metric", "label", "estimate", "low", "high", "n", "support", "method", "note"]
-    )
-    settings = {"metrics": [m.name for m in chosen], "level": level}
-    return Performance(metrics=frame, source=source, settings=settings)
+    for metric in (m for m in chosen if rows.task in m.tasks):
+        label = metric.label_for(rows.task) + ("" if of is None else f" of {of}")
+        records.append(_record(metric, label, "", everyone, level, own))
+    if rows.task == "multiclass":
+        parted = class_metrics(kind) if metrics is None else [m for m in chosen if m.name in BY_CLASS]
+        for code in range(rows.classes if parted else 0):
+            one = Groups(against_rest(rows, code), everyone.codes, 1)
+            name = rows.names[code] if rows.names else str(code)
+            records += [_record(m, m.label, name, one, level, own) for m in parted]
+    settings = {"metrics": [m.name for m in chosen], "level": level, "of": of}
+    return Performance(metrics=pd.DataFrame(records, columns=COLUMNS), source=source, settings=settings)
 
 
-def _bootstrap(metric: Metric, groups: Groups, level: float, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap over rows, or over clusters where given."""
-    rng = np.random.default_rng(seed)
-    n = len(groups.rows.y)
-    unit = np.arange(n) if groups.rows.cluster is None else np.unique(groups.rows.cluster, return_inverse=True)[1]
-    order = np.argsort(unit, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(unit))[:-1])
-    draws = [
-        own_value(
-            metric,
-            groups,
-            np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-            if groups.rows.cluster is not None
-            else rng.integers(0, n, n),
-        )
-        for _ in range(OWN_DRAWS)
-    ]
-    usable = np.array(draws)[np.isfinite(draws)]
-    if len(usable) < OWN_DRAWS * 0.9:
-        return np.nan, np.nan
-    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
-    return float(low), float(high)
+def _record(metric: Metric, label: str, group: str, groups: Groups, level: float, own: Bootstrap) -> tuple[Any, ...]:
+    found = estimate(metric, groups, level, own)
+    ends = found.estimate[0], found.low[0], found.high[0]
+    return (metric.name, label, group, *ends, int(groups.n[0]), int(found.support[0]), found.method, found.note[0])
 
 
 def metric_label(name: str, task: str) -> str:

@@ -11,10 +11,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import Estimates, estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
-from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics, slice_default_metrics
-from modelglass.analysis.performance import check_level, in_sentence, make_rows, metric_label, shown
+from modelglass.analysis.metrics import Function, Metric, chosen_metrics, slice_default_metrics
+from modelglass.analysis.own_metrics import SECONDS, Bootstrap
+from modelglass.analysis.performance import check_level, in_sentence, make_rows, shown
+from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 
@@ -45,10 +48,13 @@ class Slices(Result):
               metric, estimate, low, high (interval at settings["level"]), n (rows of the slice), support (rows the metric rests
               on), note, method (of the interval). The first rows, columns "(all rows)", are the whole. NaN: see note.
     overall   metric -> estimate on all rows.
+    labels, better   metric -> its words for people, and whether greater is better (None: neither).
     """
 
     table: pd.DataFrame
     overall: Mapping[str, float]
+    labels: Mapping[str, str]
+    better: Mapping[str, bool | None]
     source: Source
     settings: Mapping[str, Any]
 
@@ -67,21 +73,21 @@ class Slices(Result):
         rows = self.table[
             (self.table["metric"] == metric) & (self.table["columns"] != ALL_ROWS) & self.table["estimate"].notna()
         ]
-        better = METRICS[metric].greater_is_better if metric in METRICS else True
+        better = self.better[metric]
         key = rows["estimate"] if better is not None else -(rows["estimate"] - self.overall[metric]).abs()
         return rows.loc[key.sort_values(ascending=better is not False, kind="stable").index]
 
     def sentence(self) -> str:
         """Say the lowest slice of the first metric that differs from the whole beyond its interval, with its n."""
         metric = self.settings["metrics"][0]
-        label, whole = metric_label(metric, self.source.task), self.overall[metric]
+        label, whole = self.labels[metric], self.overall[metric]
         rows = self.worst(metric)
         groups = self.table.loc[self.table["columns"] != ALL_ROWS, ["columns", "slice"]].drop_duplicates()
-        about = f"{len(groups):,} slices of {self.settings['rows']:,} rows"
+        about = f"{len(groups):,} slices of {rows_text(self.settings['rows'])}"
         if rows.empty or not np.isfinite(whole):
             return f"{label} can be given in none of {about}."
         sure = rows[(rows["high"] < whole) | (rows["low"] > whole)]
-        better = METRICS[metric].greater_is_better if metric in METRICS else True
+        better = self.better[metric]
         if better is not None:
             sure = sure[(sure["estimate"] < whole) == better]
         if sure.empty:
@@ -93,7 +99,7 @@ class Slices(Result):
         how = "farthest from the whole" if better is None else "most surely worse"
         return (
             f"{label} is {how} where {row['columns']} is {row['slice']}: {shown(row['estimate'])} "
-            f"({100 * self.settings['level']:.4g} % interval {shown(row['low'])} to {shown(row['high'])}, {row['n']:,} rows) "
+            f"({100 * self.settings['level']:.4g} % interval {shown(row['low'])} to {shown(row['high'])}, {rows_text(row['n'])}) "
             f"against {shown(whole)} overall; in {len(sure):,} of {about} the whole interval lies on the worse side."
         )
 
@@ -102,10 +108,13 @@ def slice_metrics(
     ev: Evaluation,
     *,
     by: By = None,
-    metrics: str | Function | Iterable[str | Function] | None = None,
+    metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
     bins: int = 5,
     min_rows: int = 1,
+    of: Any = None,
+    budget: float = SECONDS,
+    progress: Progress | None = None,
 ) -> Slices:
     """Measure the model on slices of the data.
 
@@ -115,13 +124,17 @@ def slice_metrics(
     by : column name, or list of column names and tuples of them (or "a*b") to cross; None
         None: every numeric, categorical, boolean and datetime column by itself.
     metrics : names, functions f(y_true, y_pred_or_score, sample_weight), or None for the usual ones of the task
-        A function's slices have an estimate but no interval.
+        Functions: see ``own_metric``; their intervals are bootstraps over the rows (or clusters) of each slice.
     level : float
         Level of the intervals, in (0, 1). They are for each slice by itself, not for all at once.
     bins : int
         Numeric columns are cut into this many quantiles (of the whole data); missing is a slice of its own.
     min_rows : int
         Slices with fewer rows stay in the table without numbers, and say so.
+    of : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
+    budget : float
+        Seconds for the bootstraps of all functions together; where they run out there is no interval, and a note.
 
     Returns
     -------
@@ -130,13 +143,12 @@ def slice_metrics(
     Raises
     ------
     InputError
-        Unknown column or metric.
+        Unknown column, metric or class.
     NotApplicable
         No column to slice by.
     """
-    chosen = chosen_metrics(
-        metrics, slice_default_metrics(ev.task, ev.score_kind), task=ev.task, score_kind=ev.score_kind
-    )
+    rows = rows_of(ev, of)
+    chosen = _chosen(metrics, rows.task, ev.score_kind)
     asked = _asked_columns(ev, by)
     groupings, notes = [], []
     for columns in asked:
@@ -154,8 +166,14 @@ def slice_metrics(
         "bins": bins,
         "min_rows": min_rows,
         "notes": list(dict.fromkeys(notes)),
+        "of": None if of is None else rows.names[1],
     }
-    return _measure(rows_of(ev), groupings, chosen, level, min_rows, ev.source, settings)
+    own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
+    return _measure(rows, groupings, chosen, level, own, ev.source, settings)
+
+
+def _chosen(metrics: Any, task: str, kind: str | None) -> list[Metric]:
+    return chosen_metrics(metrics, slice_default_metrics(task, kind), task=task, score_kind=kind)
 
 
 def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
@@ -191,6 +209,11 @@ def _split(item: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(part.strip() for part in item.split("*"))
 
 
+def groupings_of(ev: Evaluation, by: By, bins: int = 5) -> list[Grouping]:
+    """Give the ways to cut an Evaluation's rows that a person asked for, as ``by`` of ``slice_metrics``."""
+    return [_grouping(ev, columns, bins)[0] for columns in _asked_columns(ev, by)]
+
+
 def _grouping(ev: Evaluation, columns: tuple[str, ...], bins: int) -> tuple[Grouping, str]:
     from modelglass.analysis.coding import cross
 
@@ -213,9 +236,11 @@ def measure(
     task: str = "binary",
     classes: int = 2,
     probability: bool = True,
-    metrics: str | Function | Iterable[str | Function] | None = None,
+    metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
     min_rows: int = 1,
+    seed: int = 0,
+    budget: float = SECONDS,
     source: Source = UNNAMED,
 ) -> Slices:
     """The same from arrays; the first five parameters and ``task, classes, probability`` as in ``performance.measure``.
@@ -233,7 +258,7 @@ def measure(
     """
     rows = make_rows(y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability)
     kind = None if score is None else ("probability" if probability else "decision")
-    chosen = chosen_metrics(metrics, slice_default_metrics(task, kind), task=task, score_kind=kind)
+    chosen = _chosen(metrics, task, kind)
     groupings = []
     for name, labels in groups.items():
         codes, levels = pd.factorize(np.asarray(labels), sort=True, use_na_sentinel=False)
@@ -246,9 +271,9 @@ def measure(
                 conditions=(None,) * len(words),
             )
         )
-    return _measure(
-        rows, groupings, chosen, level, min_rows, source, {"by": [g.columns for g in groupings], "min_rows": min_rows}
-    )
+    settings = {"by": [g.columns for g in groupings], "min_rows": min_rows, "of": None}
+    own = Bootstrap(seed=seed, seconds=budget)
+    return _measure(rows, groupings, chosen, level, own, source, settings)
 
 
 def _measure(
@@ -256,18 +281,18 @@ def _measure(
     groupings: Sequence[Grouping],
     chosen: list[Metric],
     level: float,
-    min_rows: int,
+    own: Bootstrap,
     source: Source,
     settings: Mapping[str, Any],
 ) -> Slices:
-    level, n = check_level(level), len(rows.y)
+    level, n, min_rows = check_level(level), len(rows.y), settings["min_rows"]
     whole = Grouping(
         columns=ALL_ROWS, codes=np.zeros(n, np.int64), labels=(ALL_ROWS,), conditions=(source.condition or "TRUE",)
     )
     parts: list[dict[str, Any]] = []
     for grouping in (whole, *groupings):
         cut = Groups(rows, grouping.codes, len(grouping.labels))
-        parts.extend(_part(grouping, cut, m, estimate(m, cut, level), min_rows) for m in chosen)
+        parts.extend(_part(grouping, cut, m, estimate(m, cut, level, own), min_rows) for m in chosen)
     table = _frame(parts)
     if source.condition:  # selects the slice from the whole data, whatever cohort this is
         inside = table["columns"] != ALL_ROWS
@@ -275,7 +300,15 @@ def _measure(
         table.loc[inside, "where"] = f"({source.condition}{end} AND " + table.loc[inside, "where"].astype(str)
     overall = {m.name: float(p["estimate"][0]) for m, p in zip(chosen, parts)}
     done = {**settings, "metrics": [m.name for m in chosen], "level": level, "rows": n}
-    return Slices(table=table, overall=overall, source=source, settings=done)
+    of = "" if settings["of"] is None else f" of {settings['of']}"
+    return Slices(
+        table=table,
+        overall=overall,
+        labels={m.name: m.label_for(rows.task) + of for m in chosen},
+        better={m.name: m.greater_is_better for m in chosen},
+        source=source,
+        settings=done,
+    )
 
 
 def _part(grouping: Grouping, cut: Groups, metric: Metric, found: Estimates, min_rows: int) -> dict[str, Any]:

@@ -7,8 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
-from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.performance import metric_label
 from modelglass.analysis.slices import Slices
 
 MOST_SLICES = 30
@@ -24,7 +22,7 @@ def _(result: Slices) -> go.Figure:
     lead = result.worst(metrics[0])
     drawn = lead.head(MOST_SLICES)
     names = _names(drawn)
-    label = metric_label(metrics[0], result.source.task)
+    label = result.labels[metrics[0]]
     made = _panels(metrics, result, len(drawn), _title(label, len(drawn), len(lead)))
     keys = pd.MultiIndex.from_frame(drawn[["columns", "slice"]])
     for i, metric in enumerate(metrics, start=1):
@@ -35,7 +33,7 @@ def _(result: Slices) -> go.Figure:
             rows,
             names,
             result.overall[metric],
-            METRICS[metric].greater_is_better if metric in METRICS else None,
+            result.better[metric],
         )
     made.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names, dtick=1)
     return made
@@ -61,7 +59,7 @@ def _names(drawn: pd.DataFrame) -> list[str]:
 def _panels(metrics: list[str], result: Slices, slices: int, title: str) -> go.Figure:
     from plotly.subplots import make_subplots
 
-    labels = [style.escape(metric_label(m, result.source.task)) for m in metrics]
+    labels = [style.escape(result.labels[m]) for m in metrics]
     made = make_subplots(rows=1, cols=len(metrics), shared_yaxes=True, horizontal_spacing=0.03, column_titles=labels)
     look = style.new_figure(title, height=110 + 20 * max(slices, 3))
     titles = made.layout.annotations

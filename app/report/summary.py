@@ -63,7 +63,7 @@ def summary(groups: Sequence[Group]) -> Summary:
     performance = _result(groups, "performance")
     sections = [s for g in groups for s in g.sections]
     return Summary(
-        cards=_cards(performance.frame(), performance.source.task) if performance is not None else [],
+        cards=_cards(performance.frame()) if performance is not None else [],
         worst=worst,
         looked_at=looked_at,
         worst_of=metric,
@@ -83,14 +83,14 @@ def _result(groups: Sequence[Group], name: str) -> Result | None:
     return found[0] if found else None
 
 
-def _cards(frame: pd.DataFrame, task: str) -> list[Card]:
+def _cards(frame: pd.DataFrame) -> list[Card]:
     if not {"metric", "estimate", "low", "high"} <= set(frame.columns):
         return []
     known = frame[frame["estimate"].notna()].drop_duplicates("metric").head(CARDS)
-    return [_card(row, task) for row in known.to_dict("records")]
+    return [_card(row) for row in known.to_dict("records")]
 
 
-def _card(row: dict, task: str) -> Card:
+def _card(row: dict) -> Card:
     metric = METRICS.get(str(row["metric"]))
     low, high = metric.range if metric else (float("-inf"), float("inf"))
     bar = None
@@ -98,7 +98,7 @@ def _card(row: dict, task: str) -> Card:
         bar = (100 * float(row["low"]), 100 * float(row["estimate"]), 100 * float(row["high"]))
     return Card(
         name=str(row["metric"]),
-        label=metric.label_for(task) if metric else str(row["metric"]),
+        label=str(row.get("label") or row["metric"]),
         help=metric.describe if metric else "",
         estimate=shown(row["estimate"]),
         exact=repr(float(row["estimate"])),
@@ -119,13 +119,13 @@ def _worst(result: Result | None) -> tuple[list[Worst], int, str]:
     if not isinstance(result, Slices):
         return [], 0, ""
     for name in dict.fromkeys(result.table["metric"]):
-        metric, overall = METRICS.get(str(name)), result.overall.get(name)
-        if metric is None or metric.greater_is_better is None or overall is None or pd.isna(overall):
+        better, overall = result.better[str(name)], result.overall.get(name)
+        if better is None or overall is None or pd.isna(overall):
             continue
         cells = result.worst(name)
-        wrong = cells["high"] < overall if metric.greater_is_better else cells["low"] > overall
+        wrong = cells["high"] < overall if better else cells["low"] > overall
         picked = cells[wrong].head(WORST).to_dict("records")
-        label = metric.label_for(result.source.task)
+        label = result.labels[str(name)]
         return (
             [
                 Worst(

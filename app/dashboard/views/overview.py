@@ -42,7 +42,8 @@ def _cards(result: Performance, ev: Evaluation, key: str) -> None:
     st.markdown(f"##### {plain(result.sentence())}")
     level = f"{result.settings['level']:.0%}"
     with st.container(horizontal=True, gap="small"):
-        for row in result.frame().itertuples():
+        frame = result.frame()
+        for row in frame[frame["group"] == ""].itertuples():
             known = number(row.estimate)
             st.metric(
                 plain(row.label),
