@@ -14,30 +14,49 @@ if TYPE_CHECKING:
 
 
 @singledispatch
-def figure(result: Any) -> go.Figure:
-    """Draw a result of any package.
-
-    The drawing function is found by name: for a result defined in ``package.module`` the module ``package.figures.module`` is
-    imported, which registers it with ``@figure.register``.
-
-    Parameters
-    ----------
-    result : Result
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-
-    Raises
-    ------
-    NotApplicable
-        Where this kind of result has no picture.
-    """
+def _draw(result: Any) -> go.Figure:
     _import_twin(type(result))
-    draw = figure.dispatch(type(result))
-    if draw is figure.dispatch(object):
+    draw = _draw.dispatch(type(result))
+    if draw is _draw.dispatch(object):
         raise NotApplicable(f"there is no picture for a result of type {type(result).__name__}")
     return draw(result)
+
+
+class _Figure:
+    """Draws a result of any package; drawings register themselves with ``@figure.register``."""
+
+    register = staticmethod(_draw.register)
+    dispatch = staticmethod(_draw.dispatch)
+
+    def __call__(self, result: Any) -> go.Figure:
+        """Draw a result of any package.
+
+        The drawing function is found by name: for a result defined in ``package.module`` the module ``package.figures.module`` is
+        imported, which registers it with ``@figure.register``. Units and descriptions of columns (``--columns``) are put on
+        axes and hovers.
+
+        Parameters
+        ----------
+        result : Result
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        NotApplicable
+            Where this kind of result has no picture.
+        """
+        made, source = _draw(result), getattr(result, "source", None)
+        if source is not None and source.columns:
+            from modelglass.analysis.figures.described import describe_figure
+
+            describe_figure(made, source.columns, source.target)
+        return made
+
+
+figure = _Figure()
 
 
 def _import_twin(kind: type) -> None:
@@ -51,5 +70,5 @@ def _import_twin(kind: type) -> None:
         except ModuleNotFoundError as error:
             if error.name is None or not twin.startswith(error.name):
                 raise
-        if figure.dispatch(kind) is not figure.dispatch(object):
+        if _draw.dispatch(kind) is not _draw.dispatch(object):
             return
