@@ -39,6 +39,14 @@ def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str,
     return ev.threshold is not None and not plays
 
 
+def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
+    """Tell whether an outcome can be had without starting long work: it is instant, kept, or under way."""
+    if _beyond_threshold(analysis, ev, settings):
+        ev = ev.with_threshold(None)
+    key = key_of(ev, analysis.name, settings)
+    return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
+
+
 def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
     """Give what came of an analysis; None while a job works on it (its progress is drawn here)."""
     if not _beyond_threshold(analysis, ev, settings):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from modelglass.analysis.errors import InputError
+from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures.html import plotly_script, style, visible
 from modelglass.analysis.progress import Progress, span, tell
@@ -32,6 +32,7 @@ def report(
     *,
     cohorts: Sequence[str] = (),
     analyses: Sequence[str | Analysis] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
     include_rows: bool = False,
     level: float = 0.95,
     progress: Progress | None = None,
@@ -47,6 +48,8 @@ def report(
         SQL conditions; each section shows these rows beside all rows.
     analyses : sequence of str or Analysis, optional
         Which to run; without it every one that fits the task and belongs in a report.
+    settings : mapping of an analysis to a mapping of its settings, optional
+        What is not as usual, e.g. ``{"calibration": {"n_bins": 20}}``. The report says which settings are not the usual ones.
     include_rows : bool
         Also list rows of the data as they are (worst rows, say). Off, no table holds one.
     level : float
@@ -62,7 +65,7 @@ def report(
     Raises
     ------
     InputError
-        The path cannot be written, an analysis does not exist, or a condition is wrong or selects no row.
+        The path cannot be written, an analysis or one of its settings does not exist, or a condition is wrong or selects no row.
     MachineError
         The disk gave out while writing.
     """
@@ -70,9 +73,12 @@ def report(
     if not 0 < level < 1:
         raise InputError("Expected a confidence level between 0 and 1, such as 0.95.", f"Got {level!r}.")
     chosen = _chosen(ev, analyses)
+    asked = _settings(chosen, settings or {})
     columns = [Cohort(label="All rows" if ev.source.condition is None else str(ev.source.condition), ev=ev)]
     columns += [Cohort(label=str(sql), ev=ev.where(sql)) for sql in cohorts]
-    made = list(groups(columns, chosen, level=level, include_rows=include_rows, progress=span(progress, 0.0, 0.97)))
+    made = list(
+        groups(columns, chosen, asked, level=level, include_rows=include_rows, progress=span(progress, 0.0, 0.97))
+    )
     tell(progress, 0.97, "Writing the report")
     text = render(ev, made, columns, level=level, include_rows=include_rows)
     write_whole(path, text)
@@ -86,6 +92,31 @@ def _chosen(ev: Evaluation, names: Sequence[str | Analysis] | None) -> list[Anal
     if isinstance(names, str):
         raise InputError("Expected a list of analyses.", f"Got the text {names!r}.", f"Write [{names!r}].")
     return [a if isinstance(a, Analysis) else get(a) for a in names]
+
+
+def _headline_level(made: Sequence[Group], level: float) -> float:
+    """Give the level of the headline's intervals, which its own settings may have changed."""
+    results = [o.result for g in made for s in g.sections if s.analysis.name == "performance" for o in s.outcomes[:1]]
+    return float(results[0].settings.get("level", level)) if results and results[0] is not None else level
+
+
+def _settings(chosen: Sequence[Analysis], given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Check the names of analyses and settings before any work; a value is checked by its analysis."""
+    records = {a.name: a for a in chosen}
+    for name, values in given.items():
+        if name not in records:
+            raise unknown_name("analysis of this report", name, records)
+        known = [s.name for s in records[name].settings]
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"Expected the settings of {name} by name.",
+                f"Got {values!r}.",
+                f"Write e.g. {{{name!r}: {{'level': 0.9}}}}.",
+            )
+        for setting in values:
+            if setting not in known:
+                raise unknown_name(f"setting of {name}", str(setting), known)
+    return {name: dict(values) for name, values in given.items()}
 
 
 def render(
@@ -106,7 +137,9 @@ def render(
             cohorts=columns,
             summary=summary(made),
             level=level,
+            headline_level=_headline_level(made, level),
             include_rows=include_rows,
+            changed=[(s.analysis.title, s.analysis.name) for g in made for s in g.sections if s.changed],
             notes=ev.notes,
             made=dt.date.today(),
             version=version("modelglass"),

@@ -59,12 +59,13 @@ class Block:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Section:
-    """One analysis in the report; ``note`` says what was left out and why."""
+    """One analysis in the report; ``note`` says what was left out and why, ``changed`` (setting, value, the usual) what is set."""
 
     analysis: Analysis
     outcomes: Sequence[Outcome]
     blocks: Sequence[Block]
     note: str = ""
+    changed: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -85,6 +86,7 @@ def grouped(analyses: Sequence[Analysis]) -> list[tuple[str, str, list[Analysis]
 def groups(
     cohorts: Sequence[Cohort],
     analyses: Sequence[Analysis],
+    settings: Mapping[str, Mapping[str, Any]],
     *,
     level: float,
     include_rows: bool,
@@ -97,6 +99,7 @@ def groups(
     cohorts : sequence of Cohort
         All rows first. Analyses that take longer than a second are made for the first one only; this is said.
     analyses : sequence of Analysis
+    settings : mapping of an analysis's name to its settings
     level : float
         Confidence level, for the analyses that have such a setting.
     include_rows : bool
@@ -108,7 +111,9 @@ def groups(
         for analysis in members:
             part = span(progress, done / len(analyses), (done + 1) / len(analyses))
             tell(part, 0.0, analysis.title)
-            sections.append(_section(cohorts, analysis, level=level, include_rows=include_rows, progress=part))
+            given = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
+            given |= settings.get(analysis.name, {})
+            sections.append(_section(cohorts, analysis, given, include_rows=include_rows, progress=part))
             done += 1
         yield Group(page=page, title=title, sections=sections)
 
@@ -116,8 +121,8 @@ def groups(
 def _section(
     cohorts: Sequence[Cohort],
     analysis: Analysis,
+    settings: dict[str, Any],
     *,
-    level: float,
     include_rows: bool,
     progress: Progress | None,
 ) -> Section:
@@ -131,7 +136,6 @@ def _section(
                 "Ask for it with include_rows=True (--rows on the command line)."
             ),
         )
-    settings = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
     use, note = list(cohorts), ""
     if len(use) > 1 and analysis.cost != "instant":
         use, note = (
@@ -152,7 +156,16 @@ def _section(
                 include_rows=include_rows,
             )
         )
-    return Section(analysis=analysis, outcomes=outcomes, blocks=blocks, note=note)
+    return Section(analysis=analysis, outcomes=outcomes, blocks=blocks, note=note, changed=changed(analysis, settings))
+
+
+def changed(analysis: Analysis, settings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Give (label, value, the usual value) of the settings that are not as usual."""
+    return [
+        (s.label or s.name, _setting(settings[s.name]), "automatic" if s.default is None else _setting(s.default))
+        for s in analysis.settings
+        if s.name in settings and settings[s.name] != s.default
+    ]
 
 
 def _outcome(

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from modelglass.analysis.progress import Progress
-from modelglass.analysis.registry import Analysis, fitting, run
-from modelglass.app.dashboard import state, work
+from modelglass.analysis.registry import Analysis, Outcome, fitting
+from modelglass.app.dashboard import pages, settings, state, work
 from modelglass.app.dashboard.guard import part
-from modelglass.app.dashboard.settings import chosen
+from modelglass.app.dashboard.rows import ROW
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import file_name, plain
+from modelglass.app.dashboard.views import slices
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
+
+Settings = Mapping[str, Any]
 
 
 def page(desk: Desk) -> None:
@@ -30,13 +34,37 @@ def page(desk: Desk) -> None:
     _numbers(desk)
 
 
+def settings_of(analysis: Analysis, desk: Desk) -> dict[str, Any]:
+    """Give the settings chosen for an analysis on its page; the usual ones are left out."""
+    if analysis.name == "slice_metrics":
+        return slices.chosen(desk)
+    values = settings.chosen(analysis, desk.whole)
+    row = state.first(ROW)
+    if row is not None and row.isdecimal():
+        values |= {s.name: int(row) for s in analysis.settings if s.kind == "row"}
+    return values
+
+
+def for_report(desk: Desk) -> dict[str, dict[str, Any]]:
+    """Give the chosen settings of the analyses that stand in the report, by analysis."""
+    found = {a.name: settings_of(a, desk) for a in fitting(desk.whole.task) if a.report}
+    return {name: values for name, values in found.items() if values}
+
+
+# the report --------------------------------------------------------------------------------------------------------
+
+
 @part
 def _report(desk: Desk) -> None:
     st.subheader("Report", anchor=False)
-    st.caption("One HTML file with every sentence, figure and table; it opens without a network.")
+    st.caption(
+        "One HTML file with every sentence, figure and table, with the settings chosen on the pages; it opens without a network."
+    )
+    given = for_report(desk)
+    _tell_changed(desk, given)
     rows = st.toggle("Include raw rows (the worst ones)", key="mg.report_rows")
     condition = state.first("where")
-    key = ("report", desk.whole.fingerprint, condition, rows)
+    key = ("report", desk.whole.fingerprint, condition, rows, repr(sorted(given.items())))
     asked = (
         st.button("Make the report", key="mg.make_report", type="primary")
         or work.jobs.get(key) is not None
@@ -45,7 +73,7 @@ def _report(desk: Desk) -> None:
     if not asked:
         return
     with work.guarded():
-        made = work.later(key, "The report", lambda progress: _made(desk.whole, condition, rows, progress))
+        made = work.later(key, "The report", lambda progress: _made(desk.whole, condition, rows, given, progress))
         if made is not None:
             name = f"{file_name(desk.whole.source.model or 'predictions')}-report.html"
             st.download_button(
@@ -59,53 +87,95 @@ def _report(desk: Desk) -> None:
             )
 
 
-def _made(ev: Evaluation, condition: str | None, rows: bool, progress: Progress) -> bytes:
+def _tell_changed(desk: Desk, given: Mapping[str, Settings]) -> None:
+    """Name the settings that are not the usual ones: they go into the report."""
+    from modelglass.app.report.sections import changed
+
+    lines = []
+    for analysis in fitting(desk.whole.task):
+        told = changed(analysis, given.get(analysis.name, {}))
+        if told:
+            values = "; ".join(f"{label} {value} (usually {usual})" for label, value, usual in told)
+            lines.append(f"- **{plain(analysis.title)}** {plain(values)}")
+    st.markdown("Not as usual:\n" + "\n".join(lines) if lines else "All settings are the usual ones.")
+
+
+def _made(
+    ev: Evaluation, condition: str | None, rows: bool, given: Mapping[str, Settings], progress: Progress
+) -> bytes:
     from modelglass.app.report import report
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
-        report(ev, path, cohorts=[condition] if condition else [], include_rows=rows, progress=progress)
+        cohorts = [condition] if condition else []
+        report(ev, path, cohorts=cohorts, settings=given, include_rows=rows, progress=progress)
         return path.read_bytes()
+
+
+# the numbers -------------------------------------------------------------------------------------------------------
 
 
 @part
 def _numbers(desk: Desk) -> None:
     st.subheader("Numbers", anchor=False)
-    st.caption(
-        "One analysis as JSON, with the settings chosen on its page, the same object as the command line gives. The report uses the default settings."
-    )
-    names = {a.name: a for a in fitting(desk.whole.task) if a.cost == "instant"}
-    name = st.selectbox(
-        "Analysis",
-        list(names),
-        format_func=lambda n: names[n].title,
-        key="mg.json_of",
-        index=None,
-        placeholder="Choose an analysis",
-    )
-    if name is None:
+    st.caption("One analysis as JSON, with the settings chosen on its page: the same object as the command line gives.")
+    ev = _rows_meant(desk)
+    able = offered(desk)
+    analysis = able.get(_chosen_analysis(able) or "")
+    if analysis is None:
         return
+    given = settings_of(analysis, desk)
+    if not work.ready(analysis, ev, given):
+        st.caption(f"Not computed yet for these rows and settings; it takes {analysis.cost}.")
+        if not st.button("Compute", key="mg.json_compute", icon=":material/play_arrow:"):
+            return
     with work.guarded():
-        text = json.dumps(_object(desk.chosen, names[name]), indent=1, allow_nan=False)
+        done = work.outcome(analysis, ev, given)
+        if done is None:
+            return
         st.download_button(
             "Download the numbers",
-            text,
-            f"{file_name(name)}.json",
+            json.dumps(as_object(ev, done), indent=1, allow_nan=False),
+            f"{file_name(analysis.name)}.json",
             "application/json",
             key="mg.json",
             on_click="ignore",
             icon=":material/download:",
         )
-        st.caption(plain(desk.chosen.source.text()))
+        st.caption(plain(ev.source.text()))
 
 
-def _object(ev: Evaluation, analysis: Analysis) -> dict[str, object]:
+def _rows_meant(desk: Desk) -> Evaluation:
+    if desk.cohort is None:
+        return desk.whole
+    chosen = st.radio("Rows", [label for label, _ in desk.sides], key="mg.json_rows", horizontal=True)
+    return dict(desk.sides)[chosen]
+
+
+def offered(desk: Desk) -> dict[str, Analysis]:
+    """Give the analyses whose numbers can be had: all that fit; of one row where a row was chosen."""
+    fit = [a for a in fitting(desk.whole.task) if desk.whole.model is not None or a.page not in pages.ASKS_THE_MODEL]
+    row_known = state.first(ROW) is not None
+    return {a.name: a for a in fit if row_known or not any(s.kind == "row" for s in a.settings)}
+
+
+def _chosen_analysis(able: Mapping[str, Analysis]) -> str | None:
+    def said(name: str) -> str:
+        cost = able[name].cost
+        return able[name].title + ("" if cost == "instant" else f" (takes {cost} unless computed already)")
+
+    return st.selectbox(
+        "Analysis", list(able), format_func=said, key="mg.json_of", index=None, placeholder="Choose an analysis"
+    )
+
+
+def as_object(ev: Evaluation, done: Outcome) -> dict[str, object]:
+    """Give the object that ``--json`` gives on the command line."""
     from importlib.metadata import version
 
     from modelglass.analysis.result import result_json
 
-    name, settings = analysis.name, chosen(analysis, ev)
-    done = work.results.get_or_make(work.key_of(ev, name, settings), lambda: run(ev, name, **settings))
+    name = done.analysis.name
     answer = (
         result_json(name, done.result) if done.result is not None else {"analysis": name, "not_applicable": done.reason}
     )

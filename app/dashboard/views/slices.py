@@ -33,6 +33,15 @@ def page(desk: Desk) -> None:
             section(desk, analysis)
 
 
+def chosen(desk: Desk) -> dict[str, Any]:
+    """Give the settings chosen on this page, crossed columns included."""
+    values = settings.chosen(analyses()["slice_metrics"], desk.whole)
+    by = values.get("by", [])
+    if len(by) < 2 or state.get(CROSS) != ["yes"]:
+        return values
+    return {**values, "by": [*by, *(f"{a}*{b}" for a, b in combinations(by, 2) if "*" not in a + b)]}
+
+
 def _above(desk: Desk) -> dict[str, Any]:
     """Offer to cross the columns chosen, two by two, and choose what is drawn."""
     values = settings.chosen(analyses()["slice_metrics"], desk.whole)
@@ -55,9 +64,7 @@ def _above(desk: Desk) -> dict[str, Any]:
         format_func=lambda name: metric_label(name, desk.whole.task),
         on_change=lambda: state.put(DRAWN, st.session_state["mg.drawn"] or None),
     )
-    if len(by) < 2 or state.get(CROSS) != ["yes"]:
-        return {}
-    return {"by": [*by, *(f"{a}*{b}" for a, b in combinations(by, 2) if "*" not in a + b)]}
+    return {name: value for name, value in chosen(desk).items() if name == "by"}
 
 
 def _drawn(offered: Sequence[str]) -> list[str]:

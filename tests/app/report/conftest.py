@@ -98,7 +98,11 @@ def record(name, page="curves", **more):
     )
 
 
-TOY = record("toy", settings=(Setting(name="level", kind="number", default=0.95),), order=2)
+TOY = record(
+    "toy",
+    settings=(Setting(name="level", kind="number", default=0.95), Setting(name="size", kind="integer", default=40)),
+    order=2,
+)
 CANNOT, BROKEN, REFUSED = (
     record("cannot", order=3),
     record("broken", "zoo", order=1),
@@ -115,6 +119,7 @@ PERFORMANCE = Analysis(
     question="How good is it?",
     page="overview",
     compute="modelglass.analysis.performance:performance",
+    settings=(Setting(name="level", kind="number", default=0.95),),
 )
 SLICES = Analysis(
     name="slice_metrics",

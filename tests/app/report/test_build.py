@@ -221,3 +221,31 @@ def test_progress_rises_to_one(ev, everything, tmp_path):
 
 def test_the_front_door_writes_it(ev, everything, tmp_path):
     assert mg.report(ev, tmp_path / "r.html", analyses=everything[:1]).is_file()
+
+
+def test_settings_reach_their_analyses_and_the_report_says_which_are_not_as_usual(ev, everything, tmp_path, reading):
+    asked = {"calibration": {"n_bins": 4}, "toy": {"size": 7}}
+    text = report(ev, tmp_path / "r.html", analyses=[*everything, "calibration"], settings=asked).read_text(
+        encoding="utf-8"
+    )
+    reading.check_block(
+        reading.Read(text).articles["calibration"][0], registry.run(ev, "calibration", n_bins=4).result, "calibration"
+    )
+    assert "Bins <b>4</b> (usually 10)" in text
+    assert "Settings that are not the usual ones stand above their section" in text
+    usual = report(ev, tmp_path / "u.html", analyses=everything).read_text(encoding="utf-8")
+    assert "Not as usual" not in usual
+    assert "All settings are the usual ones." in usual
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"calibratoin": {"n_bins": 4}}, "calibration"),
+        ({"calibration": {"bins": 4}}, "n_bins"),
+        ({"calibration": 4}, "by name"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_any_work(settings, said, ev, tmp_path):
+    with pytest.raises(InputError, match=said):
+        report(ev, tmp_path / "r.html", settings=settings, progress=lambda *_: pytest.fail("worked"))

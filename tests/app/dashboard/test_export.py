@@ -1,0 +1,90 @@
+"""The export page: the report and the numbers carry the settings chosen on the pages; longer work is done when asked for."""
+
+import json
+import time
+
+import pytest
+
+from modelglass.analysis import registry
+from modelglass.app.dashboard import state, work
+from modelglass.app.dashboard.views import export
+
+CHOSEN = {"calibration.n_bins": "20", "slice_metrics.by": ["age", "city"], "slices.cross": "yes"}
+
+
+def finished(at, look, seconds=60):
+    """Run until something is there: a job's page reruns by itself in a browser."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        at.run()
+        if look(at):
+            return at
+        time.sleep(0.2)
+    raise AssertionError("nothing came of it")
+
+
+def labels(at, kind):
+    return [e.label for e in at.get(kind)]
+
+
+def test_the_page_says_what_is_not_as_usual(binary, show, texts):
+    at = show(binary, "export", **CHOSEN)
+    assert not at.error
+    assert "Calibration Bins 20 (usually 10)" in texts(at).replace("**", "")
+    assert "age, city, age*city" in texts(at)
+    assert "All settings are the usual ones." in texts(show(binary, "export"))
+
+
+@pytest.mark.parametrize("chosen", [{}, CHOSEN])
+def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monkeypatch):
+    made = {}
+
+    def written(ev, path, *, cohorts, settings, include_rows, progress):
+        made.update(settings=settings, cohorts=list(cohorts))
+        path.write_text("<p>report</p>")
+
+    monkeypatch.setattr("modelglass.app.report.report", written)
+    at = show(binary, "export", where="age < 47", **chosen)
+    at.button(key="mg.make_report").click().run()
+    finished(at, lambda at: any("Download the report" in label for label in labels(at, "download_button")))
+    wanted = {"calibration": {"n_bins": 20}, "slice_metrics": {"by": ["age", "city", "age*city"]}} if chosen else {}
+    assert made == {"settings": wanted, "cohorts": ["age < 47"]}
+
+
+def test_numbers_of_long_work_are_offered_and_made_when_asked_for(binary, show, texts):
+    at = show(binary, "export", where="age < 41", **{"permutation_importance.rows": "60"})
+    box = at.selectbox(key="mg.json_of")
+    assert any("Permutation importance" in option for option in box.options)
+    box.set_value("permutation_importance").run()
+    assert "Not computed yet" in texts(at)
+    assert "Download the numbers" not in labels(at, "download_button")
+    at.button(key="mg.json_compute").click().run()
+    finished(at, lambda at: "Download the numbers" in labels(at, "download_button"))
+    assert not at.error
+
+
+def test_what_was_computed_on_its_page_is_offered_at_once(binary, show, texts):
+    values = {"rows": 70}
+    whole = binary.where("age < 43")
+    key = work.key_of(whole, "permutation_importance", values)
+    work.results.put(key, registry.run(whole, "permutation_importance", **values))
+    at = show(binary, "export", where="age < 43", **{"permutation_importance.rows": "70"})
+    at.selectbox(key="mg.json_of").set_value("permutation_importance").run()
+    assert "Not computed yet" not in texts(at)
+    assert "Download the numbers" in labels(at, "download_button")
+
+
+def test_the_object_is_the_command_lines(binary):
+    done = registry.run(binary, "calibration", n_bins=20)
+    read = json.loads(json.dumps(export.as_object(binary, done), allow_nan=False))
+    assert read["results"][0]["settings"]["n_bins"] == 20
+    assert read["results"][0]["sentence"] == done.result.sentence()
+    assert read["source"]["rows"] == binary.n
+
+
+def test_numbers_of_one_row_are_offered_once_a_row_was_chosen(binary, show):
+    desk = state.Desk(binary, None)
+    assert "shapley_row" not in show(binary, "export").selectbox(key="mg.json_of").options
+    at = show(binary, "export", **{"row.row": "3"})
+    assert any("one row" in option for option in at.selectbox(key="mg.json_of").options)
+    assert desk.chosen is binary
