@@ -230,7 +230,7 @@ def _log_loss(groups: Groups, level: float) -> Estimates:
 
 @estimator("brier_score")
 def _brier_score(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level, tails=groups.clustered)
+    found = mean_of(groups, groups.rows.keep("brier", lambda: brier_losses(groups.rows)), level, tails=False)
     return _rare_outcome(found, groups)
 
 

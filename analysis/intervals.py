@@ -46,7 +46,7 @@ def wilson(p: ArrayLike, n: ArrayLike, level: float = 0.95, df: ArrayLike | None
     return np.where(bad, np.nan, low), np.where(bad, np.nan, high)
 
 
-PSEUDO = 0.75
+PSEUDO = 0.5
 """Pseudo rows of typical weight on each side, so that the variance is known where no hit or no miss was seen; coverage in
 ``benchmarks/coverage.py`` is alike from 0.5 to 1."""
 
@@ -56,7 +56,8 @@ def weighted_wilson(hit: Floats, miss: Floats, hit2: Floats, miss2: Floats, leve
 
     The variance is taken at the share tried, not at the estimate, as Wilson (1927) does. Hits and misses may weigh differently,
     so it holds where weights depend on the outcome: with typical weights b of a hit and a of a miss (sum of squares over
-    sum), a share p has the variance p(1 - p)(b(1 - p) + ap)(p/b + (1 - p)/a)/n of a ratio of means. Equal weights give Wilson's
+    sum), a share p has the variance p(1 - p)(b(1 - p) + ap)(p/b + (1 - p)/a)/n of a ratio of means if n rows are drawn, and with
+    the observed share in the last bracket if their weight is fixed; the mean of both holds best. Equal weights give Wilson's
     interval of n rows.
 
     Parameters
@@ -77,7 +78,7 @@ def weighted_wilson(hit: Floats, miss: Floats, hit2: Floats, miss2: Floats, leve
             outside, inside = np.full_like(share, far), share.copy()
             for _ in range(45):
                 p = (outside + inside) / 2
-                out = (share - p) ** 2 > z2 * p * (1 - p) * inflation(p, b, a) / n
+                out = (share - p) ** 2 > z2 * p * (1 - p) * inflation(p, share, b, a) / n
                 outside, inside = np.where(out, p, outside), np.where(out, inside, p)
             ends.append(inside)
     return np.where(share <= 0, 0.0, ends[0]), np.where(share >= 1, 1.0, ends[1])
@@ -91,9 +92,10 @@ def typical_weights(hit: Floats, miss: Floats, hit2: Floats, miss2: Floats) -> t
         return b, a, hit / b + miss / a
 
 
-def inflation(p: Floats, hit: Floats, miss: Floats) -> Floats:
+def inflation(p: Floats, share: Floats, hit: Floats, miss: Floats) -> Floats:
     """Factor by which unequal typical weights of hits and misses raise the variance of a share p over p(1 - p)/n."""
-    return (hit * (1 - p) + miss * p) * (p / hit + (1 - p) / miss)
+    middle = (p + share) / 2
+    return (hit * (1 - p) + miss * p) * (middle / hit + (1 - middle) / miss)
 
 
 def jeffreys(p: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
@@ -108,7 +110,7 @@ def jeffreys(p: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
     return np.where(bad, np.nan, low), np.where(bad, np.nan, high)
 
 
-AUC_PSEUDO = 10.0
+AUC_PSEUDO = 8.0
 """Pairs of rows that lend DeLong's variance the shape of Hanley and McNeil; coverage in ``benchmarks/coverage.py``."""
 
 
@@ -147,7 +149,7 @@ def auc_score(
 
 def near_one(estimate: Floats, variance: Floats, level: float, df: Floats, tail_df: Floats) -> Interval:
     """Student's t on the logit scale with degrees of freedom that count long tails; near 1 in small samples, where that scale
-    stretches, without them, and three tenths of the way to the arcsine scale.
+    stretches, without them, and two fifths of the way to the arcsine scale.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.sqrt(variance) / (estimate * (1 - estimate))
@@ -158,7 +160,7 @@ def near_one(estimate: Floats, variance: Floats, level: float, df: Floats, tail_
         for side in (-1, 1):
             bent = np.sin(np.clip(angle + side * half, 0, np.pi / 2)) ** 2
             ends.append(
-                (1 - 0.3 * near) * special.expit(special.logit(estimate) + side * t * spread) + 0.3 * near * bent
+                (1 - 0.4 * near) * special.expit(special.logit(estimate) + side * t * spread) + 0.4 * near * bent
             )
     return ends[0], ends[1]
 

@@ -37,6 +37,46 @@ def test_wilson_of_nothing_is_nan():
     assert all(np.isnan(v).all() for v in intervals.wilson([np.nan, 0.5], [10, 0]))
 
 
+@pytest.mark.parametrize("hits", [0, 1, 7, 40])
+def test_wilson_with_equal_weights_is_wilsons_whatever_the_weight(hits):
+    for weight in (1.0, 2.5):
+        sums = [np.array([v]) for v in (hits * weight, (40 - hits) * weight, hits * weight**2, (40 - hits) * weight**2)]
+        low, high = intervals.weighted_wilson(*sums)
+        assert (low[0], high[0]) == pytest.approx([float(v) for v in intervals.wilson(hits / 40, 40)], abs=1e-9)
+
+
+def test_a_heavy_miss_not_seen_is_allowed_for():
+    one = np.array([10.0])
+    light = intervals.weighted_wilson(one, np.array([1.0]), one, np.array([1.0]))
+    heavy = intervals.weighted_wilson(one, np.array([1.0]), one, np.array([9.0]))
+    assert heavy[0][0] < light[0][0]
+    none = intervals.weighted_wilson(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1))
+    assert np.isnan(none).all()
+
+
+@pytest.mark.parametrize("hits", [0, 3, 40])
+def test_jeffreys_equals_statsmodels(hits):
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(hits, 40, method="jeffreys")
+    expected = (0.0 if hits == 0 else low, 1.0 if hits == 40 else high)
+    assert [float(v) for v in intervals.jeffreys(hits / 40, 40)] == pytest.approx(expected, abs=1e-9)
+
+
+def test_score_interval_of_auc_solves_its_own_equation_and_is_never_of_zero_width():
+    auc, m, n = np.array([0.8, 1.0]), np.array([20.0, 20.0]), np.array([30.0, 30.0])
+    middle = 24.0
+
+    def shape(p):
+        return p * (1 - p) * (1 + middle * (1 - p) / (2 - p) + middle * p / (1 + p)) / 600
+
+    low, high = intervals.auc_score(auc, shape(auc), m, n)  # a ratio of 1, so plain Newcombe
+    for end in (low[0], high[0]):
+        assert (0.8 - end) ** 2 == pytest.approx(intervals.critical(0.95) ** 2 * shape(end), rel=1e-6)
+    assert low[1] < 0.95
+    assert high[1] == 1
+
+
 def test_without_skewness_the_corrected_interval_is_students():
     values = np.array([1.0, 2.0, 4.0, 7.0, 11.0])
     se = values.std(ddof=1) / np.sqrt(5)
@@ -88,7 +128,11 @@ def test_moments_of_equal_rows_are_the_usual_ones():
     for other in (weighted, clustered):
         assert other.variance[0] == pytest.approx(plain.variance[0])
         assert other.skewness[0] == pytest.approx(plain.skewness[0])
-        assert other.df[0] == pytest.approx(29)
+    assert weighted.df[0] == pytest.approx(29)
+    assert clustered.df[0] == pytest.approx(28)  # one less with clusters
+    kurtosis = stats.kurtosis(x, fisher=False)
+    assert plain.tail_df[0] == pytest.approx(min(29, 60 / (kurtosis - 1)))
+    assert weighted.tail_df[0] == pytest.approx(plain.tail_df[0])
 
 
 def coverage():
