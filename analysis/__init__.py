@@ -7,6 +7,7 @@ from modelglass.analysis.confusion import confusion
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.listing import listing
 from modelglass.analysis.noise_robustness import noise_robustness
 from modelglass.analysis.performance import performance
 from modelglass.analysis.precision_recall import precision_recall
@@ -28,6 +29,7 @@ __all__ = [
     "calibration",
     "confusion",
     "find_slices",
+    "listing",
     "noise_robustness",
     "performance",
     "precision_recall",

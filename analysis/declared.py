@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelglass.analysis.listing import OUTCOMES
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 
 __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
@@ -117,6 +118,40 @@ ANALYSES: list[Analysis] = [
             Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class."),
             Setting(name="predicted", kind="class", label="Predicted class", help="Only rows predicted as this class."),
             Setting(name="only_wrong", kind="flag", default=False, label="Only wrong predictions"),
+        ),
+    ),
+    Analysis(
+        name="listing",
+        title="Rows",
+        question="Which rows are these, one by one?",
+        page="predictions",
+        compute="modelglass.analysis.listing:listing",
+        order=10,
+        report=False,
+        raw_rows=True,
+        settings=(
+            Setting(
+                name="kind",
+                kind="choice",
+                default="all",
+                choices=OUTCOMES,
+                label="Outcome",
+                help="Only rows predicted this way.",
+            ),
+            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class."),
+            Setting(name="predicted", kind="class", label="Predicted class", help="Only rows predicted as this class."),
+            Setting(name="find", kind="text", label="Id or row number", help="Only the rows with this id or number."),
+            Setting(
+                name="sort",
+                kind="text",
+                default="row",
+                label="Sorted by",
+                help="row, id, actual, predicted, score, loss, error, random, or a column.",
+            ),
+            Setting(name="descending", kind="flag", default=False, label="Largest first"),
+            Setting(name="start", kind="integer", default=0, low=0, label="First", help="Rows left out before."),
+            Setting(name="n", kind="integer", default=50, low=1, high=1_000, label="Rows"),
+            Setting(name="seed", kind="integer", default=0, low=0, high=2**31 - 1, label="Seed of a random order"),
         ),
     ),
     Analysis(

@@ -58,14 +58,19 @@ class WorstRows(Result):
         """Say what is worst, and how much of the loss these rows hold."""
         cell = _cell_text(self.settings)
         if self.rows.empty:
-            return f"None of the {self.total:,} rows looked at is {cell or 'predicted wrong'}."
+            return (
+                f"None of the {rows_text(self.total)} looked at is {cell or 'predicted wrong'}."
+                if self.total != 1
+                else f"The one row looked at is not {cell.removeprefix('that are ') or 'predicted wrong'}."
+            )
         worst = {name: self.rows[name].iloc[0] for name in self.rows}
         text = f"Of {rows_text(self.total)}{f' {cell}' if cell else ''}"
         if self.wrong is not None and not cell:
             text += f", {self.wrong:,} predicted wrong"
-        text += f", the {len(self.rows):,} worst by {self.loss.replace('_', ' ')} ({_LOSSES[self.loss]})"
+        one = len(self.rows) == 1
+        text += f", the {'one' if one else f'{len(self.rows):,}'} worst by {self.loss.replace('_', ' ')} ({_LOSSES[self.loss]})"
         if not np.isnan(self.share_of_loss):
-            text += f" hold {self.share_of_loss:.1%} of the whole loss"
+            text += f" {'holds' if one else 'hold'} {self.share_of_loss:.1%} of the whole loss"
         name = worst["id"] if "id" in worst else worst["row"]
         actual, predicted = (say(v) if self.wrong is None else v for v in (worst["actual"], worst["predicted"]))
         loss = say(worst["loss"])
@@ -108,11 +113,11 @@ def worst_rows(
     among = np.ones(ev.n, dtype=bool)
     for codes, label in ((ev.y, actual), (ev.predicted, predicted)):
         if label is not None:
-            among &= codes == _code(ev, label)
+            among &= codes == label_code(ev, label)
     total = int(among.sum())
     if only_wrong:
         among &= ev.y != ev.predicted
-    name, losses = _losses(ev)
+    name, losses = row_losses(ev)
     at = np.flatnonzero(among)
     at = at[np.lexsort((ev.rows[at], -losses[at]))[:n]]
     weight = np.ones(ev.n) if ev.weight is None else ev.weight
@@ -131,14 +136,15 @@ def worst_rows(
     )
 
 
-def _code(ev: Evaluation, label: Any) -> int:
+def label_code(ev: Evaluation, label: Any) -> int:
+    """Give the code of a class, also where it comes as text."""
     for code, known in enumerate(ev.classes):
         if known == label or str(known) == str(label):
             return code
     raise unknown_name("class", str(label), [str(c) for c in ev.classes])
 
 
-def _losses(ev: Evaluation) -> tuple[str, np.ndarray]:
+def row_losses(ev: Evaluation) -> tuple[str, np.ndarray]:
     """Give the name of the loss and the loss of each row: (n,)."""
     if ev.task == "regression":
         return "absolute_error", np.abs(ev.y - ev.predicted)
