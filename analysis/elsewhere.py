@@ -17,13 +17,12 @@ from modelglass.analysis.outcome import Target, in_order, understand
 from modelglass.analysis.preparing import (
     SUM_SLACK,
     Prepared,
-    check_columns,
     checked_frame,
     checked_predictions,
     checked_scores,
     kept_rows,
-    role_arrays,
 )
+from modelglass.analysis.roles import check_columns, role_arrays, role_notes
 from modelglass.analysis.selfcheck import Note
 from modelglass.analysis.tables import as_frame
 
@@ -57,7 +56,9 @@ def prepare_predictions(
             "Give --prediction COL, --score COL, or both.",
         )
     frame = checked_frame(
-        as_frame(frame, "the data").reset_index(drop=True) if frame is not None else pd.DataFrame(index=range(len(values)))
+        as_frame(frame, "the data").reset_index(drop=True)
+        if frame is not None
+        else pd.DataFrame(index=range(len(values)))
     )
     _check_lengths(len(values), frame=frame, prediction=prediction, score=score)
     if target not in frame.columns:
@@ -84,6 +85,7 @@ def prepare_predictions(
     else:
         predicted, threshold = _decide(checked, model, understood, threshold)
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
+    arrays = role_arrays(frame, weight, cluster, time, id)
     prepared = Prepared(
         model=None,
         feed=None,
@@ -97,8 +99,10 @@ def prepare_predictions(
         score=checked,
         score_kind=model.score_kind if checked is not None else None,
         data_fingerprint=data_fingerprint,
-        notes=tuple([Note(level="info", text=t) for t in understood.notes] + notes),
-        **role_arrays(frame, weight, cluster, time, id),
+        ignore=tuple(ignore),
+        types=dict(types or {}),
+        notes=(*(Note(level="info", text=t) for t in understood.notes), *role_notes(arrays), *notes),
+        **arrays,
     )
     return prepared, threshold
 

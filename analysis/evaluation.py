@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -12,16 +11,18 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis import fingerprints
-from modelglass.analysis.coding import Coding, code_column
+from modelglass.analysis.coding import Coding
 from modelglass.analysis.columns import Column
-from modelglass.analysis.conditions import Conditions
+from modelglass.analysis.companions import WORDS, companions
 from modelglass.analysis.describing import Given, said_of
 from modelglass.analysis.elsewhere import prepare_predictions
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.feeding import Feed, call
+from modelglass.analysis.kept import Kept
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.preparing import Prepared, prepare
 from modelglass.analysis.selfcheck import Note
+from modelglass.analysis.shared import Shared
 from modelglass.analysis.source import Source
 
 
@@ -44,9 +45,10 @@ class Evaluation:
     weight, time, cluster, id : str, optional
         Columns: sample weights (>= 0), time, groups of rows that are not independent, row names.
     train, reference : pandas.DataFrame, optional
-        What the model was fitted on (its types decide how a model that recorded nothing is fed); an earlier period.
+        What the model was fitted on (its types decide how a model that recorded nothing is fed); an earlier period. Checked at
+        once, predicted when first asked for: ``ev.on("train")``.
     baseline : estimator or Model, optional
-        Another model to compare with.
+        Another model for the same task and classes: ``ev.of_baseline()``.
     ignore : sequence of str
         Columns neither fed to the model nor offered; one that the model recorded as its own is an error.
     name : str, optional
@@ -106,9 +108,7 @@ class Evaluation:
             time=time,
             cluster=cluster,
             id=id,
-            train=train,
-            reference=reference,
-            baseline=baseline,
+            train=getattr(train, "frame", train),
             ignore=ignore,
             name=name,
             task=task,
@@ -119,7 +119,10 @@ class Evaluation:
             output_column=output_column,
             data_fingerprint=data_fingerprint,
         )
-        self._become(_Shared(data), threshold=threshold, seed=seed)
+        beside = companions(
+            data, train=train, reference=reference, baseline=baseline, label=label, output_column=output_column
+        )
+        self._become(Shared(data, beside), threshold=threshold, seed=seed)
 
     @classmethod
     def from_predictions(
@@ -177,25 +180,29 @@ class Evaluation:
             data_fingerprint=data_fingerprint,
         )
         self = cls.__new__(cls)
-        self._become(_Shared(data), threshold=threshold, seed=seed)
+        self._become(Shared(data), threshold=threshold, seed=seed)
         return self
 
     def _become(
         self,
-        shared: _Shared,
+        shared: Shared,
         *,
         threshold: float | None,
         seed: int,
         rows: np.ndarray | None = None,
         condition: str | None = None,
         sample: int | None = None,
+        kept: Kept | None = None,
+        noted: tuple[Note, ...] = (),
     ) -> None:
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise InputError("Expected a whole number of zero or more as the seed.", f"Got {seed!r}.", "Choose e.g. 0.")
         self._shared, self._all, self.seed = shared, shared.data, int(seed)
         self.threshold = _checked_threshold(shared.data, threshold)
-        self.condition, self._sample = condition, sample
-        self._rows = rows
+        self.condition, self._sample, self._noted = condition, sample, noted
+        self._rows, self._noted = rows, noted
+        # keep(key, make): what follows from these rows and their scores, at whatever threshold
+        self.keep = kept or (shared.kept if rows is None else Kept())
 
     def _view(self, **changes: Any) -> Evaluation:
         view = Evaluation.__new__(Evaluation)
@@ -205,6 +212,8 @@ class Evaluation:
             "rows": self._rows,
             "condition": self.condition,
             "sample": self._sample,
+            "kept": None if "rows" in changes else self.keep,
+            "noted": self._noted,
         }
         view._become(self._shared, **{**state, **changes})
         return view
@@ -259,7 +268,7 @@ class Evaluation:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What a person should know of model and data, found while loading."""
-        return self._shared.notes
+        return (*self._noted, *self._shared.notes)
 
     @property
     def model(self) -> Model | None:
@@ -274,17 +283,17 @@ class Evaluation:
     @property
     def train(self) -> pd.DataFrame | None:
         """The training data where given."""
-        return self._all.train
+        return self._shared.beside.train.frame if self._shared.beside.train else None
 
     @property
     def reference(self) -> pd.DataFrame | None:
         """The earlier period where given."""
-        return self._all.reference
+        return self._shared.beside.reference.frame if self._shared.beside.reference else None
 
     @property
     def baseline(self) -> Model | None:
         """The other model where given."""
-        return self._all.baseline
+        return self._shared.beside.baseline.model if self._shared.beside.baseline else None
 
     @property
     def score_kind(self) -> str | None:
@@ -405,8 +414,7 @@ class Evaluation:
 
     def noted(self, notes: Sequence[Note]) -> Evaluation:
         """Give the same with more notes, put first."""
-        self._shared.notes = (*notes, *self._shared.notes)
-        return self
+        return self._view(noted=(*notes, *self._noted))
 
     def take(self, places: Any) -> Evaluation:
         """Give the Evaluation of chosen rows, by their places in this one (0 to n - 1)."""
@@ -415,6 +423,52 @@ class Evaluation:
     def with_threshold(self, threshold: float | None) -> Evaluation:
         """Give the same rows decided at another threshold; None: by the model's own predict. The model is not asked again."""
         return self._view(threshold=threshold)
+
+    # beside it -------------------------------------------------------------------------------------------------
+
+    def on(self, part: str) -> Evaluation:
+        """Give the same model on other data, with the same threshold, roles and cohort condition.
+
+        Parameters
+        ----------
+        part : {"train", "reference"}
+            Predicted the first time it is asked for. A sample stays behind: these are all rows that fulfil the condition.
+
+        Raises
+        ------
+        NotApplicable
+            These data were not given, hold no target or no weights, or the condition does not hold for any of their rows.
+        """
+        other = Evaluation.__new__(Evaluation)
+        other._become(self._shared.on(part), threshold=self.threshold, seed=self.seed)
+        if self.condition is None:
+            return other
+        try:
+            return other.where(self.condition)
+        except InputError as error:
+            came = f" {error.came}" if error.came else ""
+            raise NotApplicable(
+                f"the condition cannot be applied to the {WORDS[part]}: {error.expected}{came}"
+            ) from error
+
+    def of_baseline(self) -> Evaluation:
+        """Give the baseline on the same rows, with the same threshold; predicted the first time it is asked for.
+
+        Raises
+        ------
+        NotApplicable
+            No baseline was given, or the threshold means nothing for it because it gives other scores.
+        """
+        shared = self._shared.of_baseline()
+        if self.threshold is not None and shared.data.score_kind != self.score_kind:
+            gives = {None: "no scores", "decision": "no probabilities"}.get(shared.data.score_kind, "probabilities")
+            raise NotApplicable(
+                f"the threshold of {self.threshold:g} cannot decide for the baseline, which gives {gives}"
+            )
+        other = Evaluation.__new__(Evaluation)
+        state = {"rows": self._rows, "condition": self.condition, "sample": self._sample}
+        other._become(shared, threshold=self.threshold, seed=self.seed, **state)  # type: ignore[arg-type]
+        return other
 
     def coding(self, column: str, bins: int = 5) -> Coding:
         """Give the level of each row in a column; numeric ones binned by quantile of the whole data."""
@@ -504,6 +558,7 @@ class Evaluation:
             data_fingerprint=self._shared.data_fingerprint,
             versions=fingerprints.versions(data.model.kind if data.model else ""),
             columns=said_of(data.columns),
+            **self._shared.origins,  # type: ignore[arg-type]
         )
 
     @cached_property
@@ -518,6 +573,7 @@ class Evaluation:
                     self.threshold,
                     self.seed,
                     self._sample,
+                    tuple(self._shared.origins.items()),
                 )
             )
             + (fingerprints.of_array(self._rows) if self._rows is not None else "")
@@ -525,44 +581,6 @@ class Evaluation:
 
     def __repr__(self) -> str:
         return f"<Evaluation: {self.source.text()}>"
-
-
-class _Shared:
-    """What all cohorts of one Evaluation share: the whole arrays, and what follows from them, made once and kept."""
-
-    def __init__(self, data: Prepared):
-        self.data = data
-        self.notes: tuple[Note, ...] = data.notes
-        self._lock = threading.RLock()
-        self._kept: dict[Any, Any] = {}
-        self._conditions = Conditions(data.frame, data.columns)
-
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-            return self._kept[key]
-
-    def mask(self, sql: str) -> np.ndarray:
-        return self._conditions.mask(sql)
-
-    def coding(self, column: str, bins: int) -> Coding:
-        if column not in self.data.columns:
-            raise unknown_name("column", column, self.data.columns)
-        return self._once(
-            ("coding", column, bins), lambda: code_column(self.data.frame[column], self.data.columns[column], bins=bins)
-        )
-
-    @property
-    def data_fingerprint(self) -> str:
-        return self._once("data", lambda: self.data.data_fingerprint or fingerprints.of_frame(self.data.frame))
-
-    @property
-    def model_fingerprint(self) -> str:
-        data = self.data
-        if data.model is not None and data.model.fingerprint:
-            return data.model.fingerprint
-        return self._once("model", lambda: fingerprints.of_predictions(data.predicted, data.score))
 
 
 def _checked_threshold(data: Prepared, threshold: float | None) -> float | None:

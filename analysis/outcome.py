@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Target:
     classes     labels for people, in the order of the model's score columns; () in regression
     model_classes   the same as the model names them
     positive_index  place of the positive class in classes (binary), else None
+    codes       label of the data -> code, also for labels that only the model knows
     y           codes (int64) into classes, or values (float64); one a row
     kept        rows with a target, positions in the data; the others are left out and said
     notes       what a person should know
@@ -37,6 +38,7 @@ class Target:
     positive_index: int | None
     y: np.ndarray
     kept: np.ndarray
+    codes: Mapping[Any, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -79,6 +81,44 @@ def understand(
         )
     target = _classes(known, model, task, how, positive, label_map or {})
     return replace(target, kept=kept, notes=(*notes, *target.notes))
+
+
+def understand_like(values: pd.Series, target: Target) -> Target:
+    """Read the target column of other data (training data, say) as that of the data was read.
+
+    Raises
+    ------
+    InputError
+        No values at all, labels that are not among those of data and model, or no numbers in regression.
+    """
+    kept = np.flatnonzero(values.notna().to_numpy())
+    if not len(kept):
+        raise InputError(
+            f"Expected values in the target column {str(values.name)!r}.", f"All {len(values):,} are missing."
+        )
+    lost = len(values) - len(kept)
+    notes = (
+        ()
+        if not lost
+        else (f"{lost:,} of {len(values):,} rows have no value in {str(values.name)!r} and are left out.",)
+    )
+    known = values.iloc[kept]
+    if target.task == "regression":
+        return replace(target, y=_numbers(known), kept=kept, notes=notes)
+    by_text = {str(label): code for label, code in target.codes.items()}
+    found = {
+        label: target.codes.get(_plain(label), by_text.get(str(label), -1))
+        for label in pd.unique(known.astype("object"))
+    }
+    strange = [label for label, code in found.items() if code < 0]
+    if strange:
+        raise InputError(
+            f"Expected the labels {listed(map(repr, target.classes))} in the target column {str(values.name)!r}.",
+            f"It also holds {listed(repr(_plain(s)) for s in strange)}.",
+            "Check that it is the same column, written the same way.",
+        )
+    y = known.astype("object").map(found).to_numpy(dtype="int64")
+    return replace(target, y=y, kept=kept, notes=notes)
 
 
 def _task(known: pd.Series, model: Model, given: str | None) -> tuple[str, str]:
@@ -161,6 +201,7 @@ def _classes(
         positive_index=index,
         y=y,
         kept=np.arange(len(known)),
+        codes={**{m: i for i, m in enumerate(classes)}, **codes_of},
         notes=tuple(notes),
     )
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.columns import Column, as_datetime, infer_columns
+from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.describing import Given, describe
-from modelglass.analysis.errors import InputError, listed, unknown_name
+from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_levels
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.offering import not_by_default, refuse_nested
 from modelglass.analysis.outcome import Target, understand
+from modelglass.analysis.roles import check_columns, role_arrays, role_notes
 from modelglass.analysis.selfcheck import Note, self_check
 from modelglass.analysis.settling import settled
 from modelglass.analysis.tables import as_frame
@@ -52,9 +53,8 @@ class Prepared:
     time: pd.Series | None = None
     time_name: str | None = None
     id: str | None = None
-    train: pd.DataFrame | None = None
-    reference: pd.DataFrame | None = None
-    baseline: Model | None = None
+    ignore: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     data_fingerprint: str | None = None
 
@@ -97,8 +97,6 @@ def prepare(
     cluster: str | None,
     id: str | None,
     train: pd.DataFrame | None,
-    reference: pd.DataFrame | None,
-    baseline: Any,
     ignore: Sequence[str],
     name: str | None,
     task: str | None,
@@ -129,17 +127,15 @@ def prepare(
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     known = describe(known, frame, columns, ignore)
     refuse_nested(feed.features, known)
-    predicted, scores, heard = predict_all(model, feed, frame)
+    arrays = role_arrays(frame, weight, cluster, time, id)
     notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes, *unsaid)]
+    notes += role_notes(arrays)
     if features and feed.how != "given" and tuple(features) != feed.features:
         notes.append(
             Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
         )
-    notes += [Note(level="warning", text=t) for t in heard]
-    notes += _input_notes(model, feed, frame, left_out)
-    predicted = checked_predictions(predicted, understood, frame)
-    score, score_notes = checked_scores(model, scores, understood, len(frame))
-    notes += score_notes + self_check(model, feed, frame)
+    answers, said = asked(model, feed, frame, understood)
+    notes += [*_input_notes(model, feed, frame, left_out), *said, *self_check(model, feed, frame)]
     return Prepared(
         model=model,
         feed=feed,
@@ -149,16 +145,23 @@ def prepare(
         target_name=target,
         columns=known,
         y=understood.y,
-        predicted=predicted,
-        score=score,
-        score_kind=model.score_kind if score is not None else None,
-        train=train,
-        reference=reference,
-        baseline=None if baseline is None else wrap_model(baseline),
+        ignore=tuple(ignore),
+        types=dict(types or {}),
         notes=tuple(notes),
         data_fingerprint=data_fingerprint,
-        **role_arrays(frame, weight, cluster, time, id),
+        **answers,
+        **arrays,
     )
+
+
+def asked(model: Model, feed: Feed, frame: pd.DataFrame, target: Target) -> tuple[dict[str, Any], list[Note]]:
+    """Predict all rows once and check the answers; gives ``predicted, score, score_kind`` of ``Prepared``, and notes."""
+    predicted, scores, heard = predict_all(model, feed, frame)
+    notes = [Note(level="warning", text=t) for t in heard]
+    codes = checked_predictions(predicted, target, frame)
+    score, said = checked_scores(model, scores, target, len(frame))
+    kind = model.score_kind if score is not None else None
+    return {"predicted": codes, "score": score, "score_kind": kind}, [*notes, *said]
 
 
 # checks ------------------------------------------------------------------------------------------------------------
@@ -185,79 +188,9 @@ def checked_frame(frame: Any) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def check_columns(frame: pd.DataFrame, roles: Mapping[str, str | None], ignore: Sequence[str]) -> None:
-    """Check that the columns of all roles exist."""
-    for role, name in roles.items():
-        if name is not None and name not in frame.columns:
-            raise unknown_name(f"column for --{role}", name, frame.columns)
-        if name is not None and name in ignore:
-            raise InputError(
-                f"Expected the column for --{role} to be in use.",
-                f"{name!r} is also in --ignore.",
-                "Take it out of --ignore.",
-            )
-    for name in ignore:
-        if name not in frame.columns:
-            raise unknown_name("column for --ignore", name, frame.columns)
-
-
 def kept_rows(frame: pd.DataFrame, understood: Target) -> pd.DataFrame:
     """Give the rows that have a target."""
     return frame if len(understood.kept) == len(frame) else frame.iloc[understood.kept]
-
-
-def role_arrays(
-    frame: pd.DataFrame, weight: str | None, cluster: str | None, time: str | None, id: str | None
-) -> dict[str, Any]:
-    """Give weights, clusters, times and the id column as ``Prepared`` holds them."""
-    return {
-        "weight": None if weight is None else _weights(frame[weight]),
-        "weight_name": weight,
-        "cluster": None if cluster is None else _clusters(frame[cluster]),
-        "cluster_name": cluster,
-        "time": None if time is None else as_datetime(frame[time]),
-        "time_name": time,
-        "id": id,
-    }
-
-
-def _weights(values: pd.Series) -> np.ndarray:
-    try:
-        weight = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
-    except (ValueError, TypeError):
-        raise InputError(
-            f"Expected numbers in the weight column {values.name!r}.",
-            f"It holds {values.dtype}.",
-            "Choose another column.",
-        ) from None
-    bad = ~np.isfinite(weight) | (weight < 0)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"Expected weights of zero or more in the column {values.name!r}.",
-            f"{int(bad.sum()):,} rows do not have one; the first is row {values.index[row]} with {values.iloc[row]}.",
-            "Repair the weights, or evaluate without --weight.",
-        )
-    if not weight.any():
-        raise InputError(
-            f"Expected some weight above zero in the column {values.name!r}.", "All are zero.", "Choose another column."
-        )
-    return weight
-
-
-def _clusters(values: pd.Series) -> np.ndarray:
-    if values.isna().any():
-        raise InputError(
-            f"Expected a cluster for each row in the column {values.name!r}.",
-            f"{int(values.isna().sum()):,} rows have none.",
-            "Fill them, or leave out --cluster.",
-        )
-    codes = pd.factorize(values)[0].astype(np.int64)
-    if codes.max() < 1:
-        raise InputError(
-            f"Expected at least two clusters in the column {values.name!r}.", "There is one.", "Leave out --cluster."
-        )
-    return codes
 
 
 def codes_of(labels: np.ndarray, classes: tuple[Any, ...]) -> np.ndarray:

@@ -21,6 +21,7 @@ class Source:
     sample          rows drawn when a stated sample was used, else None; drawn with seed
     weight, cluster, time   names of these columns where given
     model_fingerprint, data_fingerprint   content hashes
+    train, reference, baseline   names of what stands beside, "" where nothing; each with its fingerprint
     versions        package name -> version of what computed the numbers
     columns         column name -> what a person said of it ("description", "unit"), for axes and hovers
     """
@@ -42,6 +43,12 @@ class Source:
     time: str | None = None
     model_fingerprint: str = ""
     data_fingerprint: str = ""
+    train: str = ""
+    train_fingerprint: str = ""
+    reference: str = ""
+    reference_fingerprint: str = ""
+    baseline: str = ""
+    baseline_fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -1,0 +1,92 @@
+"""Columns with a role beside the target: weights, clusters, times and names of rows; checked and made into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.columns import as_datetime
+from modelglass.analysis.errors import InputError, unknown_name
+from modelglass.analysis.selfcheck import Note
+
+
+def check_columns(frame: pd.DataFrame, roles: Mapping[str, str | None], ignore: Sequence[str]) -> None:
+    """Check that the columns of all roles exist."""
+    for role, name in roles.items():
+        if name is not None and name not in frame.columns:
+            raise unknown_name(f"column for --{role}", name, frame.columns)
+        if name is not None and name in ignore:
+            raise InputError(
+                f"Expected the column for --{role} to be in use.",
+                f"{name!r} is also in --ignore.",
+                "Take it out of --ignore.",
+            )
+    for name in ignore:
+        if name not in frame.columns:
+            raise unknown_name("column for --ignore", name, frame.columns)
+
+
+def role_arrays(
+    frame: pd.DataFrame, weight: str | None, cluster: str | None, time: str | None, id: str | None
+) -> dict[str, Any]:
+    """Give weights, clusters, times and the id column as ``Prepared`` holds them."""
+    return {
+        "weight": None if weight is None else _weights(frame[weight]),
+        "weight_name": weight,
+        "cluster": None if cluster is None else _clusters(frame[cluster]),
+        "cluster_name": cluster,
+        "time": None if time is None else as_datetime(frame[time]),
+        "time_name": time,
+        "id": id,
+    }
+
+
+def role_notes(arrays: Mapping[str, Any]) -> list[Note]:
+    """Say what a person should know of the arrays that ``role_arrays`` gave."""
+    cluster = arrays["cluster"]
+    if cluster is not None and cluster.max() + 1 == len(cluster):
+        text = f"Every row has a value of its own in {arrays['cluster_name']!r}, so each is a cluster by itself and clusters change nothing."
+        return [Note(level="warning", text=text)]
+    return []
+
+
+def _weights(values: pd.Series) -> np.ndarray:
+    try:
+        weight = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    except (ValueError, TypeError):
+        raise InputError(
+            f"Expected numbers in the weight column {values.name!r}.",
+            f"It holds {values.dtype}.",
+            "Choose another column.",
+        ) from None
+    bad = ~np.isfinite(weight) | (weight < 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"Expected weights of zero or more in the column {values.name!r}.",
+            f"{int(bad.sum()):,} rows do not have one; the first is row {values.index[row]} with {values.iloc[row]}.",
+            "Repair the weights, or evaluate without --weight.",
+        )
+    if not weight.any():
+        raise InputError(
+            f"Expected some weight above zero in the column {values.name!r}.", "All are zero.", "Choose another column."
+        )
+    return weight
+
+
+def _clusters(values: pd.Series) -> np.ndarray:
+    if values.isna().any():
+        raise InputError(
+            f"Expected a cluster for each row in the column {values.name!r}.",
+            f"{int(values.isna().sum()):,} rows have none.",
+            "Fill them, or leave out --cluster.",
+        )
+    codes = pd.factorize(values)[0].astype(np.int64)
+    if codes.max() < 1:
+        raise InputError(
+            f"Expected at least two clusters in the column {values.name!r}.", "There is one.", "Leave out --cluster."
+        )
+    return codes

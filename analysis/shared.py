@@ -1,0 +1,98 @@
+"""What all cohorts of one Evaluation share: the whole arrays, and what follows from them, made once and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from modelglass.analysis import fingerprints
+from modelglass.analysis.coding import Coding, code_column
+from modelglass.analysis.companions import PARTS, Companion, Companions, by_baseline, judged
+from modelglass.analysis.conditions import Conditions
+from modelglass.analysis.errors import NotApplicable, unknown_name
+from modelglass.analysis.kept import Kept
+from modelglass.analysis.preparing import Prepared
+from modelglass.analysis.selfcheck import Note
+
+ABSENT = {
+    "train": "no training data were given; give them with --train DATA (in Python train=frame)",
+    "reference": "no reference data were given; give them with --reference DATA (in Python reference=frame)",
+    "baseline": "no baseline was given; give one with --baseline MODEL (in Python baseline=model)",
+}
+
+
+class Shared:
+    """The whole data of an Evaluation, what stands beside it, and what is kept of both."""
+
+    def __init__(self, data: Prepared, beside: Companions | None = None):
+        self.data, self.beside = data, beside or Companions()
+        self.notes: tuple[Note, ...] = (*data.notes, *self.beside.notes)
+        self.kept = Kept()
+        self._once, self._others = Kept(), Kept()  # the others apart: they ask the model, and nobody else need wait
+        self._conditions = Conditions(data.frame, data.columns)
+
+    def mask(self, sql: str) -> np.ndarray:
+        """Tell for which rows a condition is true."""
+        return self._conditions.mask(sql)
+
+    def coding(self, column: str, bins: int) -> Coding:
+        """Give the level of each row in a column."""
+        if column not in self.data.columns:
+            raise unknown_name("column", column, self.data.columns)
+        return self._once(
+            ("coding", column, bins), lambda: code_column(self.data.frame[column], self.data.columns[column], bins=bins)
+        )
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Hash of the data."""
+        return self._once("data", lambda: self.data.data_fingerprint or fingerprints.of_frame(self.data.frame))
+
+    @property
+    def model_fingerprint(self) -> str:
+        """Hash of the model, or of what it predicted where it has no bytes."""
+        data = self.data
+        if data.model is not None and data.model.fingerprint:
+            return data.model.fingerprint
+        return self._once("model", lambda: fingerprints.of_predictions(data.predicted, data.score))
+
+    def on(self, part: str) -> Shared:
+        """Give the same model on the training or reference data, predicted the first time it is asked for."""
+        if part not in PARTS:
+            raise unknown_name("kind of other data", part, PARTS)
+        other = getattr(self.beside, part)
+        if other is None:
+            raise NotApplicable(ABSENT[part])
+        if other.why_not:
+            raise NotApplicable(other.why_not)
+        return self._others(part, lambda: Shared(judged(self.data, other), Companions(baseline=self.beside.baseline)))
+
+    def of_baseline(self) -> Shared:
+        """Give the other model on the same rows, predicted the first time it is asked for."""
+        baseline = self.beside.baseline
+        if baseline is None:
+            raise NotApplicable(ABSENT["baseline"])
+        return self._others(
+            "baseline",
+            lambda: Shared(replace(by_baseline(self.data, baseline), data_fingerprint=self.data_fingerprint)),
+        )
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Names and fingerprints of what stands beside, as ``Source`` holds them."""
+        found: dict[str, str] = {}
+        for part in PARTS:
+            other = getattr(self.beside, part)
+            if other is not None:
+                found |= {part: other.name, f"{part}_fingerprint": self._hash_of(part, other)}
+        if self.beside.baseline is not None:
+            model = self.beside.baseline.model
+            found |= {
+                "baseline": model.name,
+                "baseline_fingerprint": model.fingerprint or self.of_baseline().model_fingerprint,
+            }
+        return found
+
+    def _hash_of(self, part: str, other: Companion) -> str:
+        return other.fingerprint or self._once(part, lambda: fingerprints.of_frame(other.frame))
