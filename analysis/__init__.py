@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.calibration import calibration
+from modelglass.analysis.column_facts import column_facts
 from modelglass.analysis.confusion import confusion
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
@@ -27,6 +28,7 @@ __all__ = [
     "NotApplicable",
     "Stopped",
     "calibration",
+    "column_facts",
     "confusion",
     "find_slices",
     "listing",

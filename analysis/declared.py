@@ -25,6 +25,14 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="column_facts",
+        title="Columns",
+        question="What does the data hold, and how is each column read?",
+        page="overview",
+        compute="modelglass.analysis.column_facts:column_facts",
+        order=90,
+    ),
+    Analysis(
         name="slice_metrics",
         title="Slices",
         question="Where is the model good, and where is it bad?",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.result import Result
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+Drawing = TypeVar("Drawing", bound=Callable[[Any], Any])
 
 
 @singledispatch
@@ -25,8 +28,9 @@ def _draw(result: Any) -> go.Figure:
 class _Figure:
     """Draws a result of any package; drawings register themselves with ``@figure.register``."""
 
-    register = staticmethod(_draw.register)
-    dispatch = staticmethod(_draw.dispatch)
+    def register(self, draw: Drawing) -> Drawing:
+        """Make this function draw the results of the type that its first parameter names."""
+        return _draw.register(draw)  # type: ignore[arg-type, return-value]
 
     def __call__(self, result: Any) -> go.Figure:
         """Draw a result of any package.

@@ -55,6 +55,12 @@ def _cards(result: Performance, ev: Evaluation, key: str) -> None:
                 width=182,
                 help=_help(row, level),
             )
+    if (frame["group"] != "").any():
+        with st.expander(
+            f"Each of {frame['group'].nunique() - 1} classes against the rest", icon=":material/category:"
+        ):
+            show.draw(result, key)
+            show.table(frame[frame["group"] != ""], "performance by class", key)
     show.origin(result)
 
 
@@ -84,11 +90,7 @@ def loaded(ev: Evaluation) -> None:
     for note in ev.notes:
         if note.level == "warning":
             st.warning(plain(note.text), icon=":material/warning:")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("\n".join(f"- {line}" for line in _facts(ev)))
-    with right:
-        st.dataframe(_columns(ev), width="stretch", height=320, hide_index=True, key="overview columns")
+    st.markdown("\n".join(f"- {line}" for line in _facts(ev)))
 
 
 def _facts(ev: Evaluation) -> list[str]:
@@ -105,17 +107,3 @@ def _facts(ev: Evaluation) -> list[str]:
         )
     facts += [plain(note.text) for note in ev.notes if note.level != "warning"]
     return facts
-
-
-def _columns(ev: Evaluation) -> dict[str, list[Any]]:
-    columns = list(ev.columns.values())
-    return {
-        "Column": [c.name for c in columns],
-        "Type": [c.kind for c in columns],
-        "Read by the model": [
-            "yes" if c.name in ev.features else "target" if c.name == ev.target else "no" for c in columns
-        ],
-        "Missing": [c.missing for c in columns],
-        "Distinct": [c.unique for c in columns],
-        "Why this type": [c.how for c in columns],
-    }
