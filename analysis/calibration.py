@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import WHOLE, parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
-from modelglass.analysis.ranking import kish, one, one_group, one_vs_rest, share, weights
+from modelglass.analysis.ranking import kish, one, one_group, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent
@@ -31,11 +32,11 @@ _MOST_DRAWN = 4_000_000  # Bernoulli draws at most, over the small bins of one c
 class Calibration(Result):
     """Promised probability beside the share that came true, bin by bin.
 
-    bins    one row per class and used bin: group (the class), left, right (edges; a bin holds left < p <=
+    bins    one row per class (or slice) and used bin: group, left, right (edges; a bin holds left < p <=
             right, the first also its left edge), promised (mean probability), estimate (share that came
             true), low, high (Wilson 1927 at settings["level"], Kish's effective n when weighted), n (rows),
             weight. Empty bins are absent.
-    summary one row per class: group, n, gap (weighted mean |promised - came true|: expected calibration
+    summary one row per class (or slice, after one of all rows): group, n, gap (weighted mean |promised - came true|: expected calibration
             error, Naeini et al. 2015; 0 is perfect), gap_if_perfect and gap_if_perfect_high (mean and upper
             quantile at the level of the gap if every outcome were drawn from its own probability: what chance
             alone gives with these rows and bins), promised, estimate, low, high (over all rows), brier, and
@@ -47,16 +48,21 @@ class Calibration(Result):
     summary: pd.DataFrame
     source: Source
     settings: Mapping[str, Any]
+    note: str = ""
 
     @property
     def gap(self) -> float:
-        """Give the expected calibration error; of several classes the mean."""
-        return float(self.summary.gap.mean())
+        """Give the expected calibration error; of several classes the mean; by slice that of all rows."""
+        return float(self._overall.gap.mean())
 
     @property
     def gap_if_perfect(self) -> float:
-        """Give what chance alone would give; of several classes the mean."""
-        return float(self.summary.gap_if_perfect.mean())
+        """Give what chance alone would give; of several classes the mean; by slice that of all rows."""
+        return float(self._overall.gap_if_perfect.mean())
+
+    @property
+    def _overall(self) -> pd.DataFrame:
+        return self.summary if self.settings.get("by") is None else self.summary[:1]
 
     def frame(self) -> pd.DataFrame:
         """Give one row per class and used bin."""
@@ -65,8 +71,14 @@ class Calibration(Result):
     def sentence(self) -> str:
         """Say how far promise and outcome are apart, and whether chance explains it."""
         level = self.settings["level"]
-        row = self.summary.loc[(self.summary.gap - self.summary.gap_if_perfect_high).idxmax()]
-        several = f", the worst calibrated of {len(self.summary)} classes," if len(self.summary) > 1 else ""
+        by = self.settings.get("by")
+        among = self.summary if by is None else self.summary[self.summary.group != WHOLE]
+        row = among.loc[(among.gap - among.gap_if_perfect_high).idxmax()]
+        of = "classes" if by is None else f"slices by {by}"
+        several = f", the worst calibrated of {len(among)} {of}," if len(among) > 1 else ""
+        if row.n == 1:
+            came = "it came true" if row.estimate > 0.5 else "it did not come true"
+            return f"One row was promised {row.group} with {row.promised:.1%}, and {came}; one row cannot show whether probabilities hold."
         chance = row.gap <= row.gap_if_perfect_high
         return (
             f"Probabilities of {row.group}{several} are off by {row.gap:.1%} on average over {rows_text(row.n)}, "
@@ -75,15 +87,28 @@ class Calibration(Result):
             f"{row.gap_if_perfect:.1%} on average and stay below {row.gap_if_perfect_high:.1%} in "
             f"{level:.0%} of cases. "
             f"They promise {row.promised:.1%} overall; {percent(row.estimate, row.low, row.high)} came true."
+            + (f" {self.note[:1].upper()}{self.note[1:]}." if self.note else "")
         )
 
 
-def calibration(ev: Evaluation, *, n_bins: int = 10, strategy: str = "uniform", level: float = 0.95) -> Calibration:
-    """Compare outcome and predicted probability, of the positive class or of each class against the rest.
+def calibration(
+    ev: Evaluation,
+    *,
+    by: str | None = None,
+    class_: Any = None,
+    n_bins: int = 10,
+    strategy: str = "uniform",
+    level: float = 0.95,
+) -> Calibration:
+    """Compare outcome and predicted probability, of the positive class, of each class against the rest, or by slice.
 
     Parameters
     ----------
     ev : Evaluation with probabilities
+    by : str, optional
+        A column: all rows, and each of its levels (the 8 with the most rows).
+    class_ : label, optional
+        One class against the rest; without it the positive one, or each of several.
     n_bins : int, number of bins
     strategy : {"uniform", "quantile"}
         Bins of equal width, or of equal weight.
@@ -94,26 +119,28 @@ def calibration(ev: Evaluation, *, n_bins: int = 10, strategy: str = "uniform", 
     NotApplicable
         Without probabilities, and in regression.
     """
-    parts = [
+    of, note = parts(ev, by=by, class_=class_, probability=True)
+    measured = [
         measure(
-            y,
-            p,
-            ev.weight,
-            cluster=ev.cluster,
+            part.y,
+            part.score,
+            part.weight,
+            cluster=part.cluster,
             n_bins=n_bins,
             strategy=strategy,
             level=level,
             seed=ev.seed,
-            group=str(label),
+            group=part.group,
             source=ev.source,
         )
-        for label, y, p, _ in one_vs_rest(ev, probability=True)
+        for part in of
     ]
     return Calibration(
-        bins=pd.concat([p.bins for p in parts], ignore_index=True),
-        summary=pd.concat([p.summary for p in parts], ignore_index=True),
+        bins=pd.concat([p.bins for p in measured], ignore_index=True),
+        summary=pd.concat([p.summary for p in measured], ignore_index=True),
+        note=note,
         source=ev.source,
-        settings=parts[0].settings,
+        settings={**measured[0].settings, "by": by or None, "class_": None if class_ in (None, "") else str(class_)},
     )
 
 

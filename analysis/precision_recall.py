@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.auc import SortedScores
+from modelglass.analysis.curves import curves, told
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
-from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.ranking import Ranking, curves_by_class, one, one_group, ranked, share, thinned
+from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, share, thinned
 from modelglass.analysis.rates import decisions, metric
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -26,15 +29,15 @@ if TYPE_CHECKING:
 class PrecisionRecall(Result):
     """Precision against recall.
 
-    curve   one row per class and shown threshold, falling: group (the class), threshold (positive when score
+    curve   one row per class (or slice) and shown threshold, falling: group, threshold (positive when score
             >= threshold), recall, precision, low, high (of precision: Wilson 1927 at settings["level"], point
             by point, effective n when weighted), n (rows flagged). The first row, threshold +inf,
             flags nobody: recall 0, precision 1 by convention, no interval. Exact; of more than 500 points
             those that keep the shape.
-    areas   one row per class: group, estimate (average precision: the step-wise area), low, high (by its
+    areas   one row per class (or slice, after one of all rows): group, estimate (average precision: the step-wise area), low, high (by its
             influence function, on the logit scale), n, positives, negatives (rows), baseline (share of the
             class: what random scores give), note (why there is no curve, else "")
-    operating   one row per class: the decision in use: group, threshold (NaN when the model's own predict
+    operating   one row per class (or slice): the decision in use: group, threshold (NaN when the model's own predict
             decides), recall, recall_low, recall_high, precision, precision_low, precision_high; NaN precision
             where nobody is flagged
     """
@@ -44,6 +47,7 @@ class PrecisionRecall(Result):
     operating: pd.DataFrame
     source: Source
     settings: Mapping[str, Any]
+    note: str = ""
 
     def frame(self) -> pd.DataFrame:
         """Give one row per class and shown threshold."""
@@ -55,20 +59,14 @@ class PrecisionRecall(Result):
         if known.empty:
             return f"There is no precision-recall curve: {self.areas.note.iloc[0]}."
         if len(self.areas) > 1:
-            worst, best = known.loc[known.estimate.idxmin()], known.loc[known.estimate.idxmax()]
-            return (
-                f"Each class against the rest, over {worst.n:,} rows: average precision is lowest for "
-                f"{worst.group}, "
-                f"{score(worst.estimate, worst.low, worst.high)} (random scores would give "
-                f"{worst.baseline:.3f}), and "
-                f"highest for {best.group}, {score(best.estimate, best.low, best.high)} (random: "
-                f"{best.baseline:.3f})."
+            said = lambda row: (  # noqa: E731
+                f"{score(row.estimate, row.low, row.high)} (random scores would give {row.baseline:.3f})"
             )
+            return told(known, self.settings, "average precision", said, self.note)
         whole = known.iloc[0]
         text = (
             f"Average precision for {whole.group} is {score(whole.estimate, whole.low, whole.high)} over "
-            f"{whole.n:,} "
-            f"rows, {whole.positives:,} of them {whole.group}; random scores would give {whole.baseline:.3f}."
+            f"{rows_text(whole.n)}, {whole.positives:,} of them {whole.group}; random scores would give {whole.baseline:.3f}."
         )
         for point in self.operating.itertuples():
             if np.isnan(point.precision):
@@ -82,12 +80,18 @@ class PrecisionRecall(Result):
         return text
 
 
-def precision_recall(ev: Evaluation, *, level: float = 0.95) -> PrecisionRecall:
-    """Give the precision-recall curve of the positive class, or of each class against the rest.
+def precision_recall(
+    ev: Evaluation, *, by: str | None = None, class_: Any = None, level: float = 0.95
+) -> PrecisionRecall:
+    """Give the precision-recall curve of the positive class, of each class against the rest, or of one class by slice.
 
     Parameters
     ----------
     ev : Evaluation with scores
+    by : str, optional
+        A column: the curve of all rows, and one of each of its levels (the 8 with the most rows).
+    class_ : label, optional
+        One class against the rest; without it the positive one, or each of several.
     level : float, level of the intervals
 
     Raises
@@ -95,7 +99,7 @@ def precision_recall(ev: Evaluation, *, level: float = 0.95) -> PrecisionRecall:
     NotApplicable
         Without scores, in regression, and where no row belongs to the class.
     """
-    return PrecisionRecall(**curves_by_class(ev, measure, level))
+    return PrecisionRecall(**curves(ev, measure, by=by, class_=class_, level=level))
 
 
 def measure(
@@ -108,17 +112,19 @@ def measure(
     threshold: float | None = None,
     level: float = 0.95,
     group: str = "positive",
+    scores: SortedScores | None = None,
     source: Source = UNNAMED,
 ) -> PrecisionRecall:
     """Give the same from arrays of shape (n_rows,).
 
-    y_true and predicted 0/1, score rising with the chance of 1, weight >= 0, cluster codes.
+    y_true and predicted 0/1, score rising with the chance of 1, weight >= 0, cluster codes;
+    ``scores`` are the same rows sorted, where that was done already.
 
     >>> round(float(measure([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).areas.estimate[0]), 4)
     0.8333
     """
-    ranking = ranked(y_true, score, weight)
-    everyone = one_group(y_true, predicted, score, weight, cluster)
+    everyone = one_group(y_true, predicted, score, weight, cluster, scores)
+    ranking = ranking_of(everyone.rows.sorted_scores(), np.asarray(everyone.rows.score), cluster)
     positive, everything = ranking.tp[-1], ranking.tp[-1] + ranking.fp[-1]
     whole = {
         "group": group,
@@ -137,7 +143,7 @@ def measure(
     else:
         whole["estimate"], whole["low"], whole["high"] = one(estimate(METRICS["average_precision"], everyone, level))
     return PrecisionRecall(
-        curve=_curve(ranking, everyone.rows, group, level) if not whole["note"] else pd.DataFrame(),
+        curve=_curve(ranking, weight is not None, group, level) if not whole["note"] else pd.DataFrame(),
         areas=pd.DataFrame([whole]),
         operating=_operating(everyone, threshold, group, level) if predicted is not None else pd.DataFrame(),
         source=source,
@@ -145,12 +151,12 @@ def measure(
     )
 
 
-def _curve(ranking: Ranking, rows: Rows, group: str, level: float) -> pd.DataFrame:
+def _curve(ranking: Ranking, weighted: bool, group: str, level: float) -> pd.DataFrame:
     flagged = ranking.tp + ranking.fp
     recall, precision = ranking.tp / ranking.tp[-1], np.where(flagged > 0, share(ranking.tp, flagged), 1.0)
     keep = thinned(recall, precision)
     threshold = np.append(np.inf, ranking.threshold)[keep]
-    shown = metric(decisions(ranking, rows, keep), "precision", level)
+    shown = metric(decisions(ranking, keep, weighted=weighted), "precision", level)
     return pd.DataFrame(
         {
             "group": group,

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.auc import SortedScores
+from modelglass.analysis.curves import parts as curve_parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.ranking import one, one_group, one_vs_rest, share, weights
+from modelglass.analysis.ranking import one, one_group, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent, ranged, say, score
@@ -63,10 +65,11 @@ class Predictions(Result):
         if np.isnan(worst.roc_auc):
             return f"Over {rows_text(worst.n)} there is only one class, so nothing to tell apart."
         area = score(worst.roc_auc, worst.roc_auc_low, worst.roc_auc_high)
+        rest = worst.n - worst.n_actual
         return (
-            f"Half of the {worst.n_actual:,} rows of {worst.group}{several} score "
+            f"Half of the {rows_text(worst.n_actual)} of {worst.group}{several} score "
             f"{say(worst.median_of_class)} or more, half of the "
-            f"{worst.n - worst.n_actual:,} others {say(worst.median_of_others)} or more. ROC AUC is {area}."
+            f"{rest:,} {'other' if rest == 1 else 'others'} {say(worst.median_of_others)} or more. ROC AUC is {area}."
         )
 
 
@@ -101,17 +104,18 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
         )
     parts = [
         measure_scores(
-            y,
-            scores,
-            ev.weight,
-            cluster=ev.cluster,
+            part.y,
+            part.score,
+            part.weight,
+            cluster=part.cluster,
             bins=bins,
             level=level,
-            group=str(label),
+            group=part.group,
+            scores=part.scores,
             unit=ev.score_kind == "probability",
             source=ev.source,
         )
-        for label, y, scores, _ in one_vs_rest(ev)
+        for part in curve_parts(ev)[0]
     ]
     return Predictions(
         bins=pd.concat([p.bins for p in parts], ignore_index=True),
@@ -132,11 +136,12 @@ def measure_scores(
     level: float = 0.95,
     group: str = "positive",
     unit: bool = True,
+    scores: SortedScores | None = None,
     source: Source = UNNAMED,
 ) -> Predictions:
     """Count from arrays of shape (n_rows,).
 
-    y_true 0/1, score (a probability where ``unit``), weight >= 0, cluster codes.
+    y_true 0/1, score (a probability where ``unit``), weight >= 0, cluster codes; ``scores`` are the rows sorted, if they are.
 
     >>> measure_scores([0, 1, 1], [0.1, 0.6, 0.9], bins=2).bins.n.tolist()
     [0, 2, 1, 0]
@@ -162,7 +167,7 @@ def measure_scores(
                 }
             )
         )
-    area = one(estimate(METRICS["roc_auc"], one_group(y, None, s, weight, cluster), level))
+    area = one(estimate(METRICS["roc_auc"], one_group(y, None, s, weight, cluster, scores), level))
     summary = {
         "group": group,
         "n": len(y),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from modelglass.analysis.auc import SortedScores, sort_scores
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.groups import Groups, Rows
-
-if TYPE_CHECKING:
-    from modelglass.analysis.evaluation import Evaluation
 
 MOST_POINTS = 500
 
@@ -30,6 +26,9 @@ class Ranking:
                 to threshold[i], the last holds all rows. ``tp`` and ``fp`` are the first powers.
     selected, hits  (k + 1,) rows with score >= threshold, and the positive ones among them
     positives, negatives    number of rows of each class
+    products    (7, k + 1) sums over clusters of products of weights: of a cluster's selected positives A and negatives B, and
+                all of its positives P and negatives N: AA, AB, BB, AP, AN, BP, BN; None where rows are independent
+    clusters    number of clusters; 0 where rows are independent
     """
 
     threshold: np.ndarray
@@ -38,6 +37,8 @@ class Ranking:
     hits: np.ndarray
     positives: int
     negatives: int
+    products: np.ndarray | None = None
+    clusters: int = 0
 
     @property
     def tp(self) -> np.ndarray:
@@ -51,10 +52,12 @@ class Ranking:
 
     def place(self, threshold: Any) -> np.ndarray:
         """Give the entry of the counts that belongs to "positive when score >= threshold": O(log k) each."""
-        return np.searchsorted(-self.threshold, -np.asarray(threshold, dtype=float), side="right")
+        return len(self.threshold) - np.searchsorted(
+            self.threshold[::-1], np.asarray(threshold, dtype=float), side="left"
+        )
 
 
-def ranked(y_true: Any, score: Any, weight: Any = None) -> Ranking:
+def ranked(y_true: Any, score: Any, weight: Any = None, cluster: Any = None) -> Ranking:
     """Sort rows by falling score and count both classes; rows with equal scores enter together.
 
     Parameters
@@ -62,30 +65,68 @@ def ranked(y_true: Any, score: Any, weight: Any = None) -> Ranking:
     y_true : array of shape (n,), 0 or 1 (or bool)
     score : array of shape (n,), larger means more likely positive; no NaN
     weight : array of shape (n,), >= 0, or None for 1 each
+    cluster : array of shape (n,), codes of clusters, or None for independent rows
     """
-    y = np.asarray(y_true).astype(bool)
-    s = np.asarray(score, dtype=float)
-    w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
-    order = np.argsort(-s, kind="stable")
-    y, s, w = y[order], s[order], w[order]
-    ends = np.append(np.flatnonzero(np.diff(s)), len(s) - 1) if len(s) else np.zeros(0, dtype=int)
+    w = None if weight is None else np.asarray(weight, dtype=float)
+    score = np.asarray(score, dtype=float)
+    return ranking_of(sort_scores(score, np.asarray(y_true).astype(bool), w), score, cluster)
+
+
+def ranking_of(scores: SortedScores, score: np.ndarray, cluster: Any = None) -> Ranking:
+    """Give the ranking of rows that are sorted already; ``score`` and ``cluster`` (n,) in the order of the data."""
+    order, y = scores.order[::-1], scores.positive[::-1]
+    w, s = None if scores.weight is None else scores.weight[::-1], score[order]
+    tie = scores.tie[::-1]
+    ends = np.append(np.flatnonzero(tie[1:] != tie[:-1]), len(s) - 1) if len(s) else np.zeros(0, dtype=int)
 
     def count(values: np.ndarray) -> np.ndarray:
         return np.append(0, np.cumsum(values)[ends])
 
     hits, selected = count(y), np.append(0, ends + 1)
-    if weight is None:
+    if w is None:
         powers = np.broadcast_to(np.stack([hits, selected - hits]).astype(float), (3, 2, len(ends) + 1))
     else:
         powers = np.array([[count(w**power * y), count(w**power * ~y)] for power in (1, 2, 3)], dtype=float)
+    products, clusters = None, 0
+    if cluster is not None:
+        found, code = np.unique(np.asarray(cluster)[order], return_inverse=True)
+        clusters = len(found)
+        mass = np.ones(len(s)) if w is None else w
+        products = np.stack([count(v) for v in _products(code.ravel(), mass * y, mass * ~y)])
+    positives = int(hits[-1])
     return Ranking(
         threshold=s[ends],
         powers=powers,
         selected=selected,
         hits=hits,
-        positives=int(y.sum()),
-        negatives=int((~y).sum()),
+        positives=positives,
+        negatives=len(s) - positives,
+        products=products,
+        clusters=clusters,
     )
+
+
+def _products(code: np.ndarray, pos: np.ndarray, neg: np.ndarray) -> list[np.ndarray]:
+    """Give what each row, entering in this order, adds to AA, AB, BB, AP, AN, BP, BN (see ``Ranking``)."""
+    a, b = earlier(code, pos), earlier(code, neg)
+    p, n = (np.bincount(code, values)[code] for values in (pos, neg))
+    return [(2 * a + pos) * pos, pos * b + neg * a, (2 * b + neg) * neg, pos * p, pos * n, neg * p, neg * n]
+
+
+def earlier(code: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sum, for each row, the values of the rows of its group that stand before it: (n,).
+
+    >>> earlier(np.array([0, 1, 0, 0]), np.array([1.0, 2.0, 3.0, 4.0])).tolist()
+    [0.0, 0.0, 1.0, 4.0]
+    """
+    order = np.argsort(code, kind="stable")
+    sorted_values = values[order]
+    before = np.cumsum(sorted_values) - sorted_values
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(code)))
+    out = np.empty(len(code))
+    out[order] = before - np.repeat(before[starts], sizes)
+    return out
 
 
 def share(part: Any, whole: Any) -> np.ndarray:
@@ -102,61 +143,6 @@ def kish(weight: Any, squares: Any) -> np.ndarray:
     """Give Kish's effective number of rows, (sum w)^2 / sum w^2; 0 where there is no weight."""
     weight = np.asarray(weight, dtype=float)
     return np.nan_to_num(share(weight * weight, squares))
-
-
-def one_vs_rest(
-    ev: Evaluation, *, probability: bool = False
-) -> Iterator[tuple[Any, np.ndarray, np.ndarray, np.ndarray]]:
-    """Give (class, is it, its score, was it predicted) for the positive class, or for each of several.
-
-    Raises
-    ------
-    NotApplicable
-        In regression, and where the model gives no scores (no probabilities, where these are asked for).
-    """
-    if ev.task == "regression":
-        raise NotApplicable("the target is a number and not a class")
-    if ev.score is None:
-        raise NotApplicable("the model gives labels only and no scores to rank the rows by")
-    if probability and ev.score_kind != "probability":
-        raise NotApplicable("the model gives decision scores and not probabilities")
-    if ev.task == "binary":
-        yield ev.positive, ev.y == ev.positive_index, ev.score, ev.predicted == ev.positive_index
-        return
-    for code, label in enumerate(ev.classes):
-        yield label, ev.y == code, ev.score[:, code], ev.predicted == code
-
-
-def curves_by_class(ev: Evaluation, measure: Callable[..., Any], level: float) -> dict[str, Any]:
-    """Measure the curve of the positive class, or of each class against the rest; give the fields of all in one result.
-
-    Raises
-    ------
-    NotApplicable
-        Without scores, in regression, and where no class has a curve.
-    """
-    threshold = ev.threshold if ev.task == "binary" else None
-    parts = [
-        measure(
-            y,
-            scores,
-            ev.weight,
-            cluster=ev.cluster,
-            predicted=predicted,
-            threshold=threshold,
-            level=level,
-            group=str(label),
-            source=ev.source,
-        )
-        for label, y, scores, predicted in one_vs_rest(ev)
-    ]
-    if all(part.curve.empty for part in parts):
-        raise NotApplicable(parts[0].areas.note[0])
-    tables = {
-        name: pd.concat([getattr(p, name) for p in parts if len(getattr(p, name))], ignore_index=True)
-        for name in ("curve", "areas", "operating")
-    }
-    return {**tables, "source": ev.source, "settings": parts[0].settings}
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS, tolerance: float = 2e-4) -> np.ndarray:
@@ -208,8 +194,18 @@ def weights(weight: Any, n: int) -> np.ndarray:
     return w
 
 
-def one_group(y_true: Any, predicted: Any = None, score: Any = None, weight: Any = None, cluster: Any = None) -> Groups:
-    """Give all rows as one group of 0/1 outcomes and decisions, for the estimators that every page shares."""
+def one_group(
+    y_true: Any,
+    predicted: Any = None,
+    score: Any = None,
+    weight: Any = None,
+    cluster: Any = None,
+    scores: SortedScores | None = None,
+) -> Groups:
+    """Give all rows as one group of 0/1 outcomes and decisions, for the estimators that every page shares.
+
+    ``scores`` are the same rows sorted by score, where that was done already.
+    """
     y = np.asarray(y_true).astype(np.int64)
     rows = Rows(
         task="binary",
@@ -219,6 +215,8 @@ def one_group(y_true: Any, predicted: Any = None, score: Any = None, weight: Any
         cluster=cluster,
         weight=None if weight is None else np.asarray(weight, dtype=float),
     )
+    if scores is not None:
+        rows.keep(("sort", 1), lambda: scores)
     return Groups(rows, np.zeros(len(y), dtype=np.int64), 1)
 
 

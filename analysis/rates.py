@@ -6,8 +6,6 @@ One threshold is one group: ``Decisions`` hands the tables of outcome and decisi
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from modelglass.analysis.estimated import Estimates
@@ -31,16 +29,9 @@ class Decisions(Groups):
 
     second: np.ndarray | None
 
-    def __init__(
-        self,
-        ranking: Ranking,
-        place: np.ndarray,
-        *,
-        weighted: bool,
-        second: np.ndarray | None = None,
-        clusters: int = 0,
-    ):
+    def __init__(self, ranking: Ranking, place: np.ndarray, *, weighted: bool):
         table, table_w, table_w2 = (_table(ranking, place, power) for power in (0, 1, 2))
+        second = None if ranking.products is None else _second(ranking.products, place)
         count, clustered = len(place), second is not None
         four = np.arange(4)  # stands for the rows: one a cell, so that ``rows.cell`` is 0, 1, 2, 3
         rows = Rows(
@@ -52,7 +43,7 @@ class Decisions(Groups):
         )
         super().__init__(rows, np.zeros(4, dtype=np.int64), count)
         n = table.sum(axis=(1, 2))
-        units = np.full(count, clusters) if clustered else n
+        units = np.full(count, ranking.clusters) if clustered else n
         self.__dict__.update(
             n=n, w=table_w.sum(axis=(1, 2)), table=table, table_w=table_w, table_w2=table_w2, units=units, second=second
         )
@@ -82,41 +73,23 @@ def _table(ranking: Ranking, place: np.ndarray, power: int) -> np.ndarray:
     )
 
 
-def decisions(ranking: Ranking, rows: Rows, place: np.ndarray) -> Decisions:
+def decisions(ranking: Ranking, place: np.ndarray, *, weighted: bool) -> Decisions:
     """Decide the rows at some entries of their ranking (entry i selects the first i distinct scores)."""
-    place = np.asarray(place)
-    weighted = rows.weight is not None
-    if rows.cluster is None:
-        return Decisions(ranking, place, weighted=weighted)
-    threshold = np.append(np.inf, ranking.threshold)[place]
-    second, clusters = _second(rows, threshold)
-    return Decisions(ranking, place, weighted=weighted, second=second, clusters=clusters)
+    return Decisions(ranking, np.asarray(place), weighted=weighted)
 
 
-def _second(rows: Rows, threshold: np.ndarray) -> tuple[np.ndarray, int]:
-    """Sum over clusters the outer product of their weights in tn, fp, fn, tp at falling thresholds: (t, 4, 4), in blocks."""
-    found, code = np.unique(np.asarray(rows.cluster), return_inverse=True)
-    code, size, count = code.ravel(), len(threshold), len(found)
-    weight = np.ones(len(code)) if rows.weight is None else rows.weight
-    column = np.searchsorted(
-        -threshold, -np.asarray(rows.score), side="left"
-    )  # the first threshold that selects the row
-    total = np.zeros((size, 4, 4))
-    block = max(1, 2_000_000 // (size + 1))
-    order = np.argsort(code, kind="stable")
-    edges = np.searchsorted(code[order], np.arange(0, count + block, block))
-    for part, (start, stop) in enumerate(pairwise(edges)):
-        here = order[start:stop]
-        many = min(block, count - part * block)
-        key = (code[here] - part * block) * (size + 1) + column[here]
-        cells = []
-        for outcome in (0, 1):
-            mass = np.bincount(key, weight[here] * (rows.y[here] == outcome), minlength=many * (size + 1))
-            reached = np.cumsum(mass.reshape(many, size + 1), axis=1)
-            cells += [reached[:, -1:] - reached[:, :-1], reached[:, :-1]]
-        table = np.stack(cells, axis=-1)
-        total += np.einsum("gti,gtj->tij", table, table, optimize=True)
-    return total, count
+def _second(products: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Sum over clusters the outer product of their weights in tn, fp, fn, tp at some entries: (t, 4, 4)."""
+    aa, ab, bb, ap, an, bp, bn = products[:, place]
+    pp, pn, nn = products[3, -1], products[4, -1], products[6, -1]
+    tn_fn = pn - bp - an + ab
+    rows = [
+        [nn - 2 * bn + bb, bn - bb, tn_fn, an - ab],
+        [bn - bb, bb, bp - ab, ab],
+        [tn_fn, bp - ab, pp - 2 * ap + aa, ap - aa],
+        [an - ab, ab, ap - aa, aa],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)
 
 
 def metric(groups: Groups, name: str, level: float) -> Estimates:

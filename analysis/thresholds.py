@@ -10,22 +10,17 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis import rates
-from modelglass.analysis.costs import (
-    CELLS,
-    cheapest,
-    cost_of,
-    crossfitted,
-    not_clearly_worse,
-    read_costs,
-    threshold_of,
-    total_cost,
-)
+from modelglass.analysis.auc import SortedScores
+from modelglass.analysis.cheapest import cheapest, cost_of, crossfitted, not_clearly_worse, threshold_of
+from modelglass.analysis.costs import CELLS, Costing, Costs, costing, costs_of, given_costs, read_costs, said_of
+from modelglass.analysis.curves import parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
-from modelglass.analysis.groups import Rows
+from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.lift import captured
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.ranking import Ranking, one, one_group, ranked, weights
+from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent, ranged, say
@@ -45,21 +40,25 @@ class Thresholds(Result):
             low, high (as in ``performance``, point by point, at settings["level"]; NaN where the metric has
             no meaning), n (rows that it rests on)
     operating   the same for the decision in use; threshold is NaN where the model's own predict is no
-    threshold on the score optimum one row where costs are given, else none: threshold (the cheapest on these
-    rows), estimate, low, high (mean cost per row,
-            cross-fitted: each row judged by the threshold that the other rows pick), on_these_rows (the
+            threshold on the score
+    optimum one row where costs are given, else none: threshold (the cheapest on these rows, among those that flag no more
+            than settings["top"] rows where that is given), estimate, low, high (mean cost per row, cross-fitted: each row judged by the threshold that the other rows pick), on_these_rows (the
             flattering cost at that threshold on the rows that picked it), from_threshold, to_threshold
             (outermost thresholds that are not clearly worse; they hold the cheapest one in settings["level"]
             of samples), n
-    ranking the sorted counts behind it, for ``at``
-    shown   the counts at the shown thresholds, falling, with the correlation within clusters
+    capacity    one row where settings["top"] is given, else none: threshold (the lowest that flags no more rows than that),
+            n (rows flagged there), precision and recall, each with _low and _high, for the same share of a whole population
+            (see ``lift.captured``)
+    ranking the sorted counts behind it;  costing: the costs along it, None without; for ``at``
     """
 
     table: pd.DataFrame
     operating: pd.DataFrame
     optimum: pd.DataFrame
+    capacity: pd.DataFrame
     ranking: Ranking
-    shown: rates.Decisions
+    costing: Costing | None
+    weighted: bool
     positive: str
     source: Source
     settings: Mapping[str, Any]
@@ -69,19 +68,10 @@ class Thresholds(Result):
         return self.table
 
     def at(self, threshold: float) -> pd.DataFrame:
-        """Give the same rows for any threshold, at once: two binary searches, no sort.
-
-        With clusters the correlation within them is taken from the nearest shown threshold.
-        """
-        place = self.ranking.place([threshold])
-        if self.shown.second is None:
-            groups = rates.Decisions(self.ranking, place, weighted=self.shown.rows.weight is not None)
-        else:
-            known = np.unique(self.table.threshold.to_numpy())[::-1]
-            near = [int(np.abs(known - threshold).argmin())]
-            second, clusters = self.shown.second[near], int(self.shown.units[0])
-            groups = rates.Decisions(self.ranking, place, weighted=True, second=second, clusters=clusters)
-        return _rows(self.ranking, np.array([threshold]), place, groups, self.settings)
+        """Give the same rows for any threshold: two binary searches and no sort, and with costs one pass over the rows."""
+        return _rows(
+            self.ranking, self.costing, self.ranking.place([threshold]), self.weighted, self.settings["level"]
+        ).assign(threshold=threshold)
 
     def counts(self, threshold: float) -> dict[str, int]:
         """Give the rows that are tp, fp, fn and tn at any threshold."""
@@ -98,6 +88,7 @@ class Thresholds(Result):
         text = f"As used now ({how}), over {rows_text(n)}: "
         names = (("precision", "precision"), ("recall", "recall"), ("selection_rate", "flagged"))
         text += ", ".join(f"{word} {_said(now.loc[name])}" for name, word in names) + "."
+        text += self._capacity_text()
         if self.optimum.empty:
             return text
         best, cost = self.optimum.iloc[0], now.loc["mean_cost"]
@@ -105,10 +96,23 @@ class Thresholds(Result):
         text += f"{ranged(cost.estimate, cost.low, cost.high)} on average now."
         if np.isnan(best.estimate):
             return f"{text} There are too few rows to choose a cheaper threshold."
+        limit = "" if self.capacity.empty else ", within that limit,"
         return (
-            f"{text} The cheapest threshold on these rows is {best.threshold:.3g}: "
+            f"{text} The cheapest threshold on these rows{limit} is {best.threshold:.3g}: "
             f"{ranged(best.estimate, best.low, best.high)} a row, judged on rows that did not pick it; from "
             f"{best.from_threshold:.3g} to {best.to_threshold:.3g} none is clearly worse."
+        )
+
+    def _capacity_text(self) -> str:
+        if self.capacity.empty:
+            return ""
+        at = self.capacity.iloc[0]
+        if not at.n:
+            return f" No threshold flags {rows_text(int(at.most))} or fewer: too many share the highest score."
+        return (
+            f" With room for {rows_text(int(at.most))} the threshold is {at.threshold:.3g}: of the {rows_text(int(at.n))} "
+            f"flagged {percent(at.precision, at.precision_low, at.precision_high)} are {self.positive}, which is "
+            f"{percent(at.recall, at.recall_low, at.recall_high)} of all that are."
         )
 
 
@@ -116,14 +120,17 @@ def _said(row: pd.Series) -> str:
     return "not defined" if np.isnan(row.estimate) else percent(row.estimate, row.low, row.high)
 
 
-def _costs_text(costs: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {say(value)}" for name, value in costs.items() if value)
+def _costs_text(costs: Mapping[str, float | str]) -> str:
+    return ", ".join(
+        f"{name} = {value if isinstance(value, str) else say(value)}" for name, value in costs.items() if value
+    )
 
 
 def thresholds(
     ev: Evaluation,
     *,
-    costs: Mapping[str, float] | str | None = None,
+    costs: Mapping[str, float | str] | str | None = None,
+    top: float | None = None,
     level: float = 0.95,
     n_points: int = 200,
 ) -> Thresholds:
@@ -133,8 +140,10 @@ def thresholds(
     ----------
     ev : Evaluation of a binary task with scores
     costs : mapping or str, optional
-        Cost of a row of each kind, {"tp": 0, "fp": 1, "fn": 5, "tn": 0} or "fp=1, fn=5"; what is not named
-        costs 0.
+        Cost of a row of each kind, {"tp": 0, "fp": 1, "fn": 5, "tn": 0} or "fp=1, fn=5"; what is not named costs 0, a gain is
+        negative. Instead of a number a column with an amount for each row, or a multiple: "fp=10, fn=0.4*amount".
+    top : float, optional
+        The most rows that can be flagged: a number of these rows (500), or a share of them below 1 (0.05).
     level : float, level of the intervals
     n_points : int
         Thresholds shown at most; ``at`` gives any other.
@@ -144,9 +153,12 @@ def thresholds(
     NotApplicable
         Without two classes or without scores.
     InputError
-        Costs that cannot be read or do not depend on the decision.
+        Costs that cannot be read, do not depend on the decision, or name a column without numbers; a limit that is neither a
+        whole number nor a share.
     """
     y, score, weight = ev.binary()
+    said = read_costs(costs)
+    part = parts(ev)[0][0]
     return measure(
         y,
         score,
@@ -154,11 +166,13 @@ def thresholds(
         cluster=ev.cluster,
         predicted=ev.predicted == ev.positive_index,
         threshold=ev.threshold,
-        costs=costs,
+        costs=None if said is None else costs_of(ev, said, y),
+        top=top,
         level=level,
         n_points=n_points,
         seed=ev.seed,
         positive=str(ev.positive),
+        scores=part.scores,
         source=ev.source,
     )
 
@@ -171,46 +185,76 @@ def measure(
     cluster: Any = None,
     predicted: Any = None,
     threshold: float | None = None,
-    costs: Mapping[str, float] | str | None = None,
+    costs: Costs | Mapping[str, Any] | str | None = None,
+    top: float | None = None,
     level: float = 0.95,
     n_points: int = 200,
     seed: int = 0,
     positive: str = "positive",
+    scores: SortedScores | None = None,
     source: Source = UNNAMED,
 ) -> Thresholds:
     """Compute the same from arrays of shape (n_rows,).
 
     y_true and predicted 0/1 (without predicted the threshold, or 0.5, decides), score, weight >= 0, cluster
-    codes.
+    codes; costs also as arrays of shape (n_rows,), {"fn": amounts}; ``scores`` are the rows sorted, where that was done.
 
     >>> measure([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).counts(0.35)
     {'tp': 2, 'fp': 1, 'fn': 0, 'tn': 1}
     """
     if n_points < 2:
         raise InputError("Expected two thresholds or more.", f"Got {n_points}.")
-    cost = read_costs(costs)
     score = np.asarray(score, dtype=float)
     weights(weight, len(score))
+    cost = _costs(costs, np.asarray(y_true))
     used = threshold if threshold is not None else (0.5 if predicted is None else None)
     flagged = score >= used if predicted is None else np.asarray(predicted).astype(bool)
-    rows = one_group(y_true, flagged, score, weight, cluster).rows
-    ranking = ranked(y_true, score, weight)
-    settings = {"costs": cost, "level": level, "n_points": n_points, "seed": seed}
-    place = _places(ranking, n_points)
-    shown = np.append(ranking.threshold, np.nan)[np.maximum(place, 1) - 1]
-    groups = rates.decisions(ranking, rows, place)
-    table = _rows(ranking, shown, place, groups, settings)
-    optimum = pd.DataFrame() if cost is None else _optimum(ranking, rows, place, cost, settings)
+    everyone = one_group(y_true, flagged, score, weight, cluster, scores)
+    ranking = ranking_of(everyone.rows.sorted_scores(), score, cluster)
+    settings = {
+        "costs": None if cost is None else cost.said,
+        "top": top,
+        "level": level,
+        "n_points": n_points,
+        "seed": seed,
+    }
+    place, along = _places(ranking, n_points), None if cost is None else costing(ranking, everyone.rows, cost)
+    most = len(score) if top is None else _most(top, len(score))
     return Thresholds(
-        table=table,
-        operating=_operating(rows, ranking, used, settings),
-        optimum=optimum,
+        table=_rows(ranking, along, place, weight is not None, level),
+        operating=_operating(everyone, cost, used, level),
+        optimum=pd.DataFrame() if along is None else _optimum(ranking, everyone.rows, along, place, most, settings),
+        capacity=pd.DataFrame() if top is None else _capacity(ranking, most, weight is not None, level),
         ranking=ranking,
-        shown=groups,
+        costing=along,
+        weighted=weight is not None,
         positive=positive,
         source=source,
         settings=settings,
     )
+
+
+def _costs(costs: Any, y: np.ndarray) -> Costs | None:
+    if costs is None or isinstance(costs, Costs):
+        return costs
+    if isinstance(costs, Mapping) and any(np.ndim(v) for v in costs.values()):
+        return given_costs(said_of(costs), {cell: costs.get(cell, 0.0) for cell in CELLS}, y)
+    said = read_costs(costs)
+    if said is None:
+        return None
+    for value in said.values():
+        if isinstance(value, str):
+            raise InputError("Expected numbers as costs of arrays.", f"Got {value!r}.", "Give the amounts as an array.")
+    return given_costs(said, said, y)
+
+
+def _most(top: float, n: int) -> int:
+    """Give the most rows that may be flagged of n."""
+    if not (0 < top < 1 or (top >= 1 and float(top).is_integer())):
+        raise InputError(
+            "Expected the most rows that can be flagged, as a whole number or as a share below 1.", f"Got {top:g}."
+        )
+    return min(int(top) if top >= 1 else int(np.floor(top * n + 1e-9)), n)
 
 
 def _places(ranking: Ranking, n_points: int) -> np.ndarray:
@@ -224,21 +268,16 @@ def _places(ranking: Ranking, n_points: int) -> np.ndarray:
     return np.unique(np.clip(np.concatenate([by_rows, by_score]), 1, last))
 
 
-def _rows(
-    ranking: Ranking,
-    threshold: np.ndarray,
-    place: np.ndarray,
-    groups: rates.Decisions,
-    settings: Mapping[str, Any],
-) -> pd.DataFrame:
-    """Make the tidy rows for some thresholds, rising."""
+def _rows(ranking: Ranking, along: Costing | None, place: np.ndarray, weighted: bool, level: float) -> pd.DataFrame:
+    """Make the tidy rows for some entries of the ranking, rising by threshold."""
+    groups = rates.decisions(ranking, place, weighted=weighted)
+    threshold = np.append(ranking.threshold, np.nan)[np.maximum(place, 1) - 1]
     parts = []
     for name in rates.SHOWN:
-        found = rates.metric(groups, name, settings["level"])
+        found = rates.metric(groups, name, level)
         parts.append((name, found.estimate, found.low, found.high, found.support))
-    if settings["costs"]:
-        cost = np.array([settings["costs"][cell] for cell in rates.CELLS])
-        parts.append(("mean_cost", *rates.mean_cost(groups, ranking, place, cost, settings["level"]), groups.n))
+    if along is not None:
+        parts.append(("mean_cost", *along.mean(place, level), groups.n))
     frames = [
         pd.DataFrame({"threshold": threshold, "metric": name, "estimate": e, "low": low, "high": high, "n": n})
         for name, e, low, high, n in parts
@@ -246,17 +285,16 @@ def _rows(
     return pd.concat(frames).sort_values("threshold", kind="stable").reset_index(drop=True)[_COLUMNS]
 
 
-def _operating(rows: Rows, ranking: Ranking, used: float | None, settings: Mapping[str, Any]) -> pd.DataFrame:
-    everyone = one_group(rows.y, rows.predicted, rows.score, rows.weight, rows.cluster)
-    flagged = rows.predicted == 1
+def _operating(everyone: Groups, cost: Costs | None, used: float | None, level: float) -> pd.DataFrame:
+    rows, flagged = everyone.rows, everyone.rows.predicted == 1
     if used is None:
         used = _cut(np.asarray(rows.score), flagged)
     found = []
     for metric in rates.SHOWN:
-        got = estimate(METRICS[metric], everyone, settings["level"])
+        got = estimate(METRICS[metric], everyone, level)
         found.append((used, metric, *one(got), int(got.support[0])))
-    if settings["costs"]:
-        found.append((used, "mean_cost", *cost_of(rows, flagged, settings["costs"], settings["level"]), len(flagged)))
+    if cost is not None:
+        found.append((used, "mean_cost", *cost_of(everyone, cost.of(flagged), level), len(flagged)))
     return pd.DataFrame(found, columns=_COLUMNS)
 
 
@@ -271,27 +309,45 @@ def _cut(score: np.ndarray, flagged: np.ndarray) -> float:
 
 
 def _optimum(
-    ranking: Ranking, rows: Rows, place: np.ndarray, cost: Mapping[str, float], settings: Mapping[str, Any]
+    ranking: Ranking, rows: Rows, along: Costing, place: np.ndarray, most: int, settings: Mapping[str, Any]
 ) -> pd.DataFrame:
     level, seed = settings["level"], settings["seed"]
-    total = total_cost(ranking, cost)
-    best = cheapest(total)
-    candidates = np.unique(np.concatenate([[0], place, [best]]))
-    stays = candidates[not_clearly_worse(ranking, rows, cost, candidates, level, seed)]
-    estimate, low, high = crossfitted(rows, cost, level, seed)
+    total = along.total()
+    allowed = int(np.searchsorted(ranking.selected, most, side="right"))
+    best = cheapest(total[:allowed])
+    candidates = np.unique(np.concatenate([[0], place[place < allowed], [best]]))
+    stays = candidates[not_clearly_worse(along, candidates, level, seed)]
+    estimate, low, high = crossfitted(rows, along.costs, level, seed, most / len(rows.y))
     stays = np.append(stays, best)
     whole = ranking.tp[-1] + ranking.fp[-1]
     return pd.DataFrame(
         [
             {
-                "threshold": threshold_of(ranking, best),
+                "threshold": threshold_of(ranking.threshold, best),
                 "estimate": estimate,
                 "low": low,
                 "high": high,
                 "on_these_rows": float(total[best] / whole),
-                "from_threshold": threshold_of(ranking, int(stays.max())),
-                "to_threshold": threshold_of(ranking, int(stays.min())),
+                "from_threshold": threshold_of(ranking.threshold, int(stays.max())),
+                "to_threshold": threshold_of(ranking.threshold, int(stays.min())),
                 "n": len(rows.y),
             }
         ]
     )
+
+
+def _capacity(ranking: Ranking, most: int, weighted: bool, level: float) -> pd.DataFrame:
+    """Give the threshold that flags as many rows as there is room for."""
+    place = int(np.searchsorted(ranking.selected, most, side="right")) - 1
+    row: dict[str, Any] = {"threshold": threshold_of(ranking.threshold, place), "n": int(ranking.selected[place])}
+    row |= {"most": most} | dict.fromkeys(_OF_CAPACITY, np.nan)
+    taken, whole = ranking.tp[place] + ranking.fp[place], ranking.tp[-1] + ranking.fp[-1]
+    if taken > 0 and ranking.tp[-1] > 0:
+        at = captured(ranking, np.array([taken / whole]), level, weighted=weighted).iloc[0]
+        rate = float(ranking.tp[-1] / whole)
+        shares = rate * at[["lift", "low", "high"]].to_numpy(dtype=float)
+        row |= dict(zip(_OF_CAPACITY, [*np.minimum(shares, 1.0), *at[["gain", "gain_low", "gain_high"]]]))
+    return pd.DataFrame([row])
+
+
+_OF_CAPACITY = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high")

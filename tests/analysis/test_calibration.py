@@ -134,5 +134,5 @@ def test_cannot_say_and_wrong_settings():
 def test_one_row():
     found = measure([1], [0.7])
     assert found.bins.n.tolist() == [1]
-    assert "over 1 row," in found.sentence()
+    assert found.sentence().startswith("One row was promised positive with 70.0%, and it came true")
     figure(found)

@@ -5,15 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from modelglass.analysis.costs import (
-    cheapest,
-    cost_of,
-    crossfitted,
-    not_clearly_worse,
-    read_costs,
-    threshold_of,
-    total_cost,
-)
+from modelglass.analysis.cheapest import cheapest, cost_of, crossfitted, not_clearly_worse, threshold_of
+from modelglass.analysis.costs import costing, given_costs, read_costs
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
@@ -112,11 +105,11 @@ def test_the_cheapest_threshold_is_the_cheapest(weighted):
 def test_thresholds_between_scores():
     ranking = ranked([0, 1, 1], [0.1, 0.5, 0.9])
     for place, said in ((0, 0), (1, 1), (2, 2), (3, 3)):
-        assert (ranking.threshold >= threshold_of(ranking, place)).sum() == said
+        assert (ranking.threshold >= threshold_of(ranking.threshold, place)).sum() == said
     near = ranked([0, 1], [0.5, np.nextafter(0.5, 1)])
-    assert (near.threshold >= threshold_of(near, 1)).sum() == 1
+    assert (near.threshold >= threshold_of(near.threshold, 1)).sum() == 1
     flat = ranked([0, 1], [0.5, 0.5])
-    assert (flat.threshold >= threshold_of(flat, 0)).sum() == 0
+    assert (flat.threshold >= threshold_of(flat.threshold, 0)).sum() == 0
 
 
 def test_cheapest_takes_the_middle_of_equals():
@@ -131,23 +124,24 @@ def population(rng, n):
 
 def test_the_cost_of_a_chosen_threshold_holds_its_level_and_the_same_rows_flatter():
     """Simulation of the coverage of C(chosen threshold), and of the set of thresholds that are not clearly worse."""
-    cost = read_costs("fp=1, fn=5")
+    said = read_costs("fp=1, fn=5")
     y, p = population(np.random.default_rng(1), 300_000)
     truth = ranked(y, p)
-    total = total_cost(truth, cost) / len(y)
-    best = threshold_of(truth, cheapest(total))
+    total = costing(truth, one_group(y, None, p).rows, given_costs(said, said, y)).total() / len(y)
+    best = threshold_of(truth.threshold, cheapest(total))
     rng, honest, flattering, held = np.random.default_rng(2), [], [], []
     for seed in range(160):
         y, p = population(rng, 200)
-        rows_, ranking = one_group(y, None, p).rows, ranked(y, p)
-        chosen = threshold_of(ranking, cheapest(total_cost(ranking, cost)))
+        everyone, ranking, cost = one_group(y, None, p), ranked(y, p), given_costs(said, said, y)
+        along = costing(ranking, everyone.rows, cost)
+        chosen = threshold_of(ranking.threshold, cheapest(along.total()))
         real = total[truth.place([chosen])[0]]
-        _, low, high = crossfitted(rows_, cost, 0.95, seed)
+        _, low, high = crossfitted(everyone.rows, cost, 0.95, seed)
         honest.append(low <= real <= high)
-        flattering.append(cost_of(rows_, p >= chosen, cost, 0.95)[0] < real)
+        flattering.append(cost_of(everyone, cost.of(p >= chosen), 0.95)[0] < real)
         if seed < 40:
             place = np.arange(0, len(ranking.threshold) + 1)
-            stays = place[not_clearly_worse(ranking, rows_, cost, place, 0.95, seed)]
+            stays = place[not_clearly_worse(along, place, 0.95, seed)]
             held.append(stays.min() <= ranking.place([best])[0] <= stays.max())
     assert 0.91 <= np.mean(honest) <= 0.995
     assert np.mean(flattering) > 0.8
@@ -159,9 +153,12 @@ def test_clusters_that_repeat_rows_change_nothing_but_honesty():
     cost = read_costs("fp=1,fn=4")
     single = measure(y, p, costs=cost, cluster=np.arange(200))
     repeated = measure(np.repeat(y, 3), np.repeat(p, 3), costs=cost, cluster=np.repeat(np.arange(200), 3))
-    np.testing.assert_allclose(
-        single.table[["estimate", "low", "high"]], repeated.table[["estimate", "low", "high"]], atol=1e-9
-    )
+    one, three = (found.table[["estimate", "low", "high"]].to_numpy() for found in (single, repeated))
+    known = np.isfinite(one) & np.isfinite(
+        three
+    )  # where rows are very few their number decides whether there is an interval
+    assert known.mean() > 0.97
+    np.testing.assert_allclose(one[known], three[known], atol=1e-9)
     a, b = single.optimum.iloc[0], repeated.optimum.iloc[0]
     assert a[["threshold", "on_these_rows"]].tolist() == pytest.approx(b[["threshold", "on_these_rows"]].tolist())
     assert (b.high - b.low) == pytest.approx(a.high - a.low, rel=0.15)
@@ -212,8 +209,8 @@ def test_costs_are_read_or_refused():
     assert read_costs("") is None
     for bad, said in (
         ("fp", "Got 'fp'"),
+        ({"fn": None}, "Got None"),
         ({"fq": 1}, "a cost of 'fq'"),
-        ("fp=x", "numbers"),
         ({"fp": np.inf}, "not finite"),
         ({"tp": 1, "fn": 1}, "every threshold costs the same"),
     ):
