@@ -61,7 +61,7 @@ def _sql(ev: Evaluation) -> None:
 
 @part
 def _columns(ev: Evaluation, desk: state.Desk) -> None:
-    names = list(ev.columns)
+    names = [name for name, column in ev.columns.items() if column.kind != "other"]
     name = st.selectbox("Column", names, index=None, placeholder="Choose a column", key="mg.column")
     if name is None:
         return

@@ -27,7 +27,9 @@ def options(setting: Setting, ev: Evaluation) -> list[Any]:
     if setting.choices:
         return list(setting.choices)
     if setting.kind in ("column", "columns"):
-        return [name for name in ev.columns if name != ev.target]
+        from modelglass.analysis.slices import SLICED_KINDS
+
+        return [name for name, c in ev.columns.items() if name != ev.target and c.kind in SLICED_KINDS]
     if setting.kind in ("feature", "features"):
         return list(ev.features)
     if setting.kind in ("metric", "metrics"):
