@@ -8,6 +8,9 @@ from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
 
 _LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+_CLASS = Setting(
+    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
+)
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -19,6 +22,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         settings=(
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            _CLASS,
             Setting(
                 name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
             ),
@@ -47,6 +51,7 @@ ANALYSES: list[Analysis] = [
                 help='Columns, or columns crossed as "a*b". Empty: every column by itself.',
             ),
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            _CLASS,
             Setting(
                 name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
             ),
@@ -111,7 +116,17 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.confusion:confusion",
         tasks=CLASSIFICATION,
         order=10,
-        settings=(_LEVEL,),
+        settings=(
+            Setting(
+                name="normalize",
+                kind="choice",
+                default="actual",
+                choices=("actual", "predicted", "all"),
+                label="Share of",
+                help="actual: of the rows of each class; predicted: of the rows predicted as it; all: of all rows.",
+            ),
+            _LEVEL,
+        ),
     ),
     Analysis(
         name="worst_rows",
