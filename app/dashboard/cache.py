@@ -54,6 +54,12 @@ class Cache:
             while len(self._kept) > self.entries or self.held > self.size:
                 self.held -= self._kept.popitem(last=False)[1][1]
 
+    def drop(self, key: Hashable) -> None:
+        """Forget a value, where it is kept."""
+        with self._lock:
+            if key in self._kept:
+                self.held -= self._kept.pop(key)[1]
+
     def get_or_make(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Give the kept value, or make and keep it; others who ask meanwhile wait for the same one.
 
