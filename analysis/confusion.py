@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import Estimates, rows_text
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_labels import proportion
 from modelglass.analysis.groups import Groups, Rows
@@ -23,6 +23,10 @@ from modelglass.analysis.wording import percent
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+NORMALIZE = ("actual", "predicted", "all")
+MOST_PAIRS = 50
+PAIRS = ["first", "second", "estimate", "low", "high", "n", "confused", "first_as_second", "second_as_first"]
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Confusion(Result):
@@ -30,13 +34,18 @@ class Confusion(Result):
 
     cells   one row per pair of classes: actual, predicted, n (rows in the cell), n_actual (rows of that
             actual class), weight (their sum; equal to n without weights), share_of_actual (the cell's weight
-            in its actual class: recall on the diagonal) with low and high (Wilson 1927 at settings["level"],
-            Kish's effective n when weighted), share_of_all. NaN where a class has no rows.
+            in its actual class: recall on the diagonal), share_of_predicted (precision on the diagonal),
+            share_of_all; estimate is the one of settings["normalize"], with low and high (Wilson 1927 at
+            settings["level"], effective n when weighted). NaN where a class has no rows.
+    pairs   one row per pair of classes that are confused, the most confused weight first, at most 50: first, second,
+            estimate (of the rows of the two classes, the share taken for the other one), low, high, n (rows of the two
+            classes), confused (of them rows taken for the other), first_as_second, second_as_first (rows)
     accuracy    estimate, low, high: share of the weight on the diagonal
     classes     labels in the order of the model
     """
 
     cells: pd.DataFrame
+    pairs: pd.DataFrame
     accuracy: tuple[float, float, float]
     classes: tuple[Any, ...]
     source: Source
@@ -54,20 +63,30 @@ class Confusion(Result):
         if wrong.empty:
             return text + ": no mistake among these rows."
         worst = wrong.loc[wrong.weight.idxmax()]
+        of = {
+            "actual": f"of the {worst.n_actual:,} rows that are {worst.actual} are taken for {worst.predicted}",
+            "predicted": f"of the rows predicted as {worst.predicted} are {worst.actual}",
+            "all": f"of all rows are {worst.actual} and taken for {worst.predicted}",
+        }[self.settings["normalize"]]
+        text += f". The most frequent mistake: {percent(worst.estimate, worst.low, worst.high)} {of} ({rows_text(worst.n)})."
+        if len(self.classes) < 3:
+            return text
+        pair = self.pairs.iloc[0]
         return (
-            f"{text}. The most frequent mistake: {percent(worst.share_of_actual, worst.low, worst.high)} "
-            f"of the "
-            f"{worst.n_actual:,} rows that are {worst.actual} are taken for {worst.predicted} "
-            f"({rows_text(worst.n)})."
+            f"{text} Most confused are {pair['first']} and {pair['second']}: "
+            f"{percent(pair['estimate'], pair['low'], pair['high'])} of {rows_text(pair['n'])} of the two are taken for the "
+            f"other one."
         )
 
 
-def confusion(ev: Evaluation, *, level: float = 0.95) -> Confusion:
+def confusion(ev: Evaluation, *, normalize: str = "actual", level: float = 0.95) -> Confusion:
     """Count which class is taken for which, at the operating threshold.
 
     Parameters
     ----------
     ev : Evaluation of a binary or multi-class task
+    normalize : {"actual", "predicted", "all"}
+        What the shares are shares of: the rows of each actual class, of each predicted class, or all rows.
     level : float, level of the intervals
 
     Raises
@@ -77,7 +96,16 @@ def confusion(ev: Evaluation, *, level: float = 0.95) -> Confusion:
     """
     if ev.task == "regression":
         raise NotApplicable("the target is a number and not a class")
-    return measure(ev.y, ev.predicted, ev.weight, cluster=ev.cluster, classes=ev.classes, level=level, source=ev.source)
+    return measure(
+        ev.y,
+        ev.predicted,
+        ev.weight,
+        cluster=ev.cluster,
+        classes=ev.classes,
+        normalize=normalize,
+        level=level,
+        source=ev.source,
+    )
 
 
 def measure(
@@ -87,6 +115,7 @@ def measure(
     *,
     cluster: Any = None,
     classes: Sequence[Any],
+    normalize: str = "actual",
     level: float = 0.95,
     source: Source = UNNAMED,
 ) -> Confusion:
@@ -95,48 +124,81 @@ def measure(
     >>> measure([0, 0, 1, 1], [0, 1, 1, 1], classes=["no", "yes"]).cells.n.tolist()
     [1, 1, 0, 2]
     """
+    if normalize not in NORMALIZE:
+        raise InputError(f"Expected normalize to be one of {', '.join(NORMALIZE)}.", f"Got {normalize!r}.")
     weights(weight, len(actual))
     k = len(classes)
-    w = None if weight is None else np.asarray(weight, dtype=float)
     rows = Rows(
         task="multiclass",
         y=np.asarray(actual, dtype=np.int64),
         predicted=np.asarray(predicted, dtype=np.int64),
-        weight=w,
+        weight=None if weight is None else np.asarray(weight, dtype=float),
         cluster=cluster,
         classes=k,
     )
     everyone = Groups(rows, np.zeros(len(rows.y), dtype=np.int64), 1)
-    n, mass = everyone.table[0], everyone.table_w[0]
-    shares = np.array([one(_cell(everyone, a, p, level)) for a in range(k) for p in range(k)]).reshape(-1, 3)
     labels = np.empty(k, dtype=object)
     labels[:] = list(classes)
-    cells = pd.DataFrame(
+    return Confusion(
+        cells=_cells(everyone, labels, normalize, level),
+        pairs=_pairs(everyone, labels, level),
+        accuracy=one(estimate(METRICS["accuracy"], everyone, level)),
+        classes=tuple(classes),
+        source=source,
+        settings={"normalize": normalize, "level": level},
+    )
+
+
+def _cells(everyone: Groups, labels: np.ndarray, normalize: str, level: float) -> pd.DataFrame:
+    k = len(labels)
+    n, mass = everyone.table[0], everyone.table_w[0]
+    ends = np.array([_share(everyone, [(a, p)], normalize, level) for a in range(k) for p in range(k)]).reshape(-1, 3)
+    return pd.DataFrame(
         {
             "actual": np.repeat(labels, k),
             "predicted": np.tile(labels, k),
             "n": n.ravel(),
             "n_actual": np.repeat(n.sum(axis=1), k),
             "weight": mass.ravel(),
-            "share_of_actual": shares[:, 0],
-            "low": shares[:, 1],
-            "high": shares[:, 2],
+            "share_of_actual": share(mass, mass.sum(axis=1, keepdims=True)).ravel(),
+            "share_of_predicted": share(mass, mass.sum(axis=0, keepdims=True)).ravel(),
             "share_of_all": share(mass, mass.sum()).ravel(),
+            "estimate": ends[:, 0],
+            "low": ends[:, 1],
+            "high": ends[:, 2],
         }
     )
-    return Confusion(
-        cells=cells,
-        accuracy=one(estimate(METRICS["accuracy"], everyone, level)),
-        classes=tuple(classes),
-        source=source,
-        settings={"level": level},
-    )
 
 
-def _cell(everyone: Groups, actual: int, predicted: int, level: float) -> Estimates:
-    """Share of the rows of one class that is taken for another."""
-    row = np.zeros_like(everyone.table[0], dtype=float)
-    row[actual] = 1.0
-    cell = np.zeros_like(row)
-    cell[actual, predicted] = 1.0
-    return proportion(everyone, cell, row, level)
+def _pairs(everyone: Groups, labels: np.ndarray, level: float) -> pd.DataFrame:
+    """Pairs of classes by the weight confused either way; a share of the rows of both classes, each pair by itself."""
+    n, mass = everyone.table[0], everyone.table_w[0]
+    first, second = np.triu_indices(len(labels), 1)
+    either = mass[first, second] + mass[second, first]
+    order = np.argsort(-either, kind="stable")[:MOST_PAIRS]
+    records = [
+        (
+            labels[a],
+            labels[b],
+            *_share(everyone, [(a, b), (b, a)], "actual", level),
+            int(n[a].sum() + n[b].sum()),
+            int(n[a, b] + n[b, a]),
+            int(n[a, b]),
+            int(n[b, a]),
+        )
+        for a, b in zip(first[order], second[order])
+        if n[a, b] + n[b, a]
+    ]
+    return pd.DataFrame(records, columns=PAIRS)
+
+
+def _share(
+    everyone: Groups, cells: Sequence[tuple[int, int]], normalize: str, level: float
+) -> tuple[float, float, float]:
+    """Share with interval of the weight in some cells, of their rows of the table, their columns, or all of it."""
+    top, whole = np.zeros((2, *everyone.table.shape[1:]))
+    for actual, predicted in cells:
+        top[actual, predicted] = 1.0
+        place = {"actual": actual, "predicted": (slice(None), predicted), "all": slice(None)}[normalize]
+        whole[place] = 1.0
+    return one(proportion(everyone, top, whole, level))

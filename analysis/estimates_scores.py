@@ -70,7 +70,7 @@ def influences(groups: Groups, by_group: ByGroupFunction, average: Average) -> t
         share = sizes / groups.w[:, None] if average == "weighted" else np.full(sizes.shape, 1 / k)
         weight = rows.weight
         if average == "ovo":
-            weight = finite((1.0 if weight is None else weight) / sizes.reshape(-1)[key])
+            weight = equal = finite((1.0 if weight is None else weight) / sizes.reshape(-1)[key])
         parts, influence = np.empty((k, groups.count)), np.zeros(len(codes))
         for c in range(k):
             found = by_group(groups.runs(c, weight if average == "ovo" else None), influence=True)
@@ -82,7 +82,7 @@ def influences(groups: Groups, by_group: ByGroupFunction, average: Average) -> t
         if weight is not None:
             influence *= weight
         if average == "ovo":  # a class's rows only say how its members are spread, not how many they are
-            influence -= weight * np.bincount(key, finite(influence), groups.count * k)[key]
+            influence -= equal * np.bincount(key, finite(influence), groups.count * k)[key]
     return estimate, finite(influence)
 
 

@@ -100,7 +100,7 @@ def against_rest(rows: Rows, code: int) -> Rows:
     return made
 
 
-def class_of(ev: Evaluation, of: Any) -> int:
+def class_of(ev: Evaluation, class_: Any) -> int:
     """Give the code of a class in ``rows_of(ev)``, by its label or its text.
 
     Raises
@@ -109,18 +109,20 @@ def class_of(ev: Evaluation, of: Any) -> int:
         Not a class of the target.
     """
     if ev.task == "regression":
-        raise InputError("Expected no class, because the target is a number.", f"Got {of!r}.", "Leave it out.")
+        raise InputError("Expected no class, because the target is a number.", f"Got {class_!r}.", "Leave it out.")
     labels = list(ev.classes)
-    found = [i for i, c in enumerate(labels) if c == of] or [i for i, c in enumerate(labels) if str(c) == str(of)]
+    found = [i for i, c in enumerate(labels) if c == class_] or [
+        i for i, c in enumerate(labels) if str(c) == str(class_)
+    ]
     if not found:
-        raise unknown_name("class", str(of), [str(c) for c in labels])
+        raise unknown_name("class", str(class_), [str(c) for c in labels])
     return int(found[0] == ev.positive_index) if ev.task == "binary" else found[0]
 
 
-def rows_of(ev: Evaluation, of: Any = None) -> Rows:
-    """Give the rows of an Evaluation; in binary the positive class gets code 1; with ``of`` that class against the rest."""
-    if of is not None:
-        return against_rest(rows_of(ev), class_of(ev, of))
+def rows_of(ev: Evaluation, class_: Any = None) -> Rows:
+    """Give the rows of an Evaluation; in binary the positive class gets code 1; with ``class_`` that class against the rest."""
+    if class_ not in (None, ""):
+        return against_rest(rows_of(ev), class_of(ev, class_))
     y, predicted = ev.y, ev.predicted
     names = tuple(str(c) for c in ev.classes)
     if ev.task == "binary":

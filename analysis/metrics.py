@@ -161,5 +161,6 @@ def _of_another_task(metric: Metric, task: str) -> InputError:
     return InputError(
         f"Expected metrics for {task}: {listed((m.name for m in metrics_for(task)), 30)}.",
         f"Got {metric.name!r}, which is for {' and '.join(sorted(metric.tasks))}.",
-        "Choose one of these" + (", or name one class to measure it against the rest: of='...'." if binary else "."),
+        "Choose one of these"
+        + (", or name one class to measure it against the rest: class_='...'." if binary else "."),
     )

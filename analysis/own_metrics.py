@@ -154,7 +154,7 @@ def own_estimates(metric: Metric, groups: Groups, level: float, how: Bootstrap |
     if how is None:
         return found.no_interval(known, lambda g: "the metric is a function of your own")
     found.method = f"bootstrap, {how.draws} draws"
-    for g in np.flatnonzero(known):
+    for g in map(int, np.flatnonzero(known)):
         ends = _interval(metric, rows, parts[g], level, how)
         if isinstance(ends, str):
             found.no_interval(np.arange(groups.count) == g, lambda _, why=ends: why)  # type: ignore[misc]

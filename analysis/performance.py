@@ -86,11 +86,12 @@ class Performance(Result):
         rows = rows[rows["metric"] == chosen]
         if len(rows) < 2:
             return ""
-        least = rows.loc[rows["estimate"].idxmin()]
-        between = f" ({shown(least['low'])} to {shown(least['high'])})" if np.isfinite(least["low"]) else ""
+        high = METRICS[str(chosen)].greater_is_better is False
+        most = rows.loc[rows["estimate"].idxmax() if high else rows["estimate"].idxmin()]
+        between = f" ({shown(most['low'])} to {shown(most['high'])})" if np.isfinite(most["low"]) else ""
         return (
-            f" Of {len(rows)} classes {in_sentence(least['label'])} is lowest for {least['group']}: "
-            f"{shown(least['estimate'])}{between}, {rows_text(least['support'])}."
+            f" Of {len(rows)} classes {in_sentence(most['label'])} is {'highest' if high else 'lowest'} for {most['group']}: "
+            f"{shown(most['estimate'])}{between}, {rows_text(most['support'])}."
         )
 
 
@@ -130,7 +131,7 @@ def performance(
     *,
     metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
-    of: Any = None,
+    class_: Any = None,
     budget: float = SECONDS,
     progress: Progress | None = None,
 ) -> Performance:
@@ -144,7 +145,7 @@ def performance(
         classes the metrics that one class can have are also given for each class against the rest.
     level : float
         Level of the intervals, in (0, 1).
-    of : label of a class, optional
+    class_ : label of a class, optional
         Measure this class against the rest, as if there were only the two.
     budget : float
         Seconds for the bootstraps of all functions together; where they run out there is no interval, and a note.
@@ -160,9 +161,9 @@ def performance(
     NotApplicable
         Where no metric asked for can be given, because the model gives no scores.
     """
-    rows = rows_of(ev, of)
+    rows = rows_of(ev, class_)
     own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
-    label = None if of is None else rows.names[1]
+    label = None if class_ in (None, "") else rows.names[1]
     return _measure(rows, metrics, ev.score_kind, level, own, ev.source, label)
 
 
@@ -251,7 +252,7 @@ def _measure(
             one = Groups(against_rest(rows, code), everyone.codes, 1)
             name = rows.names[code] if rows.names else str(code)
             records += [_record(m, m.label, name, one, level, own) for m in parted]
-    settings = {"metrics": [m.name for m in chosen], "level": level, "of": of}
+    settings = {"metrics": [m.name for m in chosen], "level": level, "class_": of}
     return Performance(metrics=pd.DataFrame(records, columns=COLUMNS), source=source, settings=settings)
 
 

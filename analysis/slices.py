@@ -112,7 +112,7 @@ def slice_metrics(
     level: float = 0.95,
     bins: int = 5,
     min_rows: int = 1,
-    of: Any = None,
+    class_: Any = None,
     budget: float = SECONDS,
     progress: Progress | None = None,
 ) -> Slices:
@@ -131,7 +131,7 @@ def slice_metrics(
         Numeric columns are cut into this many quantiles (of the whole data); missing is a slice of its own.
     min_rows : int
         Slices with fewer rows stay in the table without numbers, and say so.
-    of : label of a class, optional
+    class_ : label of a class, optional
         Measure this class against the rest, as if there were only the two.
     budget : float
         Seconds for the bootstraps of all functions together; where they run out there is no interval, and a note.
@@ -147,7 +147,7 @@ def slice_metrics(
     NotApplicable
         No column to slice by.
     """
-    rows = rows_of(ev, of)
+    rows = rows_of(ev, class_)
     chosen = _chosen(metrics, rows.task, ev.score_kind)
     asked = _asked_columns(ev, by)
     groupings, notes = [], []
@@ -166,7 +166,7 @@ def slice_metrics(
         "bins": bins,
         "min_rows": min_rows,
         "notes": list(dict.fromkeys(notes)),
-        "of": None if of is None else rows.names[1],
+        "class_": None if class_ in (None, "") else rows.names[1],
     }
     own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
     return _measure(rows, groupings, chosen, level, own, ev.source, settings)
@@ -271,7 +271,7 @@ def measure(
                 conditions=(None,) * len(words),
             )
         )
-    settings = {"by": [g.columns for g in groupings], "min_rows": min_rows, "of": None}
+    settings = {"by": [g.columns for g in groupings], "min_rows": min_rows, "class_": None}
     own = Bootstrap(seed=seed, seconds=budget)
     return _measure(rows, groupings, chosen, level, own, source, settings)
 
@@ -300,7 +300,7 @@ def _measure(
         table.loc[inside, "where"] = f"({source.condition}{end} AND " + table.loc[inside, "where"].astype(str)
     overall = {m.name: float(p["estimate"][0]) for m, p in zip(chosen, parts)}
     done = {**settings, "metrics": [m.name for m in chosen], "level": level, "rows": n}
-    of = "" if settings["of"] is None else f" of {settings['of']}"
+    of = "" if settings["class_"] is None else f" of {settings['class_']}"
     return Slices(
         table=table,
         overall=overall,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from modelglass.analysis.confusion import Confusion
 from modelglass.analysis.figures import figure, style
 
+SHARE_OF = {"actual": "the actual class", "predicted": "the predicted class", "all": "all rows"}
 STRONG = 0.5
 """From this share on a cell is full and its text white."""
 MOST_WITH_COUNTS, MOST_WITH_TEXT = 14, 30
@@ -19,13 +20,13 @@ def _(result: Confusion) -> go.Figure:
     k = len(result.classes)
     cell = int(np.clip(440 / k, 26, 120))
     made = style.new_figure(
-        "Actual against predicted class: share of each row, and rows",
+        f"Actual against predicted class: share of {SHARE_OF[result.settings['normalize']]}, and rows",
         x="predicted",
         y="actual",
         height=90 + cell * k,
     )
     cells = result.frame().assign(row=np.repeat(np.arange(k), k), column=np.tile(np.arange(k), k))
-    shares = cells.share_of_actual.fillna(0.0)
+    shares = cells.estimate.fillna(0.0)
     made.update_layout(shapes=[_box(c, s) for c, s in zip(cells.itertuples(), shares)])
     for part, paint in ((cells[shares < STRONG], None), (cells[shares >= STRONG], "#ffffff")):
         if len(part):
@@ -79,7 +80,7 @@ def _texts(part: pd.DataFrame, k: int, size: int, paint: str | None) -> go.Scatt
 
 
 def _text(cell, k: int) -> str:
-    share = "–" if np.isnan(cell.share_of_actual) else f"{cell.share_of_actual:.{1 if k <= 5 else 0}%}"
+    share = "–" if np.isnan(cell.estimate) else f"{cell.estimate:.{1 if k <= 5 else 0}%}"
     if k > MOST_WITH_COUNTS:
         return share if cell.n else ""
     return f"{share}<br>{cell.n:,}"
@@ -90,9 +91,11 @@ def _hover(part: pd.DataFrame) -> list[str]:
         actual=part.actual,
         predicted=part.predicted,
         rows=part.n,
-        share_of_actual=part.share_of_actual,
+        share=part.estimate,
         low=part.low,
         high=part.high,
         rows_of_this_actual_class=part.n_actual,
+        share_of_actual=part.share_of_actual,
+        share_of_predicted=part.share_of_predicted,
         share_of_all=part.share_of_all,
     )

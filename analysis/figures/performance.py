@@ -18,6 +18,8 @@ def _is_share(name: str) -> bool:
 def _(result: Performance) -> go.Figure:
     table = result.frame()
     rows = table[table["estimate"].map(np.isfinite)]
+    if (rows["group"] != "").any():
+        return _classes(rows, result)
     if rows.empty:
         return style.empty_figure("No metric can be given here: " + "; ".join(dict.fromkeys(table["note"])))
     shares = rows["metric"].map(_is_share).to_numpy(bool)
@@ -25,6 +27,54 @@ def _(result: Performance) -> go.Figure:
     if len(parts[0]) < 2 or not shares.any():
         return _numbers(rows, result)
     return _dots(parts[0], parts[1] if len(parts) > 1 else None, result)
+
+
+def _classes(rows, result: Performance) -> go.Figure:
+    """Of several classes: a panel for each metric that single classes have, the mean over classes dotted, the rest in words above."""
+    from plotly.subplots import make_subplots
+
+    parts = rows[rows["group"] != ""]
+    metrics = list(dict.fromkeys(parts["metric"]))
+    classes = list(dict.fromkeys(parts["group"]))
+    whole = rows[rows["group"] == ""]
+    labels = [style.escape(parts.loc[parts["metric"] == m, "label"].iloc[0]) for m in metrics]
+    made = make_subplots(rows=1, cols=len(metrics), shared_yaxes=True, horizontal_spacing=0.025, column_titles=labels)
+    words = "   ".join(f"{_axis_label(r)} {_text(r)}" for r in whole.itertuples() if r.metric not in metrics)
+    look = style.new_figure("Each class against the rest; dotted: mean", height=130 + 24 * max(len(classes), 3))
+    titles = made.layout.annotations
+    made.update_layout(look.layout)
+    made.layout.annotations = titles
+    for i, metric in enumerate(metrics, start=1):
+        mine = parts[parts["metric"] == metric]
+        made.add_scatter(
+            x=mine["estimate"],
+            y=[style.short(g) for g in mine["group"]],
+            mode="markers",
+            marker={"size": 8, "color": style.BLUE},
+            error_x=style.intervals(mine["low"], mine["estimate"], mine["high"], line=style.BLUE),
+            hovertext=[f"{style.escape(str(g))}<br>{t}" for g, t in zip(mine["group"], _hover(mine))],
+            hoverinfo="text",
+            showlegend=False,
+            row=1,
+            col=i,
+        )
+        for mean in whole.loc[whole["metric"] == metric, "estimate"]:
+            made.add_vline(x=mean, line={"color": style.GREY, "width": 1.5, "dash": "dot"}, row=1, col=i)
+    made.update_yaxes(autorange="reversed", type="category", dtick=1)
+    top = 84 if words else 64
+    if words:
+        made.add_annotation(
+            x=0,
+            y=1,
+            xref="paper",
+            yref="paper",
+            yshift=30,
+            text=words,
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+        )
+    return made.update_layout(margin_t=top + 22, height=made.layout.height + (22 if words else 0))
 
 
 def _text(row) -> str:

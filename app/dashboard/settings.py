@@ -133,7 +133,7 @@ def form(analysis: Analysis, ev: Evaluation, without: Sequence[str] = (), inline
 
     A change is kept in the address and reruns only the fragment around.
     """
-    shown = [s for s in analysis.settings if s.name not in without]
+    shown = [s for s in analysis.settings if s.name not in without and not (s.kind == "class" and not ev.classes)]
     seen = [s for s in shown if s.name not in RARE][:inline]
     hidden = [s for s in shown if s not in seen]
     if seen:

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from modelglass.analysis.confusion import confusion, measure
-from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 
@@ -71,3 +71,37 @@ def test_regression_cannot_say():
     ev = Evaluation.from_predictions([1.5, 2.5, 3.1], prediction=[1.0, 2.0, 3.0])
     with pytest.raises(NotApplicable, match="the target is a number and not a class"):
         confusion(ev)
+
+
+@pytest.mark.parametrize(("normalize", "theirs"), [("actual", "true"), ("predicted", "pred"), ("all", "all")])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_normalised_as_chosen(normalize, theirs, weighted):
+    actual, predicted, weight = codes()
+    weight = weight if weighted else None
+    cells = measure(actual, predicted, weight, classes="abcd", normalize=normalize).frame()
+    expected = confusion_matrix(actual, predicted, sample_weight=weight, normalize=theirs)
+    np.testing.assert_allclose(cells.estimate.to_numpy().reshape(4, 4), expected, rtol=0, atol=1e-9)
+    assert ((cells.low <= cells.estimate) & (cells.estimate <= cells.high)).all()
+
+
+def test_most_confused_pair_by_hand():
+    # cat: 6 right, 2 as dog; dog: 5 right, 3 as cat, 1 as owl; owl: 4 right
+    actual = [0] * 8 + [1] * 9 + [2] * 4
+    predicted = [0] * 6 + [1] * 2 + [1] * 5 + [0] * 3 + [2] + [2] * 4
+    found = measure(actual, predicted, classes=["cat", "dog", "owl"])
+    first = found.pairs.iloc[0]
+    assert (first["first"], first["second"]) == ("cat", "dog")
+    assert (first["n"], first["confused"], first["first_as_second"], first["second_as_first"]) == (17, 5, 2, 3)
+    assert first["estimate"] == pytest.approx(5 / 17)
+    assert first["low"] < 5 / 17 < first["high"]
+    assert len(found.pairs) == 2  # cat and owl are never confused
+    assert "33.3% (12.1% to 64.6%) of the 9 rows that are dog are taken for cat (3 rows)" in found.sentence()
+    assert "Most confused are cat and dog: 29.4% (13.3% to 53.1%) of 17 rows of the two" in found.sentence()
+
+
+def test_sentence_follows_the_normalisation():
+    found = measure([0, 0, 1, 1], [0, 1, 1, 1], classes=["no", "yes"], normalize="predicted")
+    assert "of the rows predicted as yes are no (1 row)" in found.sentence()
+    assert "share of the predicted class" in figure(found).layout.title.text.replace("<br>", " ")
+    with pytest.raises(InputError, match="actual, predicted, all"):
+        measure([0], [0], classes=["a"], normalize="true")

@@ -203,3 +203,64 @@ def test_labels_in_a_sentence():
         "F1",
         "Matthews correlation",
     ]
+
+
+@pytest.fixture(scope="module")
+def animals():
+    rng = np.random.default_rng(4)
+    score = rng.dirichlet(np.ones(3), 900)
+    y = np.array([rng.choice(3, p=p) for p in score])
+    names = np.array(["cat", "dog", "<owl>"])
+    frame = pd.DataFrame(
+        {"w": rng.random(900) + 0.1, "house": np.arange(900) // 3, "side": rng.choice(["l", "r"], 900)}
+    )
+    return Evaluation.from_predictions(
+        names[y],
+        prediction=names[score.argmax(1)],
+        score=dict(zip(names, score.T)),
+        frame=frame,
+        weight="w",
+        cluster="house",
+    )
+
+
+def test_several_classes_are_more_rows_and_equal_to_each_class_by_itself(animals):
+    found = performance(animals)
+    frame = found.frame()
+    assert set(frame.group) == {"", "cat", "dog", "<owl>"}
+    for name in ("cat", "<owl>"):
+        alone = performance(animals, class_=name, metrics=["precision", "recall", "f1", "roc_auc"])
+        assert alone.settings["class_"] == name
+        for metric in alone.frame().metric:
+            assert found.value(metric, name) == alone.value(metric)
+    for metric in ("precision", "recall", "f1", "roc_auc"):
+        by_class = frame[(frame.metric == metric) & (frame.group != "")].estimate
+        assert found.value(metric) == pytest.approx(by_class.mean(), abs=1e-12)
+    assert "Of 3 classes recall is lowest for" in found.sentence()
+    drawn = figure(found)
+    assert len(drawn.data) == 6
+    assert sorted(drawn.data[0].x) == pytest.approx(sorted(frame[frame.metric == "precision"].estimate[1:]))
+    assert "<owl>" not in "".join(drawn.data[0].hovertext)
+
+
+def test_a_metric_of_two_classes_is_given_by_class_or_for_one_class(animals):
+    from modelglass.analysis.slices import slice_metrics
+
+    found = performance(animals, metrics=["fpr"])
+    assert found.frame().group.tolist() == list(map(str, animals.classes))
+    assert "false positive rate is highest for" in found.sentence()
+    with pytest.raises(InputError, match="class_='"):
+        slice_metrics(animals, by="side", metrics=["fpr"])
+    slices = slice_metrics(animals, by="side", metrics=["fpr", "roc_auc"], class_="dog")
+    assert slices.overall["fpr"] == found.value("fpr", "dog")
+    assert slices.labels["fpr"] == "False positive rate of dog"
+    assert "False positive rate of dog" in slices.sentence() or "false positive rate of dog" in slices.sentence()
+    assert "False positive rate of dog" in str(figure(slices).layout)
+    with pytest.raises(InputError, match="Did you mean 'cat'"):
+        performance(animals, class_="cta")
+
+
+def test_a_class_where_there_are_none_is_refused():
+    ev = Evaluation.from_predictions([1.5, 2.5, 3.1], prediction=[1.0, 2.0, 3.0])
+    with pytest.raises(InputError, match="target is a number"):
+        performance(ev, class_="a")

@@ -49,6 +49,9 @@ def _confusion(result: Confusion, ev: Evaluation, key: str) -> None:
     )
     if now in keys:
         _rows_of(ev, now, key)
+    if len(result.classes) > 2 and len(result.pairs):
+        with st.expander("Most confused pairs", icon=":material/compare_arrows:"):
+            show.table(result.pairs, "confused pairs", f"{key} pairs")
     show.details(result, "confusion", key)
 
 
