@@ -25,6 +25,7 @@ LARGEST_MESSAGE = 64 * 2**20
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps Python's lock while another waits: short, so that a click is answered during a job."""
 _TAKEN = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
+FIRST_PAGE = "overview"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -207,6 +208,13 @@ def _allow_another() -> None:
     Runtime._instance = None
 
 
+async def _elsewhere(send: Any, location: str) -> None:
+    """Lead to another address: Streamlit knows its first page by the bare address only."""
+    headers = [(b"location", location.encode("latin-1")), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 307, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 class _KnownBase:
     """Tell the browser where the server is.
 
@@ -218,6 +226,9 @@ class _KnownBase:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         last = scope.get("path", "").rsplit("/", 1)[-1]
+        if scope["type"] == "http" and scope["method"] == "GET" and last == FIRST_PAGE:
+            await _elsewhere(send, "./" + (b"?" + scope["query_string"] if scope.get("query_string") else b"").decode())
+            return
         if scope["type"] != "http" or scope["method"] != "GET" or "." in last or "/_stcore/" in scope["path"]:
             await self.app(scope, receive, send)
             return

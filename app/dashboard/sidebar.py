@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from modelglass.app.dashboard import cohort, state, work
+from modelglass.app.dashboard import cohort, meaning, state, work
 from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-TASKS = {"binary": "Binary classification", "multiclass": "Classification", "regression": "Regression"}
-
 
 def sidebar(ev: Evaluation, desk: state.Desk) -> None:
     """Draw the side bar for the evaluation as opened."""
     with st.sidebar:
         about(ev)
+        with work.guarded():
+            meaning.chooser(ev)
         if ev.task == "binary" and ev.score is not None:
-            threshold(ev)
+            with work.guarded():
+                threshold(ev)
         with work.guarded():
             cohort.chooser(ev, desk)
 
@@ -30,7 +31,7 @@ def about(ev: Evaluation) -> None:
     """Say what is open."""
     source = ev.source
     model = plain(source.model) if source.model else "none, predictions only"
-    task = f"{TASKS[ev.task]} of {plain(ev.target)}"
+    task = f"{meaning.TASKS[ev.task]} of {plain(ev.target)}"
     if ev.positive is not None:
         task += f", positive class {plain(ev.positive)}"
     elif ev.classes:
@@ -58,6 +59,12 @@ def threshold(ev: Evaluation) -> None:
         st.slider(
             "Positive when score is at least", low, high, step=step, key="mg.threshold", on_change=_moved, args=(ev,)
         )
+        if not low <= at <= high:
+            where, decided = ("above", "none") if at > high else ("below", "all")
+            st.caption(
+                f"The threshold {at:g} lies {where} all scores ({low:.4g} to {high:.4g}), so {decided} of the rows are predicted "
+                f"{plain(ev.positive)}. The slider shows its end; moving it chooses a threshold within."
+            )
 
 
 def _range(ev: Evaluation) -> tuple[float, float, float]:

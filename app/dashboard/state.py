@@ -6,7 +6,7 @@ parameters when the page changes and a browser may send an old address, so the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 LONGEST = 4_000
+TASK, POSITIVE, TYPES = "as.task", "as.positive", "as.type"
+"""How model and data are understood, where a person said so: ``as.task=multiclass``, ``as.type=zip=categorical``."""
 _UNSET = object()
 _KEPT, _PROBLEMS, _RIGHT = "mg.address", "mg.problems", "mg.where_that_works"
 _views = Cache(entries=12, size=2**40)
@@ -122,13 +124,61 @@ def problems() -> list[str]:
 
 
 def evaluation() -> Evaluation | None:
-    """Give the evaluation that the address means; None shows the start page."""
+    """Give the evaluation that the address means, understood as it says; None shows the start page."""
+    ev = _opened()
+    if ev is None:
+        return None
+    try:
+        return _understood(ev, first(TASK), first(POSITIVE), get(TYPES) or ())
+    except AnalysisError as error:
+        problem(error)
+        drop("as.")
+        return ev
+
+
+def _opened() -> Evaluation | None:
     try:
         return opened.fetch(first("model"))
     except InputError as error:
         problem(error)
         put("model", None)
         return opened.fetch(None)
+
+
+def _understood(ev: Evaluation, task: str | None, positive: str | None, types: Sequence[str]) -> Evaluation:
+    """Give the evaluation with what a person set; made once for all sessions, nothing is loaded again."""
+    from modelglass.analysis.again import understood_as
+
+    if task is None and positive is None and not types:
+        return ev
+    given = {name: kind for name, _, kind in (text.rpartition("=") for text in types)}
+    key = (ev.fingerprint, "understood", task, positive, tuple(sorted(given.items())))
+    return _views.get_or_make(key, lambda: understood_as(ev, task=task, positive=positive, types=given))
+
+
+def understand(**changes: Any) -> None:
+    """Keep what a person says of ``task``, ``positive`` or ``types`` (a mapping, added to those before; None: as opened).
+
+    Raises
+    ------
+    InputError
+        It cannot be; what was kept stays.
+    """
+    ev = _opened()
+    if ev is None:
+        return
+    old = {name: kind for name, _, kind in (text.rpartition("=") for text in get(TYPES) or ())}
+    types: Mapping[str, str] | None = changes.get("types", {})
+    new = {} if types is None else {n: k for n, k in {**old, **types}.items() if ev.columns[n].kind != k}
+    task, positive = changes.get("task", first(TASK)), changes.get("positive", first(POSITIVE))
+    task, positive = (None if task == ev.task else task), (None if positive == str(ev.positive) else positive)
+    texts = [f"{name}={kind}" for name, kind in new.items()]
+    _understood(ev, task, positive, texts)
+    if (task, positive) != (first(TASK), first(POSITIVE)):
+        put("threshold", None)  # it belonged to the scores of another class
+    put(TASK, [task] if task else None)
+    put(POSITIVE, [positive] if positive else None)
+    put(TYPES, texts or None)
 
 
 def open_model(token: str) -> None:

@@ -129,6 +129,6 @@ def texts():
             for kind in ("title", "subheader", "markdown", "caption", "error", "info", "warning")
             for e in getattr(at, kind)
         ]
-        return "\n".join(str(p) for p in parts).replace("\\", "")
+        return "\n".join(str(p) for p in parts).replace("\\", "").replace(":small[]", "")
 
     return words

@@ -73,3 +73,29 @@ def test_nothing_is_sent_asked_or_open_to_others(binary, taken):
             assert config.get_option(name) == value, name
     finally:
         running.stop()
+
+
+@pytest.mark.parametrize("query", ["", "where=age%20%3C%2030&threshold=0.4"])
+def test_the_first_page_also_answers_by_its_name(query):
+    import asyncio
+
+    from modelglass.app.dashboard.launch import _KnownBase
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(*_):
+        raise AssertionError("Streamlit was asked")
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/overview",
+        "query_string": query.encode(),
+        "headers": [],
+    }
+    asyncio.run(_KnownBase(app)(scope, None, send))
+    assert sent[0]["status"] == 307
+    assert dict(sent[0]["headers"])[b"location"].decode() == "./" + (f"?{query}" if query else "")

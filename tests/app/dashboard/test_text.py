@@ -39,3 +39,12 @@ def test_an_interval_without_ends_says_so():
 def test_file_names_are_harmless():
     assert file_name("../../etc/passwd") == "etc-passwd"
     assert file_name("???") == "table"
+
+
+@pytest.mark.parametrize("sign", ["<->", "->", "<-", "--", ">=", "<=", "~="])
+def test_signs_that_streamlit_would_print_otherwise_are_cut_apart(sign):
+    for text in (f"a {sign} b", sign, f"{sign} b", f"a {sign}"):
+        shown = plain(text)
+        assert ":small[]" in shown
+        assert shown.replace(":small[]", "").replace("\\", "") == text
+    assert plain(f"a{sign}b").replace("\\", "") == f"a{sign}b"
