@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 # Workers share the cores: two threads each would wait for one another (before anything that reads it is imported)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What modelglass remembers and keeps for its user goes to a folder of this test run, never to the real home
+os.environ["MODELGLASS_HOME"] = tempfile.mkdtemp(prefix="modelglass-tests-")
+atexit.register(shutil.rmtree, os.environ["MODELGLASS_HOME"], ignore_errors=True)
 
-import pytest
+import pytest  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 MUST_NOT_SKIP = {"browser": "MODELGLASS_REQUIRE_BROWSER", "alibi": "MODELGLASS_REQUIRE_ALIBI"}
