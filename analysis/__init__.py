@@ -16,6 +16,7 @@ from modelglass.analysis.predictions import predictions
 from modelglass.analysis.residuals import residuals
 from modelglass.analysis.roc import roc
 from modelglass.analysis.slices import slice_metrics
+from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
 from modelglass.analysis.worst_rows import worst_rows
 
@@ -39,6 +40,7 @@ __all__ = [
     "residuals",
     "roc",
     "slice_metrics",
+    "standing",
     "thresholds",
     "worst_rows",
 ]

@@ -268,6 +268,17 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="standing",
+        title="Where it stands",
+        question="Is this prediction, or any value of the row, unusual among these rows?",
+        page="row",
+        compute="modelglass.analysis.standing:standing",
+        order=5,
+        report=False,
+        reads_threshold="never",
+        settings=(Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),),
+    ),
+    Analysis(
         name="noise_robustness",
         title="Noise",
         question="How far do small errors in the inputs move the model?",

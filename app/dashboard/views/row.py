@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 WORST = 100
+BESIDE = {"standing"}
+"""Shown for the cohort beside the whole; the others explain this one prediction, whichever rows are looked at."""
 
 
 def page(desk: Desk) -> None:
@@ -33,7 +35,8 @@ def page(desk: Desk) -> None:
     with work.guarded():
         edit.editor(whole, place)
     for analysis in fitting(whole.task, "row"):
-        section(Desk(whole, None), analysis, fixed={s.name: row for s in analysis.settings if s.kind == "row"})
+        beside = desk if analysis.name in BESIDE else Desk(whole, None)
+        section(beside, analysis, fixed={s.name: row for s in analysis.settings if s.kind == "row"})
 
 
 def choose(desk: Desk) -> int | None:
@@ -80,7 +83,11 @@ def choose(desk: Desk) -> int | None:
         f"One of {desk.whole.n:,} rows"
         + ("" if desk.cohort is None else f"; the worst are chosen from the cohort of {desk.cohort.n:,}")
         + (". This row is not in the cohort." if outside else ".")
-        + " Explanations compare it with all rows."
+        + (
+            ""
+            if desk.cohort is None
+            else " Below, it stands beside both; explanations of the prediction compare it with all rows."
+        )
     )
     return row
 
