@@ -177,7 +177,7 @@ def top_k(groups: Groups, level: float, k: int) -> Estimates:
     Ties as in scikit-learn's ``top_k_accuracy_score``.
     """
     rows = groups.rows
-    hit = rows.keep("place of the class", lambda: _place(rows)) < k
+    hit = top_hits(rows, k)
     held = rows.keep(
         ("top", k),
         lambda: Rows(
@@ -192,6 +192,11 @@ def top_k(groups: Groups, level: float, k: int) -> Estimates:
     if k >= rows.classes:
         found.cannot(groups.n >= 0, lambda g: f"of {rows.classes} classes every one is among the first {k}")
     return found
+
+
+def top_hits(rows: Rows, k: int) -> np.ndarray:
+    """Tell of each row whether its class is among the k with the highest scores, (n,)."""
+    return rows.keep("place of the class", lambda: _place(rows)) < k
 
 
 def _place(rows: Rows) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,20 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis import intervals
-from modelglass.analysis.auc import auc_by_group, average_precision_by_group
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
-from modelglass.analysis.estimates_scores import brier_losses, log_losses
+from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_losses
+from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
+from modelglass.analysis.own_metrics import own_answer
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 DRAWS = 200
+OWN_SECONDS = 3.0
+"""Time for the draws of one change of a function of the user's own."""
 DEFAULT = {"binary": ("roc_auc", "accuracy"), "multiclass": ("log_loss", "accuracy"), "regression": ("rmse",)}
 
 
@@ -93,7 +97,7 @@ def change(
     found = [influence_of(metric, rows) for rows in changed]
     repeats = np.array([value for value, _ in found]) - before
     if not np.isfinite(repeats).all():
-        raise NotApplicable(f"{metric.name} has no value on these {len(clean.y):,} rows")
+        raise NotApplicable(_no_value(metric, (clean, *changed)))
     if first is None:
         low, high, method = _bootstrap(metric, clean, changed, level, seed)
         return Change(estimate=float(repeats.mean()), low=low, high=high, repeats=repeats, method=method)
@@ -110,6 +114,13 @@ def change(
         repeats=repeats,
         method="paired influences of rows" if clean.cluster is None else "paired influences of clusters",
     )
+
+
+def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
+    """Say why a metric has no value on some rows."""
+    notes = [str(estimate(metric, Groups(r, np.zeros(len(r.y), np.int64), 1)).note[0]) for r in each]
+    why = next((n.removeprefix("cannot say: ") for n in notes if n.startswith("cannot say: ")), "")
+    return f"{metric.name} has no value on these {len(each[0].y):,} rows" + (f": {why}" if why else "")
 
 
 def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | None) -> tuple[float, int]:
@@ -145,11 +156,15 @@ def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
         "accuracy": lambda: (rows.y == rows.predicted).astype(float),
         "log_loss": lambda: log_losses(rows),
         "brier_score": lambda: brier_losses(rows),
+        "calibration_gap": lambda: calibration_gaps(rows),
+        "excess_log_loss": lambda: excess_log_losses(rows),
         "mae": lambda: np.abs(rows.predicted - rows.y),
         "bias": lambda: rows.predicted - rows.y,
         "rmse": lambda: (rows.predicted - rows.y) ** 2,
         "mape": lambda: np.abs(rows.predicted - rows.y) / np.maximum(np.abs(rows.y), np.finfo(float).eps),
     }
+    if metric.top:
+        losses[metric.name] = lambda: top_hits(rows, metric.top).astype(float)
     value = value_of(metric, rows)
     if not np.isfinite(value) or metric.function is not None or metric.name in ("ece", "median_absolute_error"):
         return value, None
@@ -162,12 +177,9 @@ def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
         squared, around = (rows.predicted - rows.y) ** 2, (rows.y - weight @ rows.y / weight.sum()) ** 2
         sst = weight @ around
         return value, weight * ((1 - value) * around - squared) / sst
-    if metric.name in ("roc_auc", "average_precision"):
+    if metric.name in AVERAGES:
         groups = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
-        by_group = auc_by_group if metric.name == "roc_auc" else average_precision_by_group
-        labels = (1,) if rows.task == "binary" else range(rows.classes)
-        psi = np.mean([np.asarray(by_group(groups.runs(c), influence=True).influence) for c in labels], axis=0)
-        return value, np.nan_to_num(psi * weight)
+        return value, influences(groups, *AVERAGES[metric.name])[1]
     return value, weight * _cell_gradient(metric, rows, weight)[rows.cell]
 
 
@@ -198,10 +210,18 @@ def _bootstrap(
     rng = np.random.default_rng((seed, 20_003))
     unit = np.arange(len(clean.y)) if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1]
     weight = np.ones(len(clean.y)) if clean.weight is None else clean.weight
-    draws = np.empty(DRAWS)
+    draws, own = np.full(DRAWS, np.nan), metric.function is not None
+    ends = time.perf_counter() + OWN_SECONDS
     for d in range(DRAWS):
+        if own and time.perf_counter() > ends:
+            return np.nan, np.nan, f"none: {DRAWS} draws do not fit into {OWN_SECONDS:g} seconds ({d} were made)"
         times = np.bincount(rng.integers(0, unit.max() + 1, unit.max() + 1), minlength=unit.max() + 1)[unit]
-        values = [value_of(metric, replace(r, weight=weight * times, _kept={})) for r in (clean, *changed)]
+        if own:  # a function may take no weights, so its rows are repeated
+            at = np.repeat(np.arange(len(unit)), times)
+            answers = [own_answer(metric, r, at) for r in (clean, *changed)]
+            values = [np.nan if isinstance(v, str) else v for v in answers]
+        else:
+            values = [value_of(metric, replace(r, weight=weight * times, _kept={})) for r in (clean, *changed)]
         draws[d] = np.mean(values[1:]) - values[0]
     usable = draws[np.isfinite(draws)]
     if len(usable) < DRAWS * 0.9:

@@ -29,7 +29,7 @@ ROWS = 5_000
 class PermutationImportance(Result):
     """How much worse a metric gets when a raw column is shuffled among the rows.
 
-    importance   feature, metric, estimate (mean over repeats; above 0 is worse), low, high, n; largest first
+    importance   feature, metric, estimate (mean over repeats; above 0 is worse, or higher where neither way is better), low, high, n; largest first
     repeats      feature, repeat, estimate: each repeat by itself
     metric       its name; label: for people; before: its value on these rows, unshuffled
     interval     the interval's method
@@ -60,10 +60,13 @@ class PermutationImportance(Result):
             )
             for r in top.itertuples()
         )
+        does = (
+            "worsens" if self.settings["greater_is_better"] is not None else "raises"
+        )  # of a bias neither way is worse
         none = int((self.importance.low <= 0).sum())
         idle = f" For {none} of {len(self.importance)} columns no loss can be told from none." if none else ""
         return (
-            f"Shuffling a column worsens {self.label} ({shown(self.before)} as it is) most for {names}; mean of "
+            f"Shuffling a column {does} {self.label} ({shown(self.before)} as it is) most for {names}; mean of "
             f"{self.settings['n_repeats']} shuffles of {rows_text(int(top.n.iloc[0]))}.{idle}"
         )
 
@@ -84,7 +87,8 @@ def permutation_importance(
     Parameters
     ----------
     metric : name or function, optional
-        Without it ROC AUC (binary), log loss (several classes), accuracy where there are no scores, RMSE in regression.
+        A function's direction is declared by ``own_metric(f, greater_is_better=...)``; where neither way is better the estimate is
+        the rise of the metric. Without it ROC AUC (binary), log loss (several classes), accuracy where there are no scores, RMSE in regression.
     features : sequence of str, optional
         Columns to shuffle; all that the model reads without it.
     n_repeats : int
@@ -115,7 +119,14 @@ def permutation_importance(
         before=value_of(record, rows_of(chosen)),
         interval=method,
         source=chosen.source,
-        settings={"metric": record.name, "n_repeats": n_repeats, "rows": chosen.n, "level": level, "seed": seed},
+        settings={
+            "metric": record.name,
+            "greater_is_better": record.greater_is_better,
+            "n_repeats": n_repeats,
+            "rows": chosen.n,
+            "level": level,
+            "seed": seed,
+        },
     )
 
 

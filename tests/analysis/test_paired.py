@@ -7,7 +7,7 @@ import pytest
 
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.paired import _influence, change, value_of
+from modelglass.analysis.paired import change, influence_of, value_of
 
 
 def classified(n=60, k=3, seed=0, weight=True):
@@ -56,14 +56,30 @@ def regressed(n=60, seed=0):
         ],
         *[
             (classified(), m)
-            for m in ("accuracy", "f1", "balanced_accuracy", "mcc", "roc_auc", "log_loss", "brier_score")
+            for m in (
+                "accuracy",
+                "f1",
+                "balanced_accuracy",
+                "mcc",
+                "roc_auc",
+                "log_loss",
+                "brier_score",
+                "average_precision",
+                "precision_weighted",
+                "recall_weighted",
+                "f1_weighted",
+                "roc_auc_ovr_weighted",
+                "roc_auc_ovo",
+                "average_precision_weighted",
+                "top_2_accuracy",
+            )
         ],
         *[(regressed(), m) for m in ("mae", "rmse", "r2", "bias", "mape")],
     ],
     ids=lambda v: v if isinstance(v, str) else v.task,
 )
 def test_influence_is_the_derivative_by_the_rows_weight(rows, name):
-    value, psi = _influence(METRICS[name], rows)
+    value, psi = influence_of(METRICS[name], rows)
     assert value == pytest.approx(value_of(METRICS[name], rows))
     for i in (0, 7, 23):
         up, down = rows.weight.copy(), rows.weight.copy()
