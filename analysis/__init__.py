@@ -10,6 +10,7 @@ from modelglass.analysis.errors import AnalysisError, InputError, MachineError, 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.listing import listing
 from modelglass.analysis.noise_robustness import noise_robustness
+from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
 from modelglass.analysis.precision_recall import precision_recall
 from modelglass.analysis.predictions import predictions
@@ -34,6 +35,7 @@ __all__ = [
     "find_slices",
     "listing",
     "noise_robustness",
+    "own_metric",
     "performance",
     "precision_recall",
     "predictions",
