@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_losses
 from modelglass.analysis.estimates_scores import brier_losses, log_losses
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.metrics import Metric
@@ -24,6 +25,8 @@ EXACT = frozenset(
         "brier_score",
         "mae",
         "bias",
+        "calibration_gap",
+        "excess_log_loss",
         "mape",
         "selection_rate",
     }
@@ -48,7 +51,7 @@ class Loss:
 def losses_of(metric: Metric, rows: Rows) -> list[Loss]:
     """Give the loss that stands for a metric; two where neither direction is better, one for each direction."""
     exact = metric.name in EXACT and (
-        rows.task != "multiclass" or metric.name in ("accuracy", "log_loss", "brier_score")
+        rows.task != "multiclass" or metric.name in ("accuracy", "log_loss", "brier_score", "excess_log_loss")
     )
     if rows.task == "regression":
         return [Loss(values, None, exact) for values in _of_values(metric.name, rows)]
@@ -57,6 +60,8 @@ def losses_of(metric: Metric, rows: Rows) -> list[Loss]:
         return [Loss(log_losses(rows) if rows.probability and rows.score is not None else wrong, None, False)]
     if metric.name == "log_loss":
         return [Loss(log_losses(rows), None, exact)]
+    if metric.name == "excess_log_loss":
+        return [Loss(excess_log_losses(rows), None, exact)]
     if metric.name == "brier_score":
         return [Loss(brier_losses(rows), None, exact)]
     if rows.task == "binary":
@@ -91,9 +96,9 @@ def _of_two(name: str, rows: Rows, wrong: Floats, exact: bool) -> list[Loss]:
     if name == "selection_rate":
         selected = rows.predicted.astype(float)
         return [Loss(selected, None, exact), Loss(-selected, None, exact)]
-    if name == "ece":
-        gap = np.asarray(rows.score, float) - rows.y
-        return [Loss(gap, None, False), Loss(-gap, None, False)]
+    if name in ("ece", "calibration_gap"):
+        gap = calibration_gaps(rows)
+        return [Loss(gap, None, exact), Loss(-gap, None, exact)]
     if name in ("roc_auc", "average_precision"):
         return [Loss(_misplaced(rows), None, False)]
     if name in ("balanced_accuracy", "mcc"):

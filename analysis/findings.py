@@ -1,0 +1,168 @@
+"""What is wrong with this model? Every analysis that can find something is asked; the answers are boiled down to one ranked list."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.finding import SEVERITIES, Budget, Finding
+from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.registry import Analysis, analyses
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+COLUMNS = [
+    "kind",
+    "severity",
+    "sentence",
+    "where",
+    "features",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "p_adjusted",
+    "evidence",
+    "advice",
+]
+MOST = 12
+"""More findings than this nobody reads; the rest are counted."""
+ALPHA = 0.05
+_COST = {"instant": 0, "seconds": 1, "minutes": 2}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Findings(Result):
+    """A ranked list of findings, and what was looked at.
+
+    found       the findings, most harmful first, at most settings["most"]
+    looked      one row per analysis asked: analysis, title, rows (used), found (findings before they were boiled down), note (why it gave
+                none, or that it was not run and why)
+    left_out    findings that rank lower than those shown
+    """
+
+    found: tuple[Finding, ...]
+    looked: pd.DataFrame
+    left_out: int
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give one row per finding."""
+        rows = [{name: getattr(f, name) for name in COLUMNS} | {"features": ", ".join(f.features)} for f in self.found]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Give one dictionary per finding, as the command line's JSON holds it: None for what is not known."""
+        out = []
+        for f in self.found:
+            record = {name: getattr(f, name) for name in COLUMNS} | {"features": list(f.features)}
+            out.append({k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()})
+        return out
+
+    def sentence(self) -> str:
+        """Say how many findings there are and the first; or that nothing was found, and what was looked at."""
+        ran = self.looked[self.looked["ran"]]
+        about = f"{len(ran)} checks of {self.source.rows:,} rows"
+        not_run = len(self.looked) - len(ran)
+        more = f" {not_run} could not be run; the table says why." if not_run else ""
+        if not self.found:
+            return f"Nothing was found by {about}: {', '.join(ran['title']).lower()}.{more}"
+        count = {s: sum(f.severity == s for f in self.found) for s in SEVERITIES}
+        parts = ", ".join(f"{n} {s}" for s, n in count.items() if n)
+        rest = f" {self.left_out} more of lower rank are not shown." if self.left_out else ""
+        return f"{len(self.found)} findings ({parts}) from {about}. First: {self.found[0].sentence}{rest}{more}"
+
+
+def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress: Progress | None = None) -> Findings:
+    """Ask every analysis that can find something.
+
+    Parameters
+    ----------
+    ev : Evaluation
+    budget : float
+        Seconds for all of it. What is cheap runs first; each gets an equal share of what is left, and what does not fit is listed as not run.
+    most : int
+        Findings shown at most.
+
+    Notes
+    -----
+    Each analysis adjusts its p-values over what it looked at; here they are multiplied by the number of analyses that tested (Bonferroni),
+    and findings above 5 % are dropped. Findings without a test (counts of duplicates, say) stand by themselves.
+    """
+    if not budget > 0 or most < 1:
+        raise InputError(
+            "Expected a budget above 0 seconds and at least one finding.", f"Got budget={budget!r} and most={most!r}."
+        )
+    asked = sorted((a for a in analyses().values() if a.find), key=lambda a: (_COST[a.cost], a.order))
+    ends = time.monotonic() + budget
+    found: list[Finding] = []
+    looked = []
+    for i, analysis in enumerate(asked):
+        tell(progress, i / max(len(asked), 1), f"looking: {analysis.title.lower()}")
+        part, note, rows = _ask(ev, analysis, ends, len(asked) - i)
+        found += part or []
+        looked.append(
+            {
+                "analysis": analysis.name,
+                "title": analysis.title,
+                "ran": part is not None,
+                "rows": rows,
+                "found": len(part or []),
+                "note": note,
+            }
+        )
+    tested = len({f.evidence for f in found if math.isfinite(f.p_adjusted)})
+    ranked = boiled_down([replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found])
+    tell(progress, 1.0, "looking")
+    table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note"])
+    settings = {"budget": budget, "most": most}
+    return Findings(
+        found=tuple(ranked[:most]),
+        looked=table,
+        left_out=max(len(ranked) - most, 0),
+        source=ev.source,
+        settings=settings,
+    )
+
+
+def _ask(ev: Evaluation, analysis: Analysis, ends: float, waiting: int) -> tuple[list[Finding] | None, str, int]:
+    """Run one ``find``; give its findings (None: not run), a note, and the rows it had."""
+    if ev.task not in analysis.tasks:
+        return None, f"is for {' and '.join(sorted(analysis.tasks))}", 0
+    left = ends - time.monotonic()
+    if left <= 0:
+        return None, "the budget had run out", 0
+    module, _, name = str(analysis.find).partition(":")
+    find: Callable[[Evaluation, Budget], list[Finding]] = getattr(importlib.import_module(module), name)
+    budget = Budget(left / waiting)
+    try:
+        return list(find(ev, budget)), "", ev.n
+    except NotApplicable as answer:
+        return None, f"cannot say: {answer.reason}", 0
+
+
+def boiled_down(found: Sequence[Finding]) -> list[Finding]:
+    """Rank findings, drop those that chance explains, and of those that say the same (kind and rows, or kind and columns) keep the first."""
+    sure = [f for f in found if not f.p_adjusted > ALPHA]
+    ranked = sorted(sure, key=lambda f: (SEVERITIES.index(f.severity), -np.nan_to_num(f.harm), f.sentence))
+    seen: set[tuple[Any, ...]] = set()
+    out = []
+    for f in ranked:
+        keys = {(f.kind, f.where, f.features)} | ({("rows", f.where)} if f.where else set())
+        if keys & seen:
+            continue
+        seen |= keys
+        out.append(f)
+    return out

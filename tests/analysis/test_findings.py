@@ -1,0 +1,103 @@
+"""Findings: planted faults come first, clean data gives none of high severity, the budget and what was looked at are told."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modelglass.analysis.errors import InputError
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.figures import figure
+from modelglass.analysis.finding import Budget, Finding
+from modelglass.analysis.findings import boiled_down, findings
+
+
+def world(seed, n=4000, flipped=0.0, task="binary"):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"job": rng.choice(list("abcd"), n), "town": rng.choice(list("xyz"), n), "age": rng.normal(40, 10, n)}
+    )
+    bad = (frame["job"] == "b") & (frame["town"] == "z")
+    if task == "regression":
+        spread = 1 + (frame["job"] == "a")  # harder, but not wrong
+        y = rng.normal(size=n) * spread + flipped * 2 * bad
+        return Evaluation.from_predictions(y, np.zeros(n), frame=frame, task="regression"), bad
+    p = 1 / (
+        1 + np.exp(-(rng.normal(size=n) * np.where(frame["job"] == "a", 0.5, 2.5)))
+    )  # job a is hard, and the model knows
+    y = (rng.random(n) < p).astype(int)
+    y = np.where(bad & (rng.random(n) < flipped), 1 - y, y)
+    return Evaluation.from_predictions(y, score=p, threshold=0.5, frame=frame, positive=1), bad
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_flipped_labels_in_a_conjunction_come_first(task):
+    ev, bad = world(0, flipped=0.6, task=task)
+    found = findings(ev)
+    first = found.found[0]
+    assert first.severity == "high"
+    assert ev.where(first.where).n == bad.sum()
+    assert first.features == ("job", "town")
+    assert first.p_adjusted < 0.05
+    assert first.evidence in set(found.frame()["evidence"])
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_clean_data_gives_nothing_of_high_severity(task):
+    high = sum(any(f.severity == "high" for f in findings(world(seed, 2000, task=task)[0]).found) for seed in range(20))
+    assert high <= 1
+
+
+def test_hard_slices_are_told_with_less_weight():
+    ev, _ = world(3)
+    found = findings(ev)
+    assert [f.severity for f in found.found if f.where and "'a'" in f.where] == ["medium"]
+
+
+def test_what_was_looked_at_is_told_and_the_json_is_strict():
+    ev, _ = world(1, n=1500)
+    found = findings(ev)
+    assert "find_slices" in set(found.looked["analysis"])
+    assert found.sentence()
+    assert json.loads(json.dumps(found.records(), allow_nan=False)) == json.loads(json.dumps(found.records()))
+    assert figure(found) is not None
+
+
+def test_a_budget_that_runs_out_is_told():
+    ev, _ = world(1, n=1500)
+    found = findings(ev, budget=1e-6)
+    assert not found.looked["ran"].any()
+    assert set(found.looked["note"]) == {"the budget had run out"}
+    assert "could not be run" in found.sentence()
+    with pytest.raises(InputError, match="budget above 0"):
+        findings(ev, budget=0)
+    assert Budget(10).left() <= 10
+
+
+def finding(kind="k", severity="low", where=None, p=float("nan"), harm=0.0, features=("a",)):
+    return Finding(
+        kind=kind,
+        severity=severity,
+        sentence="s",
+        n=1,
+        evidence="e",
+        advice="d",
+        where=where,
+        p_adjusted=p,
+        harm=harm,
+        features=features,
+    )
+
+
+def test_boiling_down():
+    given = [
+        finding(severity="low"),
+        finding(severity="high", where="a = 1", harm=1),
+        finding(severity="high", where="b = 1", harm=2),
+        finding(kind="other", severity="medium", where="b = 1"),
+        finding(severity="high", where="c = 1", p=0.2),
+    ]
+    assert [(f.severity, f.where) for f in boiled_down(given)] == [("high", "b = 1"), ("high", "a = 1"), ("low", None)]
