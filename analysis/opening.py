@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from modelglass.analysis.errors import InputError, unknown_name
+from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.loading import load_model
 from modelglass.analysis.reading import ReadFile, read_file
@@ -51,8 +52,9 @@ def open_evaluation(
         Path of a YAML file with description, unit and level order of columns; see ``describing.read_columns``.
     trust, trust_types
         See ``load_model``.
-    output_column
-        See ``Evaluation``; not used without a model.
+    train, reference, baseline : str, optional
+        Paths of other data and of another model; see ``Evaluation``. Refused without a model, as are ``label``, ``features``
+        and ``output_column``.
     where : str, optional
         A condition: only these rows.
     roles
@@ -65,11 +67,13 @@ def open_evaluation(
     common = {
         "target": target,
         "name": read.name,
-        "data_fingerprint": read.fingerprint + "|".join(sorted(na)),
+        "data_fingerprint": _fingerprint(read, na),
         "columns": columns,
         **roles,
     }
     if model == NO_MODEL:
+        asked = {"label": label, "features": features, "output-column": output_column}
+        _refuse_without_model({"train": train, "reference": reference, "baseline": baseline, **asked})
         ev = _from_columns(read.frame, prediction, score, common)
     else:
         if prediction or score:
@@ -80,8 +84,8 @@ def open_evaluation(
             )
         loaded = load_model(model, trust=trust, trust_types=trust_types)
         others: dict[str, Any] = {
-            "train": _frame_of(train, na),
-            "reference": _frame_of(reference, na),
+            "train": _beside(train, na),
+            "reference": _beside(reference, na),
             "baseline": None if baseline is None else load_model(baseline, trust=trust, trust_types=trust_types),
         }
         ev = Evaluation(
@@ -91,8 +95,26 @@ def open_evaluation(
     return ev.where(where) if where is not None else ev
 
 
-def _frame_of(path: str | None, na: Sequence[str]) -> pd.DataFrame | None:
-    return None if path is None else read_file(path, na=na).frame
+def _beside(path: str | None, na: Sequence[str]) -> ReadFile | None:
+    if path is None:
+        return None
+    read = read_file(path, na=na)
+    return replace(read, fingerprint=_fingerprint(read, na))
+
+
+def _fingerprint(read: ReadFile, na: Sequence[str]) -> str:
+    return read.fingerprint + "|".join(sorted(na))
+
+
+def _refuse_without_model(given: Mapping[str, Any]) -> None:
+    """Refuse what only a model can use, instead of leaving it out in silence."""
+    useless = [name for name, value in given.items() if value]
+    if useless:
+        raise InputError(
+            f"Expected {listed(f'--{n}' for n in useless)} only with a model.",
+            "There is none (MODEL given as -).",
+            "Leave them out, or give the model.",
+        )
 
 
 def _reading_notes(read: ReadFile) -> list[Note]:

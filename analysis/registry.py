@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
+from modelglass.analysis.budget import BudgetSpent, check_budget, watched
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
@@ -169,10 +170,11 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
             analysis=record,
             reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
         )
-    function = record.function()
+    function, progress = record.function(), watched(progress)
     if progress is not None and "progress" in inspect.signature(function).parameters:
         settings = {**settings, "progress": progress}
     try:
+        check_budget()
         return Outcome(analysis=record, result=function(ev, **settings))
-    except NotApplicable as answer:
+    except (NotApplicable, BudgetSpent) as answer:
         return Outcome(analysis=record, reason=answer.reason)

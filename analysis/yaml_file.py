@@ -32,7 +32,7 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def read_yaml(path: str | Path, *, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[Key, int]]:
+def read_yaml(path: str | Path, *, max_bytes: int = MAX_BYTES, texts: bool = False) -> tuple[Any, dict[Key, int]]:
     """Read one YAML document.
 
     Parameters
@@ -40,6 +40,8 @@ def read_yaml(path: str | Path, *, max_bytes: int = MAX_BYTES) -> tuple[Any, dic
     path : str or Path
     max_bytes : int
         A larger file is refused before it is read.
+    texts : bool
+        Leave every value the text that is written (nothing at all, and ``~`` and ``null``, are None).
 
     Returns
     -------
@@ -80,13 +82,13 @@ def read_yaml(path: str | Path, *, max_bytes: int = MAX_BYTES) -> tuple[Any, dic
             f"Line {line} holds the byte 0x{raw[error.start]:02x}, which is not.",
             "Save the file as UTF-8.",
         ) from None
-    return parse_yaml(text, str(path))
+    return parse_yaml(text, str(path), texts=texts)
 
 
-def parse_yaml(text: str, name: str) -> tuple[Any, dict[Key, int]]:
+def parse_yaml(text: str, name: str, *, texts: bool = False) -> tuple[Any, dict[Key, int]]:
     """Do the same with a text; ``name`` stands in messages."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    builder = _Builder(name)
+    builder = _Builder(name, texts)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
@@ -156,7 +158,8 @@ def described(value: Any) -> str:
 class _Builder:
     """Makes values from a stream of events, with a stack of its own, so that depth is ours to bound."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, texts: bool):
+        self.texts = texts
         self.name, self.lines, self.documents, self.value = name, {}, 0, None
         self.stack: list[tuple[Any, Key, int]] = []  # container, its path, its line
         self.key: list[str | None] = []  # key waiting for its value, for each container
@@ -203,7 +206,8 @@ class _Builder:
             self.lines[(*where, event.value)] = line
         else:
             plain = not event.style and event.tag is None  # C and Python loaders differ: "" and None
-            self._put(scalar(event.value) if plain else event.value, line)
+            value = scalar(event.value) if plain else event.value
+            self._put(event.value if self.texts and value is not None else value, line)
 
     def _put(self, value: Any, line: int) -> Key:
         if not self.stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import sys
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, Stopped
+from modelglass.app import completion
 from modelglass.app.inputs import Inputs, at_terminal, checked, names, pairs
+from modelglass.app.options import takes_address, takes_budget, takes_inputs
 
 # Idle threads of OpenMP sleep instead of spinning, so that people who share the machine do not wait for nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -22,89 +23,6 @@ if TYPE_CHECKING:
     from modelglass.analysis.registry import Outcome
 
 WRONG_INPUT, MACHINE, INTERRUPTED = 2, 3, 130
-
-_INPUT_OPTIONS = [
-    click.option("--target", required=True, metavar="COL", help="Column of outcomes."),
-    click.option(
-        "--task",
-        type=click.Choice(["binary", "multiclass", "regression"]),
-        help="Without it: as the model or the data say.",
-    ),
-    click.option("--positive", metavar="LABEL", help="The positive class (two classes)."),
-    click.option(
-        "--label", multiple=True, metavar="DATA=MODEL", help="Map a label of the data to the model's. Repeatable."
-    ),
-    click.option("--features", metavar="A,B,C", help="Order of the input columns for a model that recorded no names."),
-    click.option(
-        "--output-column",
-        metavar="NAME|N",
-        help="Which value is judged where a model gives several a row (without it: the one named like the target).",
-    ),
-    click.option("--weight", metavar="COL", help="Column of sample weights."),
-    click.option("--time", metavar="COL", help="Column of times."),
-    click.option("--id", metavar="COL", help="Column of row names."),
-    click.option(
-        "--cluster", metavar="COL", help="Rows of one cluster are not independent: intervals respect clusters."
-    ),
-    click.option("--ignore", metavar="A,B", help="Columns neither fed to the model nor offered."),
-    click.option(
-        "--type",
-        multiple=True,
-        metavar="COL=TYPE",
-        help="numeric, categorical, boolean, datetime, text or id. Repeatable.",
-    ),
-    click.option("--na", multiple=True, metavar="VALUE", help="Also counts as missing in a CSV. Repeatable."),
-    click.option("--where", metavar="SQL", help="Only rows for which this condition is true."),
-    click.option(
-        "--threshold",
-        type=float,
-        metavar="X",
-        help="Positive when score >= X; without it the model's own predict decides.",
-    ),
-    click.option("--train", metavar="DATA", help="What the model was fitted on."),
-    click.option("--prediction", metavar="COL", help="With MODEL -: column of predictions."),
-    click.option("--score", multiple=True, metavar="[CLASS=]COL", help="With MODEL -: column of scores. Repeatable."),
-    click.option("--seed", type=int, default=0, show_default=True, help="For everything that draws."),
-    click.option("--trust", is_flag=True, help="Load a pickle. It can run any code on this machine."),
-    click.option("--trust-type", multiple=True, metavar="NAME", help="Allow this type in a skops file. Repeatable."),
-    click.option("--quiet", is_flag=True, help="No progress and no remarks."),
-]
-
-
-def takes_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add MODEL, DATA and their options to a command, which receives ``inputs`` and ``quiet`` instead."""
-
-    @functools.wraps(command)
-    def wrapped(model: str, data: str, quiet: bool, **given: Any) -> Any:
-        known = {k: given.pop(k) for k in list(given) if k in Inputs.model_fields}
-        known |= {
-            "type": pairs(known["type"], "--type"),
-            "features": names(known["features"]) or None,
-            "ignore": names(known["ignore"]),
-        }
-        inputs = checked(
-            model=model, data=data, **{k: list(v) if isinstance(v, tuple) else v for k, v in known.items()}
-        )
-        return command(inputs=inputs, quiet=quiet, **given)
-
-    for option in reversed(_INPUT_OPTIONS):
-        wrapped = option(wrapped)
-    return click.argument("model")(click.argument("data")(wrapped))
-
-
-def takes_address(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a server to a command."""
-    for option in [
-        click.option("--headless", is_flag=True, help="Do not open a browser."),
-        click.option(
-            "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The next free one if taken."
-        ),
-        click.option(
-            "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can see what you show."
-        ),
-    ]:
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,7 +37,7 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.samples)
 @click.option("--list", "listing", is_flag=True, help="Name the samples.")
 @takes_address
 def demo(name: str | None, listing: bool, host: str, port: int, headless: bool) -> None:
@@ -131,7 +49,13 @@ def demo(name: str | None, listing: bool, host: str, port: int, headless: bool) 
             click.echo(f"{sample.name:22} {sample.task:11} {sample.title}")
         return
     made = make(name or next(iter(SAMPLES)))
-    _serve(checked(model=str(made.model), data=str(made.data), **made.options), host, port, headless, quiet=False)
+    _serve(
+        checked(model=str(made.model), data=str(made.data), train=str(made.train), **made.options),
+        host,
+        port,
+        headless,
+        quiet=False,
+    )
 
 
 @cli.command()
@@ -152,15 +76,18 @@ def _serve(inputs: Inputs, host: str, port: int, headless: bool, quiet: bool) ->
 
 @cli.command()
 @takes_inputs
-@click.option("-o", "--output", required=True, metavar="FILE.html", help="Where to write it.")
+@takes_budget
+@click.option("-o", "--output", type=click.Path(), metavar="FILE.html", help="Where to write it. Always needed.")
 @click.option("--rows", is_flag=True, help="Include raw rows (the worst ones).")
 @click.option("--cohort", multiple=True, metavar="SQL", help="Also show this cohort beside the whole. Repeatable.")
-def report(inputs: Inputs, quiet: bool, output: str, rows: bool, cohort: tuple[str, ...]) -> None:
+def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows: bool, cohort: tuple[str, ...]) -> None:
     """Write one self-contained HTML file."""
+    from modelglass.analysis.budget import within_budget
+
     ev = _open(inputs)
     from modelglass.app.report import report as write_report
 
-    with _Bar(quiet) as bar:
+    with _Bar(quiet) as bar, within_budget(budget):
         path = write_report(ev, output, cohorts=cohort, include_rows=rows, progress=bar)
     _say(ev, quiet)
     click.echo(str(path))
@@ -168,42 +95,49 @@ def report(inputs: Inputs, quiet: bool, output: str, rows: bool, cohort: tuple[s
 
 @cli.command()
 @takes_inputs
+@takes_budget
 @click.option(
     "--by", metavar="A,B,A*B", help="Columns, and crossed columns; without it every column that can be sliced."
 )
-@click.option("--metrics", metavar="M,N", help="Metrics by scikit-learn's names.")
+@click.option("--metrics", metavar="M,N", shell_complete=completion.metrics, help="Metrics by scikit-learn's names.")
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
-def slices(inputs: Inputs, quiet: bool, by: str | None, metrics: str | None, as_json: bool) -> None:
+def slices(
+    inputs: Inputs, quiet: bool, budget: float | None, by: str | None, metrics: str | None, as_json: bool
+) -> None:
     """Metrics by slice, each with an interval."""
     settings = {k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v}
-    _answer(inputs, quiet, [("slice_metrics", settings)], as_json)
+    _answer(inputs, quiet, budget, [("slice_metrics", settings)], as_json)
 
 
 @cli.command()
 @takes_inputs
+@takes_budget
 @click.option(
     "--row", type=int, metavar="N", help="Explain this row (number in the data, from 0) instead of the whole model."
 )
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
-def explain(inputs: Inputs, quiet: bool, row: int | None, as_json: bool) -> None:
+def explain(inputs: Inputs, quiet: bool, budget: float | None, row: int | None, as_json: bool) -> None:
     """What the model relies on: overall, or for one row."""
     whole: list[tuple[str, dict[str, Any]]] = [("permutation_importance", {}), ("shapley_values", {})]
     one = [("shapley_row", {"row": row}), ("lime_weights", {"row": row})]
-    _answer(inputs, quiet, whole if row is None else one, as_json)
+    _answer(inputs, quiet, budget, whole if row is None else one, as_json)
 
 
 @cli.command()
-@click.argument("analysis")
+@click.argument("analysis", shell_complete=completion.analyses)
 @takes_inputs
+@takes_budget
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
-def show(analysis: str, inputs: Inputs, quiet: bool, settings: tuple[str, ...], as_json: bool) -> None:
+def show(
+    analysis: str, inputs: Inputs, quiet: bool, budget: float | None, settings: tuple[str, ...], as_json: bool
+) -> None:
     """Run any one analysis by name, also those of other packages (``modelglass analyses`` lists them)."""
     from modelglass.analysis.registry import get
     from modelglass.app.settings import from_text
 
     record = get(analysis)
-    _answer(inputs, quiet, [(analysis, from_text(record, pairs(settings, "--set")))], as_json)
+    _answer(inputs, quiet, budget, [(analysis, from_text(record, pairs(settings, "--set")))], as_json)
 
 
 @cli.command()
@@ -213,6 +147,13 @@ def analyses() -> None:
 
     for record in declared().values():
         click.echo(f"{record.name:32} {record.page:12} {record.question}")
+
+
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_(shell: str) -> None:
+    """Print the script that lets your shell complete commands, options, columns, samples and analyses."""
+    click.echo(completion.script(cli, shell))
 
 
 # doing -------------------------------------------------------------------------------------------------------------
@@ -231,12 +172,25 @@ def _say(ev: Evaluation, quiet: bool) -> None:
         click.echo(f"Note: {note.text}", err=True)
 
 
-def _answer(inputs: Inputs, quiet: bool, asked: list[tuple[str, dict[str, Any]]], as_json: bool) -> None:
+def _answer(
+    inputs: Inputs, quiet: bool, budget: float | None, asked: list[tuple[str, dict[str, Any]]], as_json: bool
+) -> None:
+    """Run analyses and print what came of them; where the machine gives out, what is finished is printed first."""
+    from modelglass.analysis.budget import within_budget
     from modelglass.analysis.registry import run as run_analysis
 
     ev = _open(inputs)
-    with _Bar(quiet) as bar:
-        outcomes = [run_analysis(ev, name, progress=bar, **settings) for name, settings in asked]
+    outcomes: list[Outcome] = []
+    try:
+        with _Bar(quiet) as bar, within_budget(budget):
+            for name, settings in asked:
+                outcomes.append(run_analysis(ev, name, progress=bar, **settings))
+    except (MachineError, MemoryError, OSError, KeyboardInterrupt, Stopped):
+        if outcomes:
+            click.echo(_json(ev, outcomes) if as_json else _text(ev, outcomes))
+            left = ", ".join(name for name, _ in asked[len(outcomes) :])
+            click.echo(f"What was finished is printed; {left} is not.", err=True)
+        raise
     _say(ev, quiet)
     click.echo(_json(ev, outcomes) if as_json else _text(ev, outcomes))
 
@@ -306,6 +260,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt, Stopped):
         click.echo("Stopped.", err=True)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has gone, as in "... | head"; nobody is left to tell
+        sys.exit(0)
     except (MachineError, MemoryError, OSError) as error:
         click.echo(f"The machine could not: {str(error) or type(error).__name__}", err=True)
         sys.exit(MACHINE)

@@ -36,9 +36,12 @@ class Inputs(BaseModel):
     ignore: list[str] = Field(default_factory=list)
     type: dict[str, str] = Field(default_factory=dict)
     na: list[str] = Field(default_factory=list)
+    columns: str | None = None
     where: str | None = None
     threshold: float | None = None
     train: str | None = None
+    reference: str | None = None
+    baseline: str | None = None
     prediction: str | None = None
     score: list[str] = Field(default_factory=list)
     seed: int = 0
@@ -56,10 +59,11 @@ class Inputs(BaseModel):
         from modelglass.analysis.opening import open_evaluation
 
         given = self.model_dump(exclude={"label", "type", "trust", "trust_type"})
+        risky = [m for m in (self.model, self.baseline) if m is not None and m.lower().endswith(PICKLES)]
         trust = self.trust or (
             ask is not None
-            and self.model.lower().endswith(PICKLES)
-            and ask(f"{self.model} is a pickle: loading it can run any code. Load it")
+            and bool(risky)
+            and all(ask(f"{m} is a pickle: loading it can run any code. Load it") for m in risky)
         )
         return open_evaluation(
             **given, label=self.label or None, types=self.type, trust=trust, trust_types=self.trust_type
@@ -88,8 +92,10 @@ def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
-def names(text: str | None) -> list[str]:
-    """Read comma-separated names."""
+def names(text: str | list[str] | None) -> list[str]:
+    """Read comma-separated names; a list (from a file) is one already."""
+    if isinstance(text, list):
+        return text
     return [n.strip() for n in text.split(",") if n.strip()] if text else []
 
 

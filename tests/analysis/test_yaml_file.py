@@ -127,3 +127,8 @@ def test_keys_are_checked_with_the_nearest_name():
     check_keys(value, ["target", "sed"], "run.yaml", lines)
     with pytest.raises(InputError, match=r"line 1[\s\S]*a list"):
         check_mapping([1], "run.yaml", {(): 1})
+
+
+def test_values_may_stay_texts(read):
+    text = "a: 01\nb: true\nc: [1.50, ~]\nd: null\ne: '~'\n"
+    assert read(text, texts=True)[0] == {"a": "01", "b": "true", "c": ["1.50", None], "d": None, "e": "~"}
