@@ -226,7 +226,8 @@ def _summary(
     brier = float(w @ (p - y) ** 2) / whole
     reliability, resolution = float(part @ off**2), float(part @ (bins.estimate.to_numpy() - rate) ** 2)
     uncertainty = rate * (1 - rate)
-    perfect = _gaps_if_perfect(p, w, (np.cumsum(used) - 1)[code], len(bins), settings["seed"]) / whole
+    places = np.maximum(np.cumsum(used) - 1, 0)[code]  # rows of no weight may be in no used bin: they add nothing
+    perfect = _gaps_if_perfect(p, w, places, len(bins), settings["seed"]) / whole
     return {
         "n": len(y),
         "gap": float(part @ np.abs(off)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.columns import MOST_LEVELS, Column, as_datetime, plain
+from modelglass.analysis.columns import MOST_LEVELS, Column, as_datetime, plain, side_by_side
 from modelglass.analysis.describing import level_text
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -95,8 +95,9 @@ def measure(
     >>> measure(data, infer_columns(data)).frame()["holds"].tolist()
     ['20 to 35, median 27.5', "'f' 67%, 'm' 33%"]
     """
-    rows = [_facts(column, frame[name], (roles or {}).get(name, "not read")) for name, column in columns.items()]
-    return ColumnFacts(table=pd.DataFrame(rows, columns=COLUMNS), source=source, settings={})
+    known = [(column, frame[name], (roles or {}).get(name, "not read")) for name, column in columns.items()]
+    rows = side_by_side(lambda about: _facts(*about), known, len(frame))
+    return ColumnFacts(table=pd.DataFrame(list(rows), columns=COLUMNS), source=source, settings={})
 
 
 def _facts(column: Column, series: pd.Series, role: str) -> dict[str, Any]:

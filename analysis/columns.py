@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ _HEAD = 10_000
 _MANY_ROWS = 50_000
 """From here on columns are looked at side by side."""
 
+Made = TypeVar("Made")
 _ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|index|idx|row|rownum|no|nr|number)$", re.IGNORECASE)
 _ID_CAMEL = re.compile(r"[a-z]I[dD]$")
 
@@ -123,10 +124,11 @@ def infer_columns(frame: pd.DataFrame, given: Mapping[str, str] | None = None) -
         column = _infer(*named)
         return _settle(column, named[1], given[named[0]]) if named[0] in given else column
 
-    return {column.name: column for column in _side_by_side(one, columns, len(frame))}
+    return {column.name: column for column in side_by_side(one, columns, len(frame))}
 
 
-def _side_by_side(one: Callable[[Any], Column], columns: list[Any], rows: int) -> Iterable[Column]:
+def side_by_side(one: Callable[[Any], Made], columns: Sequence[Any], rows: int) -> Iterable[Made]:
+    """Do one thing for each column, on several cores where the rows are many; in order."""
     cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
     if rows < _MANY_ROWS or cores < 2:
         return map(one, columns)
