@@ -8,7 +8,10 @@ from modelglass.analysis.confusion import confusion
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.fairness import fairness
+from modelglass.analysis.findings import findings
 from modelglass.analysis.listing import listing
+from modelglass.analysis.lift import lift
 from modelglass.analysis.noise_robustness import noise_robustness
 from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
@@ -19,6 +22,7 @@ from modelglass.analysis.roc import roc
 from modelglass.analysis.slices import slice_metrics
 from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
+from modelglass.analysis.thresholds_by_slice import thresholds_by_slice
 from modelglass.analysis.worst_rows import worst_rows
 
 __all__ = [
@@ -32,8 +36,11 @@ __all__ = [
     "calibration",
     "column_facts",
     "confusion",
+    "fairness",
     "find_slices",
+    "findings",
     "listing",
+    "lift",
     "noise_robustness",
     "own_metric",
     "performance",
@@ -44,5 +51,6 @@ __all__ = [
     "slice_metrics",
     "standing",
     "thresholds",
+    "thresholds_by_slice",
     "worst_rows",
 ]

@@ -155,7 +155,7 @@ def _noise(costs: Costing, place: np.ndarray, seed: int) -> np.ndarray | None:
     if count < FEWEST_CLUSTERS:
         return None
     values, vectors = np.linalg.eigh(_covariance(code, column, moved, count, size))
-    return (drawn * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return drawn @ (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # the symmetric root: the only one
 
 
 def _covariance(code: np.ndarray, column: np.ndarray, moved: np.ndarray, count: int, size: int) -> np.ndarray:

@@ -166,7 +166,7 @@ def curves(
     tables = {
         name: pd.concat([getattr(p, name) for p in measured if len(getattr(p, name))], ignore_index=True)
         for name in ("curve", "areas", "operating")
-        if any(len(getattr(p, name)) for p in measured)
+        if hasattr(measured[0], name) and any(len(getattr(p, name)) for p in measured)
     }
     settings = {**measured[0].settings, "by": by or None, "class_": None if class_ in (None, "") else str(class_)}
     return {**tables, "note": note, "source": ev.source, "settings": settings}

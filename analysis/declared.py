@@ -11,8 +11,45 @@ _LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999,
 _CLASS = Setting(
     name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
 )
+_CURVES_BY = Setting(
+    name="by",
+    kind="column",
+    label="By slice",
+    help="A column: one curve of all rows, and one of each of its 8 levels with the most rows.",
+)
+_CURVES_OF = Setting(name="class_", kind="class", label="Class", help="One class against the rest.")
 
 ANALYSES: list[Analysis] = [
+    Analysis(
+        name="findings",
+        title="Findings",
+        question="What is wrong with this model?",
+        page="overview",
+        compute="modelglass.analysis.findings:findings",
+        cost="seconds",
+        order=5,
+        settings=(
+            Setting(name="budget", kind="number", default=30.0, low=1, high=3_600, step=5, label="Seconds"),
+            Setting(name="most", kind="integer", default=12, low=1, high=100, label="Most findings shown"),
+        ),
+    ),
+    Analysis(
+        name="fairness",
+        title="Groups of people",
+        question="Are groups of people treated alike?",
+        page="slices",
+        compute="modelglass.analysis.fairness:fairness",
+        cost="seconds",
+        order=40,
+        settings=(
+            Setting(
+                name="groups", kind="columns", label="Groups by", help='Columns that name groups; crossed as "a*b".'
+            ),
+            Setting(name="metrics", kind="metrics", label="Rates", help="Empty: the usual ones."),
+            Setting(name="reference", kind="text", label="Compare with", help="Name of a group; empty: the largest."),
+            _LEVEL,
+        ),
+    ),
     Analysis(
         name="performance",
         title="Performance",
@@ -73,6 +110,7 @@ ANALYSES: list[Analysis] = [
         question="On which slices is the model worst, of all that can be named?",
         page="slices",
         compute="modelglass.analysis.discovery:find_slices",
+        find="modelglass.analysis.discovery_find:find",
         cost="seconds",
         order=20,
         settings=(
@@ -185,7 +223,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.roc:roc",
         tasks=CLASSIFICATION,
         order=10,
-        settings=(_LEVEL,),
+        settings=(_CURVES_BY, _CURVES_OF, _LEVEL),
     ),
     Analysis(
         name="precision_recall",
@@ -195,7 +233,31 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.precision_recall:precision_recall",
         tasks=CLASSIFICATION,
         order=20,
-        settings=(_LEVEL,),
+        settings=(_CURVES_BY, _CURVES_OF, _LEVEL),
+    ),
+    Analysis(
+        name="lift",
+        title="Gain and lift",
+        page="curves",
+        question="How much of the class do the rows with the highest scores hold?",
+        compute="modelglass.analysis.lift:lift",
+        tasks=CLASSIFICATION,
+        order=25,
+        settings=(
+            Setting(
+                name="top",
+                kind="number",
+                default=0.1,
+                low=0.001,
+                high=1.0,
+                step=0.01,
+                label="Share of rows taken",
+                help="The depth told in the sentence: 0.1 is the tenth of the rows that scores highest.",
+            ),
+            _CURVES_BY,
+            _CURVES_OF,
+            _LEVEL,
+        ),
     ),
     Analysis(
         name="calibration",
@@ -206,6 +268,8 @@ ANALYSES: list[Analysis] = [
         tasks=CLASSIFICATION,
         order=30,
         settings=(
+            _CURVES_BY,
+            _CURVES_OF,
             Setting(name="n_bins", kind="integer", default=10, low=2, high=50, label="Bins"),
             Setting(
                 name="strategy",
@@ -231,12 +295,43 @@ ANALYSES: list[Analysis] = [
                 name="costs",
                 kind="text",
                 label="Costs",
-                help="Cost of a row of each kind, such as fp=1, fn=5; empty: none.",
+                help="Cost of a row of each kind, such as fp=1, fn=5; a gain is negative, and a column gives an amount for each "
+                "row: fp=10, fn=0.4*amount. Empty: none.",
+            ),
+            Setting(
+                name="top",
+                kind="number",
+                low=0,
+                high=1e9,
+                label="Most rows that can be flagged",
+                help="A number of these rows, or a share of them below 1; empty: no limit.",
             ),
             _LEVEL,
             Setting(
                 name="n_points", kind="integer", default=200, low=10, high=1_000, step=10, label="Thresholds shown"
             ),
+        ),
+    ),
+    Analysis(
+        name="thresholds_by_slice",
+        title="A threshold for each slice",
+        question="What would a threshold of its own for each slice gain, and what would it do to fairness?",
+        page="curves",
+        compute="modelglass.analysis.thresholds_by_slice:thresholds_by_slice",
+        tasks=frozenset({"binary"}),
+        cost="seconds",
+        order=45,
+        settings=(
+            Setting(
+                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
+            ),
+            Setting(
+                name="costs",
+                kind="text",
+                label="Costs",
+                help="Cost of a row of each kind, such as fp=1, fn=5 or fp=10, fn=0.4*amount; empty: every error costs 1.",
+            ),
+            _LEVEL,
         ),
     ),
     Analysis(

@@ -71,7 +71,7 @@ def _noise(ranking: Ranking, rows: Rows, place: np.ndarray, seed: int) -> np.nda
         covariance = _clustered(code.ravel(), column, each, ranking, rows, place)
     values, vectors = np.linalg.eigh(covariance)
     drawn = np.random.default_rng(seed).standard_normal((_DRAWS, size))
-    return (drawn * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return drawn @ (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # the symmetric root: the only one
 
 
 def _independent(

@@ -42,12 +42,10 @@ class Lift(Result):
             distance between share of the class and share of the others reached), low, high, threshold, share (where it is
             reached), gain, gain_low, gain_high, lift, lift_low, lift_high (at the depth settings["top"]), n, positives,
             negatives (rows), baseline (share of the class), note (why there is no curve, else "")
-    operating   empty
     """
 
     curve: pd.DataFrame
     areas: pd.DataFrame
-    operating: pd.DataFrame
     source: Source
     settings: Mapping[str, Any]
     note: str = ""
@@ -149,7 +147,6 @@ def measure(
     return Lift(
         curve=curve,
         areas=pd.DataFrame([whole]),
-        operating=pd.DataFrame(),
         source=source,
         settings=settings,
     )

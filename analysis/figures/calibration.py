@@ -8,20 +8,21 @@ import plotly.graph_objects as go
 from modelglass.analysis.calibration import Calibration
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
-from modelglass.analysis.figures.curve_parts import legend_below
+from modelglass.analysis.figures.curve_parts import legend_below, numbered, several_title
 
 
 @figure.register
 def _(result: Calibration) -> go.Figure:
     from plotly.subplots import make_subplots
 
-    groups = list(result.summary.itertuples())
+    by = result.settings.get("by")
+    groups = numbered(result.summary, by)
     single = len(groups) == 1
-    first = groups[0]
+    first = groups[0][1]
     title = (
         f"Calibration of {first.group}: off by {first.gap:.1%} on average, {rows_text(first.n)}"
         if single
-        else "Calibration, each class against the rest (average gap in the legend)"
+        else several_title("Calibration", "average gap", result)
     )
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.04)
     made.update_layout(style.new_figure(title, height=520, legend=not single).layout)
@@ -38,14 +39,14 @@ def _(result: Calibration) -> go.Figure:
     made.add_annotation(
         x=0.98, y=0.99, text="perfect", showarrow=False, xanchor="right", yanchor="bottom", row=1, col=1
     )
-    for i, group in enumerate(groups):
+    for i, group in groups:
         bins = result.bins[result.bins.group == group.group]
         colour = style.colour(i)
         made.add_scatter(
             x=bins.promised,
             y=bins.estimate,
             mode="lines+markers",
-            line={"color": colour, "width": 2},
+            line={"color": colour, "width": 2 if i >= 0 else 3.5},
             row=1,
             col=1,
             marker={"size": 7},
@@ -55,6 +56,8 @@ def _(result: Calibration) -> go.Figure:
             name=f"{style.short(group.group, 24)} {group.gap:.1%}",
             error_y=style.intervals(bins.low, bins.estimate, bins.high, line=colour),
         )
+        if i < 0:
+            continue  # the slices' rows, stacked, are all rows already
         made.add_bar(
             x=(bins.left + bins.right) / 2,
             y=bins.n,

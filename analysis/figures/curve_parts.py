@@ -9,9 +9,35 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from modelglass.analysis.curves import WHOLE
 from modelglass.analysis.figures import style
+from modelglass.analysis.wording import score
 
 DASHES = ("solid", "dash", "dot")
+
+
+def numbered(known: pd.DataFrame, by: str | None) -> list[tuple[int, Any]]:
+    """Give each row of a table of curves with the number of its colour; -1 (grey) is all rows where curves are by slice."""
+    if by is None:
+        return list(enumerate(known.itertuples()))
+    grey = len(style.PALETTE) - 1
+    slices = [row for row in known.itertuples() if row.group != WHOLE]
+    whole = [(-1, row) for row in known.itertuples() if row.group == WHOLE]
+    return whole + [(i if i < grey else i + 1, row) for i, row in enumerate(slices)]
+
+
+def several_title(what: str, number: str, result: Any) -> str:
+    """Write the title of several curves."""
+    by = result.settings.get("by")
+    if by is None:
+        return f"{what}, each class against the rest"
+    return f"{what} of {result.settings.get('class_') or result.source.positive} by {by} ({number} in the legend)"
+
+
+def legend_name(row: Any, by: str | None) -> str:
+    """Write a curve's name with its number; by slice with the interval of the number."""
+    number = f"{row.estimate:.3f}" if by is None else score(row.estimate, row.low, row.high)
+    return f"{style.short(row.group, 24)} {number}"
 
 
 def add_band(made: go.Figure, x: Any, low: Any, high: Any) -> None:
@@ -31,11 +57,11 @@ def add_band(made: go.Figure, x: Any, low: Any, high: Any) -> None:
 
 
 def add_curve(made: go.Figure, index: int, x: Any, y: Any, texts: Sequence[str], name: str) -> None:
-    """Add one curve; colours repeat with another dash after the palette's last."""
+    """Add one curve; colours repeat with another dash after the palette's last, and -1 is thick and grey."""
     line = {
         "color": style.colour(index),
-        "width": 2,
-        "dash": DASHES[index // len(style.PALETTE) % len(DASHES)],
+        "width": 2 if index >= 0 else 3.5,
+        "dash": DASHES[max(index, 0) // len(style.PALETTE) % len(DASHES)],
     }
     made.add_scatter(
         x=x,

@@ -6,7 +6,16 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
-from modelglass.analysis.figures.curve_parts import add_band, add_curve, add_operating, legend_below, square
+from modelglass.analysis.figures.curve_parts import (
+    add_band,
+    add_curve,
+    add_operating,
+    legend_below,
+    legend_name,
+    numbered,
+    several_title,
+    square,
+)
 from modelglass.analysis.precision_recall import PrecisionRecall
 from modelglass.analysis.wording import score
 
@@ -17,7 +26,8 @@ def _(result: PrecisionRecall) -> go.Figure:
     if known.empty:
         return style.empty_figure(f"There is no precision-recall curve: {result.areas.note.iloc[0]}.")
     single = len(known) == 1
-    title = "Precision-recall curves, each class against the rest"
+    by = result.settings.get("by")
+    title = several_title("Precision-recall curves", "average precision", result)
     if single:
         area = known.iloc[0]
         known_as = score(area.estimate, area.low, area.high)
@@ -29,7 +39,7 @@ def _(result: PrecisionRecall) -> go.Figure:
         height=460,
         legend=not single,
     )
-    for i, area in enumerate(known.itertuples()):
+    for i, area in numbered(known, by):
         curve = result.curve[result.curve.group == area.group]
         if single:
             made.add_scatter(
@@ -65,7 +75,7 @@ def _(result: PrecisionRecall) -> go.Figure:
             curve.recall,
             curve.precision,
             texts,
-            f"{style.short(area.group, 24)} {area.estimate:.3f}",
+            legend_name(area, by),
         )
         add_operating(
             made,

@@ -6,7 +6,16 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
-from modelglass.analysis.figures.curve_parts import add_band, add_curve, add_operating, legend_below, square
+from modelglass.analysis.figures.curve_parts import (
+    add_band,
+    add_curve,
+    add_operating,
+    legend_below,
+    legend_name,
+    numbered,
+    several_title,
+    square,
+)
 from modelglass.analysis.roc import Roc
 from modelglass.analysis.wording import score
 
@@ -17,7 +26,8 @@ def _(result: Roc) -> go.Figure:
     if known.empty:
         return style.empty_figure(f"There is no ROC curve: {result.areas.note.iloc[0]}.")
     single = len(known) == 1
-    title = "ROC curves, each class against the rest"
+    by = result.settings.get("by")
+    title = several_title("ROC curves", "area", result)
     if single:
         area = known.iloc[0]
         title = f"ROC curve of {area.group}: area {score(area.estimate, area.low, area.high)}, {rows_text(area.n)}"
@@ -37,7 +47,7 @@ def _(result: Roc) -> go.Figure:
         showlegend=False,
     )
     made.add_annotation(x=0.8, y=0.78, text="chance", showarrow=False, xanchor="left", yanchor="top")
-    for i, area in enumerate(known.itertuples()):
+    for i, area in numbered(known, by):
         curve = result.curve[result.curve.group == area.group]
         if single:
             add_band(made, curve.fpr, curve.low, curve.high)
@@ -50,6 +60,6 @@ def _(result: Roc) -> go.Figure:
             false_positive_rate=curve.fpr,
             positive_rows=curve.n,
         )
-        add_curve(made, i, curve.fpr, curve.tpr, texts, f"{style.short(area.group, 24)} {area.estimate:.3f}")
+        add_curve(made, i, curve.fpr, curve.tpr, texts, legend_name(area, by))
         add_operating(made, i, result.operating[result.operating.group == area.group], "fpr", "tpr", label=single)
     return legend_below(square(made))

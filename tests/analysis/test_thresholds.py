@@ -238,3 +238,90 @@ def test_figure_shows_the_frame():
     best = next(t for t in drawn.data if t.name == "cheapest")
     assert (best.x[0], best.y[0]) == (found.optimum.threshold[0], found.optimum.estimate[0])
     assert "<i>" not in drawn.layout.title.text
+
+
+# amounts and limits ------------------------------------------------------------------------------------------------
+
+
+def paid(n=300, **options):
+    ev = evaluation(n)
+    frame = ev.frame.assign(amount=np.arange(n) % 9 + 0.5, gap=np.where(np.arange(n) == 3, np.nan, 1.0))
+    y, p, _ = rows(n)
+    return Evaluation.from_predictions(np.where(y == 1, "yes", "no"), score=p, positive="yes", frame=frame, **options)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_amounts_by_hand_and_like_numbers(weighted):
+    y, p, w = rows(120)
+    w = w if weighted else None
+    amount = np.arange(120) % 9 + 0.5
+    found = measure(y, p, w, costs={"fp": 2.0, "fn": amount, "tp": -0.2 * amount})
+    shown = found.table[found.table.metric == "mean_cost"].set_index("threshold").estimate
+    for t in (0.2, 0.5, 0.81):
+        t = shown.index[np.abs(shown.index - t).argmin()]
+        said = p >= t
+        each = np.where(y == 1, np.where(said, -0.2 * amount, amount), np.where(said, 2.0, 0.0))
+        assert shown[t] == pytest.approx(np.average(each, weights=w), abs=1e-12)
+        at = found.at(t)
+        assert at[at.metric == "mean_cost"].estimate.iloc[0] == pytest.approx(shown[t], abs=1e-12)
+    same = measure(y, p, w, costs={"fp": np.full(120, 1.0), "fn": np.full(120, 4.0)})
+    plain = measure(y, p, w, costs={"fp": 1, "fn": 4})
+    pd.testing.assert_frame_equal(same.table, plain.table)
+    pd.testing.assert_frame_equal(same.optimum, plain.optimum)
+
+
+@pytest.mark.parametrize("options", [{}, {"cluster": "g"}, {"weight": "w"}, {"weight": "w", "cluster": "g"}])
+def test_the_interval_of_a_cost_is_that_of_a_mean(options):
+    """Along the ranking in one pass, and row by row: the same interval (weights: Kish's n, so nearly; of clusters their number)."""
+    found = thresholds(paid(threshold=0.5, **options), costs="fp=1, fn=0.4*amount")
+    now = found.operating.set_index("metric").loc["mean_cost"]
+    at = found.at(0.5).set_index("metric").loc["mean_cost"]
+    assert at.estimate == pytest.approx(now.estimate, abs=1e-12)
+    assert (at.high - at.low) == pytest.approx(now.high - now.low, rel=0.06)
+    assert "fn = 0.4*amount" in found.sentence()
+
+
+def test_amounts_that_cannot_be_used():
+    for costs, said in (("fn=amuont", "amuont"), ("fn=gap", "1 row of 300"), ("fn=word", "is categorical")):
+        ev = paid()
+        ev.frame["word"] = "a"
+        if costs == "fn=word":
+            y, p, _ = rows()
+            ev = Evaluation.from_predictions(y, score=p, frame=pd.DataFrame({"word": np.where(y == 1, "a", "b")}))
+        with pytest.raises(InputError, match=said):
+            thresholds(ev, costs=costs)
+    with pytest.raises(InputError, match="Expected numbers as costs"):
+        measure([0, 1], [0.1, 0.9], costs="fn=amount")
+
+
+def test_room_for_some_rows_only():
+    y, p, _ = rows(400, digits=3)
+    found = measure(y, p, costs="fp=1, fn=9", top=40)
+    at = found.capacity.iloc[0]
+    said = p >= at.threshold
+    assert at.n == said.sum() <= 40
+    assert at.precision == pytest.approx(y[said].mean())
+    assert at.recall == pytest.approx(y[said].sum() / y.sum())
+    assert at.recall_low < at.recall < at.recall_high
+    best = found.optimum.iloc[0]
+    assert (p >= best.threshold).sum() <= 40
+    assert (p >= best.from_threshold).sum() <= 40
+    assert best.on_these_rows > measure(y, p, costs="fp=1, fn=9").optimum.on_these_rows[0]
+    assert measure(y, p, top=0.1).capacity.iloc[0].threshold == at.threshold
+    assert "With room for 40 rows the threshold is" in found.sentence()
+    tied = measure(y, np.full(400, 0.5), top=40)
+    assert "No threshold flags 40 rows or fewer" in tied.sentence()
+    for bad in (0, -1, 2.5):
+        with pytest.raises(InputError, match="whole number or as a share"):
+            measure(y, p, top=bad)
+
+
+def test_clusters_at_any_threshold_are_exact():
+    """The products of clusters are kept along the ranking: any threshold has the interval that ``performance`` gives."""
+    ev = evaluation(2000, cluster="g")
+    for t in (0.123, 0.5551):
+        at = thresholds(ev, n_points=10).at(t).set_index("metric")
+        known = performance(ev.with_threshold(t), metrics=SHOWN).frame().set_index("metric")
+        np.testing.assert_allclose(
+            at.loc[SHOWN, ["estimate", "low", "high"]], known.loc[SHOWN, ["estimate", "low", "high"]]
+        )
