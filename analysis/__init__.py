@@ -10,8 +10,8 @@ from modelglass.analysis.errors import AnalysisError, InputError, MachineError, 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
 from modelglass.analysis.findings import findings
-from modelglass.analysis.listing import listing
 from modelglass.analysis.lift import lift
+from modelglass.analysis.listing import listing
 from modelglass.analysis.noise_robustness import noise_robustness
 from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
@@ -39,8 +39,8 @@ __all__ = [
     "fairness",
     "find_slices",
     "findings",
-    "listing",
     "lift",
+    "listing",
     "noise_robustness",
     "own_metric",
     "performance",
