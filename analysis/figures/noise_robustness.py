@@ -62,4 +62,6 @@ def _(result: NoiseRobustness) -> go.Figure:
         row=2,
         col=1,
     )
-    return made.update_xaxes(title_text="strength of noise, in the column's own spread", row=2, col=1)
+    return made.update_xaxes(
+        title_text=style.wrapped("strength of noise, in the column's own spread", 36), row=2, col=1
+    )

@@ -108,20 +108,21 @@ def _dots(rows, others, result: Performance) -> go.Figure:
     made.update_xaxes(range=[max(0.0, np.floor((low - 0.02) * 10) / 10), 1.005])
     made.update_yaxes(autorange="reversed", showgrid=True)
     made.update_layout(margin_r=170)
-    if others is not None:
-        words = "   ".join(f"{_axis_label(r)} {_text(r)}" for r in others.itertuples())
+    if others is not None:  # one a line and at the right border: a phone has no room for more
         made.add_annotation(
-            x=0,
+            x=1,
             y=1,
             xref="paper",
             yref="paper",
+            xshift=160,
             yshift=8,
-            text=words,
+            text="<br>".join(f"{_axis_label(r)}  {_text(r)}" for r in others.itertuples()),
             showarrow=False,
-            xanchor="left",
+            xanchor="right",
+            align="right",
             yanchor="bottom",
         )
-        made.update_layout(margin_t=44, height=made.layout.height + 32)
+        made.update_layout(margin_t=22 + 18 * len(others), height=made.layout.height + 14 + 18 * len(others))
     return made
 
 
@@ -131,12 +132,12 @@ def _numbers(rows, result: Performance) -> go.Figure:
 
     count = len(rows)
     panels = make_subplots(rows=count, cols=1, vertical_spacing=0.0)
-    made = style.new_figure(x="", height=70 + 62 * count)
+    made = style.new_figure(x="", height=70 + 74 * count)
     panels.update_layout(made.layout)
     for i, row in enumerate(rows.itertuples(), start=1):
         panels.add_scatter(
             x=[row.estimate],
-            y=[_axis_label(row)],
+            y=[""],
             mode="markers",
             marker={"size": 10, "color": style.BLUE},
             error_x=style.intervals([row.low], [row.estimate], [row.high], line=style.BLUE),
@@ -146,18 +147,25 @@ def _numbers(rows, result: Performance) -> go.Figure:
             col=1,
         )
         axis = "" if i == 1 else str(i)
+        # above and not beside: label and numbers need the whole width of a narrow screen
         panels.add_annotation(
-            x=1.02, y=0.5, xref="paper", yref=f"y{axis} domain", text=_text(row), showarrow=False, xanchor="left"
+            x=0,
+            y=1,
+            xref="paper",
+            yref=f"y{axis} domain",
+            text=f"{_axis_label(row)}  {_text(row)}",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
         )
         ends = np.array([v for v in (row.low, row.estimate, row.high) if np.isfinite(v)])
         reach = max(ends.max() - ends.min(), abs(row.estimate) * 0.05, 1e-12)
         panels.update_xaxes(range=[ends.min() - 0.6 * reach, ends.max() + 0.6 * reach], nticks=6, row=i, col=1)
-    gap = 0.42 / count
     for i in range(1, count + 1):
         top = 1 - (i - 1) / count
-        panels.update_yaxes(domain=[top - 1 / count + gap, top], row=i, col=1)
+        panels.update_yaxes(domain=[top - 0.66 / count, top - 0.3 / count], showticklabels=False, row=i, col=1)
         panels.update_xaxes(anchor="y" if i == 1 else f"y{i}", row=i, col=1)
-    return panels.update_layout(margin_r=190, margin_t=12)
+    return panels.update_layout(margin_l=24, margin_r=24, margin_t=12)
 
 
 def _hover(rows) -> list[str]:

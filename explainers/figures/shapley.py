@@ -10,6 +10,8 @@ from modelglass.analysis.figures import figure, style
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues
 
 FEATURES, POINTS, STEPS = 12, 250, 12
+NARROW = 26
+"""Letters of a line below an axis that has long names beside it, on a screen of 420 px."""
 
 
 @figure.register
@@ -29,10 +31,18 @@ def _one_group(result: ShapleyValues) -> go.Figure:
         vertical_spacing=0.16,
         subplot_titles=(
             f"Mean absolute value ({level} interval)",
-            f"Single rows ({min(POINTS, len(result.rows)):,} of {len(result.rows):,})",
+            style.wrapped(
+                f"Single rows ({min(POINTS, len(result.rows)):,} of {len(result.rows):,}); colour: value of the column, light low, "
+                "dark high; grey: no order",
+                46,
+            ),
         ),
     )
-    made.update_layout(style.new_figure("", height=190 + 50 * len(top)).layout)
+    # at the right edge, so that on a narrow screen they reach over the names and not over the border
+    made.update_annotations(x=1, xref="paper", xanchor="right", align="right", font_size=13)
+    titles = made.layout.annotations
+    made.update_layout(style.new_figure("", height=210 + 50 * len(top)).layout)
+    made.layout.annotations = titles
     made.add_bar(
         x=top.estimate,
         y=names,
@@ -51,15 +61,8 @@ def _one_group(result: ShapleyValues) -> go.Figure:
     made.update_yaxes(
         autorange="reversed", showgrid=False, tickvals=list(range(len(top))), ticktext=names, row=2, col=1
     )
-    made.update_xaxes(title_text=f"in {style.escape(result.scale)}", row=1, col=1)
-    made.update_xaxes(
-        title_text=style.wrapped(
-            f"Shapley value, {result.scale} (colour: value of the column, light low, dark high; grey: no order)"
-        ),
-        zeroline=True,
-        row=2,
-        col=1,
-    )
+    made.update_xaxes(title_text=style.wrapped(f"in {result.scale}", NARROW), row=1, col=1)
+    made.update_xaxes(title_text=style.wrapped(f"Shapley value, {result.scale}", NARROW), zeroline=True, row=2, col=1)
     return made.update_layout(showlegend=False, margin_t=40)
 
 
@@ -95,13 +98,17 @@ def _spread(values: np.ndarray) -> np.ndarray:
     return 0.8 * side / max(counts.max(), 8)
 
 
+def _signed(value: float) -> str:
+    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
+
+
 def _by_class(result: ShapleyValues) -> go.Figure:
     total = (
         result.importance.groupby("feature", sort=False).estimate.sum().sort_values(ascending=False).index[:FEATURES]
     )
     made = style.new_figure(
         "",
-        x=f"mean absolute value ({result.scale}), all classes",
+        x=style.wrapped(f"mean absolute value ({result.scale}), all classes", NARROW),
         height=140 + 28 * len(total),
         legend=True,
     )
@@ -142,8 +149,7 @@ def _row(result: ShapleyRow) -> go.Figure:
         f"Row {result.row}: {result.output_scale} of {result.groups[at]} {style.number(result.output[at])}"
         if classed
         else f"Row {result.row}: {result.output_scale} {style.number(result.output[at])}",
-        x=f"{result.scale}, {style.number(base)} (base) to {style.number(end)}",
-        height=140 + 28 * len(steps),
+        height=150 + 28 * len(steps),
     )
     made.add_waterfall(
         orientation="h",
@@ -154,15 +160,18 @@ def _row(result: ShapleyRow) -> go.Figure:
         connector={"line": {"color": style.AXIS, "width": 1}},
         increasing={"marker": {"color": style.BLUE}},
         decreasing={"marker": {"color": style.ORANGE}},
-        text=[f"{v:+.3g}" for v in steps],
-        textposition="outside",
-        cliponaxis=False,
         hovertext=style.hover_texts(step=names, Shapley_value=steps),
         hoverinfo="text",
     )
+    for place, value in enumerate(steps):
+        made.add_annotation(x=1.01, y=place, xref="paper", xanchor="left", text=_signed(value), showarrow=False)
+    made.update_xaxes(
+        title_text=style.wrapped(f"{result.scale}, {style.number(base)} (base) to {style.number(end)}", NARROW)
+    )
+    made.update_layout(margin_r=76)
     for value, dash in ((base, "dot"), (end, "solid")):
         made.add_vline(x=value, line={"color": style.GREY, "dash": dash, "width": 1.5}, layer="below")
     ends = np.cumsum([base, *steps])
-    room = 0.3 * max(np.ptp(ends), 1e-9)
+    room = 0.06 * max(np.ptp(ends), 1e-9)
     made.update_xaxes(range=[ends.min() - room, ends.max() + room])
     return made.update_yaxes(autorange="reversed", showgrid=False, type="category")
