@@ -35,8 +35,8 @@ def _(result: PrecisionRecall) -> go.Figure:
     made = style.new_figure(
         title,
         x="recall (share of the class found)",
-        y="precision (share of flagged rows that are right)",
-        height=460,
+        y="precision (share of flagged that is right)",
+        height=460 if single else 460 + 24 * len(known),
         legend=not single,
     )
     for i, area in numbered(known, by):

@@ -35,7 +35,7 @@ def _(result: Roc) -> go.Figure:
         title,
         x="false positive rate (share of the others flagged)",
         y="true positive rate (share found)",
-        height=460,
+        height=460 if single else 440 + 24 * len(known),
         legend=not single,
     )
     made.add_scatter(

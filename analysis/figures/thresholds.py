@@ -49,6 +49,18 @@ def _(result: Thresholds) -> go.Figure:
             xanchor="right",
             yanchor="bottom",
         )
+    for room in result.capacity[result.capacity.n > 0].itertuples() if len(result.capacity) else ():
+        made.add_vline(x=room.threshold, line={"color": style.PURPLE, "width": 1.5, "dash": "dash"})
+        made.add_annotation(
+            x=room.threshold,
+            y=0.02,
+            yref="y domain",
+            text=f"room for {rows_text(int(room.most))}",
+            showarrow=False,
+            textangle=-90,
+            xanchor="left",
+            yanchor="bottom",
+        )
     made.update_yaxes(range=[-0.02, 1.04], title_text="share", row=1, col=1)
     made.update_xaxes(
         title_text=f"threshold on the score of {style.escape(result.positive)}", row=2 if costs else 1, col=1

@@ -25,12 +25,18 @@ def _(result: ThresholdsBySlice) -> go.Figure:
 
     groups = [WHOLE, *result.slices.group]
     made = make_subplots(
-        rows=2, cols=2, subplot_titles=list(PANELS.values()), horizontal_spacing=0.12, vertical_spacing=0.16
+        rows=2,
+        cols=2,
+        subplot_titles=list(PANELS.values()),
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
+        vertical_spacing=0.14,
     )
     title = f"One threshold for all, or one for each slice of {result.settings['by']}"
-    height = 250 + 56 * len(groups)
+    height = 270 + 62 * len(groups)
     base = style.new_figure(title, height=height, legend=True)
     made.update_layout(base.layout)
+    made.update_layout(margin_t=base.layout.margin.t + 24)
     for number, metric in enumerate(PANELS):
         row, col = number // 2 + 1, number % 2 + 1
         for rule in RULES:
