@@ -15,7 +15,7 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_losses
 from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
-from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.groups import Groups, Rows, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
 
@@ -104,8 +104,9 @@ def change(
     gains = np.array([psi for _, psi in found]) - first  # type: ignore[operator]
     if len(first) < 2:
         raise NotApplicable("one row says nothing about a change")
-    variance, units = _variance(clean, gains, donors)
-    half = float(intervals.critical(level, max(units - 1, 1)) * np.sqrt(variance)) if units >= FEWEST else np.nan
+    variance, units, df = _variance(clean, gains, donors)
+    enough = units >= FEWEST if donors is None else _enough_to_shuffle(clean, len(changed))
+    half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
     middle = float(repeats.mean())
     return Change(
         estimate=middle,
@@ -123,11 +124,28 @@ def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
     return f"{metric.name} has no value on these {len(each[0].y):,} rows" + (f": {why}" if why else "")
 
 
-def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | None) -> tuple[float, int]:
-    """Sum of squared influences over units, with the donors' part; ``gains`` (repeats, n)."""
+FEWEST_TO_SHUFFLE, FEWEST_SHUFFLES = 200, 2
+FEWEST_OF_OUTCOME, FEWEST_OF_OUTCOME_CLUSTERED = 30, 60
+
+
+def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
+    """Say whether the interval of a permutation holds its level: ``benchmarks/coverage_explanations.py``.
+
+    One shuffle cannot tell what the donors add from what the recipients do; it gave 98 to 99.8 %.
+    """
+    if shuffles < FEWEST_SHUFFLES or len(clean.y) < FEWEST_TO_SHUFFLE:
+        return False
+    if clean.task != "binary":
+        return True
+    fewest = FEWEST_OF_OUTCOME if clean.cluster is None else FEWEST_OF_OUTCOME_CLUSTERED
+    return bool(np.bincount(clean.y, minlength=2).min() >= fewest)
+
+
+def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | None) -> tuple[float, int, float]:
+    """Sum of squared influences over units, with the donors' part, units, degrees of freedom; ``gains`` (repeats, n)."""
     own = _by_unit(clean, gains.mean(axis=0)[None])[0]
     units = len(own)
-    total = float((own**2).sum())
+    total, df = float((own**2).sum()), max(units - 1.0, 1.0)
     if donors is not None:
         given = np.zeros_like(gains)
         for r, source in enumerate(donors):
@@ -139,7 +157,9 @@ def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | Non
             (mean**2).sum() if count == 1 else (count**2 * (mean**2).sum() - (lent**2).sum()) / (count * (count - 1))
         )
         total = max(total + float(squares) + 2.0 * float((own * mean).sum()), total / 2)
-    return total * units / max(units - 1, 1), units
+        both = (own + mean) ** 2
+        df = float(tail_df(both.sum(), (both**2).sum(), np.asarray(df)))
+    return total * units / max(units - 1, 1), units, df
 
 
 def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:

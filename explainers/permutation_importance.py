@@ -51,12 +51,13 @@ class PermutationImportance(Result):
     def sentence(self) -> str:
         """Say which columns the model leans on most."""
         top = self.importance.iloc[:3]
+        few = "one shuffle only" if self.settings["n_repeats"] < 2 else "too few rows"
         names = ", ".join(
             f"{r.feature} ({shown(r.estimate)}, "
             + (
                 f"{100 * self.settings['level']:.4g} % interval {shown(r.low)} to {shown(r.high)})"
                 if r.low == r.low
-                else "no interval: too few rows)"
+                else f"no interval: {few})"
             )
             for r in top.itertuples()
         )
@@ -96,6 +97,8 @@ def permutation_importance(
         Rows used, a stratified sample; None: all.
     level : float
         The interval covers the choice of rows (paired influences, the shuffled values' part included) and the spread of repeats.
+        None (NaN) where it would not hold its level: one repeat, fewer than 200 rows, or fewer than 30 rows of one outcome (60 with
+        clusters).
 
     Raises
     ------

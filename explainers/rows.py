@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.groups import Groups, Rows
 
 
 def need_model(ev: Evaluation) -> None:
@@ -77,25 +78,29 @@ def background_of(ev: Evaluation, n: int, seed: int) -> pd.DataFrame:
     return inputs.iloc[order[np.minimum(np.searchsorted(ends, points, side="right"), whole.n - 1)]]
 
 
-def mean_interval(ev: Evaluation, values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the weighted mean of each column of values (n, m) with a t interval over rows, or over clusters where given.
+FEWEST_EFFECTIVE = 200
+"""Rows (Kish's n when weighted) from which the mean of any value gets an interval. To give it below where the sample looks tame
+would be wrong: a sample of a skewed value looks tame when it holds none of the large ones.
+"""
 
-    Degrees of freedom: units less one; with weights of independent rows Kish's effective number less one. NaN with one unit.
+
+def mean_interval(ev: Evaluation, values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the weighted mean of each column of values (n, m) with an interval over rows, or over clusters where given.
+
+    Student's t corrected for skewness, long tails counted, as for the metrics (``estimates_values.mean_of``). low and high are NaN
+    where it would not hold its level (``benchmarks/coverage_explanations.py``): all rows alike, fewer than ten clusters, fewer than
+    200 effective rows.
     """
     n, m = values.shape
-    weight = np.ones(n) if ev.weight is None else ev.weight
-    estimate = weight @ values / weight.sum()
-    pull = weight[:, None] * (values - estimate) / weight.sum()
-    units = weight.sum() ** 2 / (weight**2).sum()
-    if ev.cluster is not None:
-        _, codes = np.unique(ev.cluster, return_inverse=True)
-        pulls = np.zeros((codes.max() + 1, m))
-        np.add.at(pulls, codes, pull)
-        pull, units = pulls, len(pulls)
-    if len(pull) < 2 or units <= 1:
-        return estimate, np.full(m, np.nan), np.full(m, np.nan)
-    half = special.stdtrit(units - 1, 0.5 + level / 2) * np.sqrt((pull**2).sum(axis=0) * len(pull) / (len(pull) - 1))
-    return estimate, estimate - half, estimate + half
+    weight = None if ev.weight is None else np.tile(ev.weight, m)
+    cluster = None if ev.cluster is None else np.tile(np.unique(ev.cluster, return_inverse=True)[1].ravel(), m)
+    flat, nothing = values.T.ravel(), np.zeros(n * m)
+    held = Rows(task="regression", y=nothing, predicted=nothing, weight=weight, cluster=cluster)
+    found = mean_of(Groups(held, np.repeat(np.arange(m), n), m), flat, level)
+    kish = n if ev.weight is None else ev.weight.sum() ** 2 / (ev.weight**2).sum()
+    if kish < FEWEST_EFFECTIVE:
+        return found.estimate, np.full(m, np.nan), np.full(m, np.nan)
+    return found.estimate, found.low, found.high
 
 
 def known_features(ev: Evaluation, names: Any) -> list[str]:

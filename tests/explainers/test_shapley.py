@@ -347,7 +347,9 @@ def test_importance_is_the_weighted_mean_with_an_interval(numbers):
     )
     size = np.abs((X.a - X.a.mean()) * ev.estimator.coef_[0, 0])
     half = special.stdtrit(299, 0.975) * size.std() / np.sqrt(300)
-    assert plain.high["a"] - plain.estimate["a"] == pytest.approx(half)
+    width = (plain.high["a"] - plain.low["a"]) / 2
+    assert width == pytest.approx(half, rel=0.05)  # corrected for skewness, so not the same
+    assert shapley_values(ev, rows=100).frame().low.isna().all()  # too few for an interval that holds its level
     long = got.long()
     assert long.shap.sum() == pytest.approx(got.values.sum())
     assert long.value[0] == f"{X.a.iloc[0]:.4g}"
