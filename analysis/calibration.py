@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.curves import WHOLE, parts
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.ranking import kish, one, one_group, share, weights
@@ -73,19 +73,22 @@ class Calibration(Result):
         level = self.settings["level"]
         by = self.settings.get("by")
         among = self.summary if by is None else self.summary[self.summary.group != WHOLE]
-        row = among.loc[(among.gap - among.gap_if_perfect_high).idxmax()]
+        beyond = among.gap - among.gap_if_perfect_high
+        row = among.loc[beyond.idxmax() if beyond.notna().any() else among.gap.idxmax()]
         of = "classes" if by is None else f"slices by {by}"
         several = f", the worst calibrated of {len(among)} {of}," if len(among) > 1 else ""
         if row.n == 1:
             came = "it came true" if row.estimate > 0.5 else "it did not come true"
             return f"One row was promised {row.group} with {row.promised:.1%}, and {came}; one row cannot show whether probabilities hold."
         chance = row.gap <= row.gap_if_perfect_high
+        beside = (
+            "too few clusters to say what chance alone would give"
+            if np.isnan(row.gap_if_perfect_high)
+            else f"{'which chance alone can explain' if chance else 'more than chance explains'}: perfect ones would show "
+            f"{row.gap_if_perfect:.1%} on average and stay below {row.gap_if_perfect_high:.1%} in {level:.0%} of cases"
+        )
         return (
-            f"Probabilities of {row.group}{several} are off by {row.gap:.1%} on average over {rows_text(row.n)}, "
-            f"{'which chance alone can explain' if chance else 'more than chance explains'}: perfect ones "
-            f"would show "
-            f"{row.gap_if_perfect:.1%} on average and stay below {row.gap_if_perfect_high:.1%} in "
-            f"{level:.0%} of cases. "
+            f"Probabilities of {row.group}{several} are off by {row.gap:.1%} on average over {rows_text(row.n)}, {beside}. "
             f"They promise {row.promised:.1%} overall; {percent(row.estimate, row.low, row.high)} came true."
             + (f" {self.note[:1].upper()}{self.note[1:]}." if self.note else "")
         )
@@ -195,7 +198,7 @@ def measure(
         }
     )[used].reset_index(drop=True)
     settings = {"n_bins": n_bins, "strategy": strategy, "level": level, "seed": seed}
-    summary = _summary(y, p, w, code, bins, used, settings) | dict(
+    summary = _summary(y, p, w, code, bins, used, settings, cluster) | dict(
         zip(("estimate", "low", "high"), one(binary_proportion("selection_rate", everyone, level)))
     )
     return Calibration(bins=bins, summary=pd.DataFrame([{"group": group, **summary}]), source=source, settings=settings)
@@ -217,6 +220,7 @@ def _summary(
     bins: pd.DataFrame,
     used: np.ndarray,
     settings: Mapping[str, Any],
+    cluster: Any = None,
 ) -> dict[str, Any]:
     """Errors over all bins of one class."""
     whole = float(w.sum())
@@ -227,7 +231,10 @@ def _summary(
     reliability, resolution = float(part @ off**2), float(part @ (bins.estimate.to_numpy() - rate) ** 2)
     uncertainty = rate * (1 - rate)
     places = np.maximum(np.cumsum(used) - 1, 0)[code]  # rows of no weight may be in no used bin: they add nothing
-    perfect = _gaps_if_perfect(p, w, places, len(bins), settings["seed"]) / whole
+    if cluster is None:
+        perfect = _gaps_if_perfect(p, w, places, len(bins), settings["seed"]) / whole
+    else:
+        perfect = _gaps_by_cluster(w * (p - y), cluster, places, len(bins), settings["seed"]) / whole
     return {
         "n": len(y),
         "gap": float(part @ np.abs(off)),
@@ -243,6 +250,26 @@ def _summary(
         "uncertainty": uncertainty,
         "within_bins": brier - reliability + resolution - uncertainty,
     }
+
+
+def _gaps_by_cluster(error: np.ndarray, cluster: Any, code: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Draw sum over bins of |error| for a promise that is right on average, where outcomes of one cluster go together: (draws,).
+
+    How they go together is unknown, so it is taken from the errors that were seen, as if their mean were 0: sums over clusters,
+    drawn as normal with the covariance that these have over the bins. NaN for fewer than ``FEWEST_CLUSTERS`` clusters.
+    """
+    from scipy.sparse import csr_array
+
+    found, unit = np.unique(np.asarray(cluster), return_inverse=True)
+    count = len(found)
+    if count < FEWEST_CLUSTERS:
+        return np.full(1, np.nan)
+    key, place = np.unique(unit.ravel() * size + code, return_inverse=True)
+    sums = csr_array((np.bincount(place.ravel(), error), (key // size, key % size)), shape=(count, size))
+    covariance = (sums.T @ sums).toarray() * count / (count - 1)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.abs(np.random.default_rng(seed).standard_normal((_DRAWS, size)) @ root.T).sum(axis=1)
 
 
 def _gaps_if_perfect(p: np.ndarray, w: np.ndarray, code: np.ndarray, size: int, seed: int) -> np.ndarray:

@@ -176,6 +176,7 @@ def captured(ranking: Ranking, depth: np.ndarray, level: float, *, weighted: boo
     spread = (1 - part) * _spread(ranking, lower, near, weighted) + part * _spread(ranking, upper, near, weighted)
     inside = ranking.tp[lower] + part * (ranking.tp[upper] - ranking.tp[lower])
     gain = np.clip(inside / positive, 0.0, 1.0)
+    gain = np.where(gain > 1 - 1e-12, 1.0, gain)  # sums of weights leave a trace of rounding
     kish_n = kish(positive, ranking.powers[1, 0, -1])
     with np.errstate(divide="ignore", invalid="ignore"):
         known = (spread > 0) & (gain > 0) & (gain < 1)

@@ -30,7 +30,9 @@ class Decisions(Groups):
     second: np.ndarray | None
 
     def __init__(self, ranking: Ranking, place: np.ndarray, *, weighted: bool):
-        table, table_w, table_w2 = (_table(ranking, place, power) for power in (0, 1, 2))
+        table = _table(ranking, place, 0)
+        # differences of sums leave a trace of rounding where there are no rows: there the weight is 0
+        table_w, table_w2 = (np.where(table > 0, _table(ranking, place, power), 0.0) for power in (1, 2))
         second = None if ranking.products is None else _second(ranking.products, place)
         count, clustered = len(place), second is not None
         four = np.arange(4)  # stands for the rows: one a cell, so that ``rows.cell`` is 0, 1, 2, 3
