@@ -55,7 +55,7 @@ def typed(kind, values):
 @st.composite
 def worlds(draw, tasks=("binary", "multiclass", "regression")):
     """A frame of columns of several types, outcomes, predictions, scores and small whole weights."""
-    n = draw(st.integers(2, 25))
+    n = draw(st.integers(3, 25))
     task = draw(st.sampled_from(tasks))
 
     def several(one):
@@ -71,13 +71,10 @@ def worlds(draw, tasks=("binary", "multiclass", "regression")):
         y[:2] = [0.5, 1.5]
     else:
         y, made = several(st.integers(0, k - 1)), several(st.integers(0, k - 1))
-        y[:2] = [0, 1]
+        y[:k] = range(k)
         parts = np.array([several(st.integers(0, 4)) for _ in range(k)], float).T + 0.5
         parts /= parts.sum(axis=1, keepdims=True)
-        score = parts[:, 1] if k == 2 else {c: parts[:, c] for c in range(k) if c in {*y, *made}}
-        if k == 3 and len(score) < 3:  # each class must occur
-            y = [0, 1, 2, *y[3:]] if n > 2 else y
-            score = {c: parts[:, c] for c in range(k)} if n > 2 else None
+        score = parts[:, 1] if k == 2 else {c: parts[:, c] for c in range(k)}
     frame["y"] = y
     return {"frame": frame, "prediction": made, "score": score, "task": task}
 
