@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.describing import in_given_order
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -237,7 +238,10 @@ def grid_rows(ev: Evaluation, name: str, grid: int) -> tuple[np.ndarray, str]:
         return first[order], "ordered"
     count = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = np.argsort(-count, kind="stable")[:grid]
-    if isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
+    given = in_given_order([levels[i] for i in order], ev.columns[name].level_order)
+    if given is not None:
+        order = order[given]
+    elif isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
         order = order[np.argsort(column.cat.codes.to_numpy()[first[order]], kind="stable")]
     elif ev.columns[name].kind == "boolean":
         order = order[np.argsort([str(levels[i]) for i in order], kind="stable")]
