@@ -27,13 +27,29 @@ WRONG_INPUT, MACHINE, INTERRUPTED = 2, 3, 130
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="modelglass")
+@takes_address
+@click.option(
+    "--folder",
+    multiple=True,
+    metavar="DIR",
+    help="Also offer the files of this folder on the start page. Repeatable; without it none.",
+)
 @click.pass_context
-def cli(context: click.Context) -> None:
-    """See what a trained tabular model does on your data: where it fails, why, and how easily it breaks."""
+def cli(context: click.Context, host: str, port: int, headless: bool, folder: tuple[str, ...]) -> None:
+    """See what a trained tabular model does on your data: where it fails, why, and how easily it breaks.
+
+    Without a command: the start page, with samples, recent evaluations and your own files.
+    """
     if context.invoked_subcommand is None:
         from modelglass.app.dashboard.launch import serve
 
-        serve(None)
+        serve(None, host=host, port=port, headless=headless, folders=folder)
+        return
+    for name in ("host", "port", "headless", "folder"):
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--{name} before a command is for the start page alone; write it after the command."
+            )
 
 
 @cli.command()
@@ -63,12 +79,19 @@ def demo(name: str | None, listing: bool, host: str, port: int, headless: bool) 
 @takes_address
 def run(inputs: Inputs, quiet: bool, host: str, port: int, headless: bool) -> None:
     """Open the dashboard on your own model and data."""
-    _serve(inputs, host, port, headless, quiet)
+    _serve(inputs, host, port, headless, quiet, remember=True)
 
 
-def _serve(inputs: Inputs, host: str, port: int, headless: bool, quiet: bool) -> None:
+def _serve(inputs: Inputs, host: str, port: int, headless: bool, quiet: bool, *, remember: bool = False) -> None:
     ev = _open(inputs)
     _say(ev, quiet)
+    if remember:
+        from modelglass.app import workspace
+
+        try:
+            workspace.record(inputs, ev)
+        except AnalysisError as error:  # the page opens all the same
+            click.echo(f"Not noted as recent: {error}", err=True)
     from modelglass.app.dashboard.launch import serve
 
     serve(ev, host=host, port=port, headless=headless)

@@ -15,7 +15,7 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 NAME = "workspace.json"
-VERSION = 1
+VERSION: Final = 1
 MOST_RECENT, MOST_COHORTS = 30, 500
 LARGEST = 8 * 2**20
 LONGEST_CONDITION, LONGEST_NAME = 4_000, 100

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
-from modelglass.app.dashboard import state
-from modelglass.app.dashboard.guard import part
+from modelglass.app.dashboard import saved, state
+from modelglass.app.dashboard.guard import guarded, part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +36,13 @@ def chooser(ev: Evaluation, desk: state.Desk) -> None:
             on_click=lambda: state.put("where", None),
             width="stretch",
         )
-    by_column, by_sql = st.tabs(["By column", "SQL"])
+    by_column, by_sql, by_name = st.tabs(["By column", "SQL", "Saved"])
     with by_column:
         _columns(ev, desk)
     with by_sql:
         _sql(ev)
+    with by_name, guarded():
+        saved.chooser(ev, state.first("where"))
 
 
 def _sql(ev: Evaluation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
@@ -47,7 +48,7 @@ def table(key: Hashable, name: str, rows: int, make: Callable[[], pd.DataFrame])
     with st.container(horizontal=True, gap="small"):
         for kind, (title, _) in KINDS.items():
             if rows <= SMALL:
-                _button(kind, name, rows, lambda kind=kind: _small(kind, make))
+                _button(kind, name, rows, functools.partial(_small, kind, make))
             elif _asked((*_tuple(key), kind)) or st.button(
                 f"Make the {title} of {rows:,} rows",
                 key=f"make {kind} {name}",

@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelglass.analysis.errors import InputError, MachineError
+from modelglass.app.dashboard.terms import LARGEST_UPLOAD, LOCAL
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -26,7 +27,6 @@ SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps Python's lock while another waits: short, so that a click is answered during a job."""
 _TAKEN = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
 FIRST_PAGE = "overview"
-LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
@@ -35,6 +35,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8501,
     headless: bool = False,
+    folders: Sequence[str] = (),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Show an evaluation in a browser, and block until interrupted.
@@ -47,6 +48,8 @@ def serve(
         Where to listen; a port that is taken is followed by the next free one, said on standard error.
     headless : bool
         Do not open a browser.
+    folders : sequence of str
+        Folders in which the start page may open files by name.
     on_ready : callable, optional
         Called with the address once the server answers. Without it the address is printed.
 
@@ -56,7 +59,9 @@ def serve(
         No port could be had.
     """
     from modelglass.app.dashboard import opened as registry
+    from modelglass.app.dashboard import terms
 
+    terms.agree(host, folders)
     if opened is not None:
         registry.hand_over(opened, first=True)
     with contextlib.suppress(KeyboardInterrupt):
@@ -277,6 +282,7 @@ def configure(host: str, port: int) -> None:
         "server.enableAgentApi": False,
         "server.enableStaticServing": False,
         "server.allowedHosts": list(LOCAL) if host in LOCAL else [],
+        "server.maxUploadSize": LARGEST_UPLOAD,
         "server.maxMessageSize": LARGEST_MESSAGE // 2**20,
         "global.developmentMode": False,
         "client.showErrorDetails": "none",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from modelglass.app.dashboard import pages, sidebar, state, work
+from modelglass.app.dashboard import pages, saved, sidebar, state, work
 from modelglass.app.dashboard.text import plain
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -33,6 +33,8 @@ def main() -> None:
 
 def _frame() -> None:
     ev = state.evaluation()
+    if ev is not None:
+        saved.from_address(ev)
     desk = None if ev is None else state.desk(ev)
     page = st.navigation(pages.start() if desk is None else pages.pages(desk))
     state.write()

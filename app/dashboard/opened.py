@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from modelglass.analysis.errors import InputError
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _evaluations: dict[str, Evaluation] = {}
 _first: str | None = None
+_private: OrderedDict[str, Evaluation] = OrderedDict()
+MOST_PRIVATE = 8
+"""Uploads kept at a time; the one not looked at for longest goes first."""
 
 
 def hand_over(ev: Evaluation, *, first: bool = False) -> str:
@@ -39,6 +44,9 @@ def fetch(token: str | None) -> Evaluation | None:
         token = token or _first
         if token is None:
             return None
+        if token in _private:
+            _private.move_to_end(token)
+            return _private[token]
         if token not in _evaluations:
             raise InputError(
                 "Expected a link to a model that is open here.",
@@ -46,6 +54,22 @@ def fetch(token: str | None) -> Evaluation | None:
                 "Open the model again, then use the new address.",
             )
         return _evaluations[token]
+
+
+def hand_over_privately(ev: Evaluation) -> str:
+    """Keep an evaluation that belongs to one person: it is listed nowhere, and its token cannot be guessed."""
+    token = "own-" + secrets.token_urlsafe(18)
+    with _lock:
+        _private[token] = ev
+        while len(_private) > MOST_PRIVATE:
+            _private.popitem(last=False)
+    return token
+
+
+def is_open(token: str) -> bool:
+    """Whether a token still means an evaluation."""
+    with _lock:
+        return token in _evaluations or token in _private
 
 
 def opened() -> dict[str, Evaluation]:

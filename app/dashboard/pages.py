@@ -73,18 +73,21 @@ def pages(desk: state.Desk) -> dict[str, list[Any]]:
             _runner(group, desk), title=name, icon=icon, url_path=path(group), default=group == "overview"
         )
         tree.setdefault(heading, []).append(known[group])
+    tree.setdefault(OWN["export"][2], []).append(
+        st.Page(_start, title="Open another", icon=":material/folder_open:", url_path="start")
+    )
     return tree
 
 
 def start() -> list[Any]:
     """Give the one page shown while nothing is open."""
+    return [st.Page(_start, title="Start", url_path="overview", default=True)]
 
-    def page() -> None:
-        from modelglass.app.dashboard.views import start as view
 
-        view.page()
+def _start() -> None:
+    from modelglass.app.dashboard.views import start as view
 
-    return [st.Page(page, title="Start", url_path="overview", default=True)]
+    view.page()
 
 
 def _runner(group: str, desk: state.Desk) -> Callable[[], None]:
