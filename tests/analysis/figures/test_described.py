@@ -7,6 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import modelglass as mg
 from modelglass.analysis import residuals, slice_metrics
@@ -88,3 +90,13 @@ def test_nothing_said_changes_nothing():
     made = go.Figure(go.Bar(hovertext=["age: 3"]))
     before = made.to_json()
     assert describe_figure(made, {}).to_json() == before
+
+
+def test_partial_dependence_keeps_a_given_order_of_levels():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.choice(["small", "medium", "large"], 200, p=[0.2, 0.5, 0.3])})
+    frame["y"] = frame["size"].str.len() + rng.normal(size=200)
+    model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame[["size"]], frame["y"])
+    said = {"size": {"level_order": ["small", "medium", "large"]}}
+    curve = partial_dependence(mg.Evaluation(model, frame, target="y", columns=said), features=["size"]).curves
+    assert curve["value"].tolist() == ["small", "medium", "large"]
