@@ -1,0 +1,207 @@
+"""Do the intervals of explanations and costs hold their level? Through the code that is shipped, as in ``coverage.py``.
+
+Means: what ``explainers.rows.mean_interval`` gives for mean |Shapley value| and for a point of partial dependence, on values drawn
+from distributions such as models give; ``shapley`` asks a fitted linear model and ``pd`` a logistic one by their doors. Shuffles:
+permutation importance by ``paired.change``, which its door calls, against the effect in 1,600,000 rows. Costs: the mean cost of
+given decisions and of the chosen threshold. Run: ``python benchmarks/coverage_explanations.py [--reps N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from scipy import special
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.groups import Rows
+from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.paired import change, value_of
+from modelglass.analysis.thresholds import measure
+from modelglass.explainers import partial_dependence, shapley_values
+from modelglass.explainers.rows import mean_interval
+
+VALUES = {
+    "half normal": np.abs,
+    "skewed, centred": lambda z: np.abs(np.exp(0.8 * z) - np.exp(0.32)),
+    "lognormal": np.exp,
+    "two values, 10 %": lambda z: np.where(z > special.ndtri(0.9), 0.9, 0.1),
+    "two values, 2 %": lambda z: np.where(z > special.ndtri(0.98), 0.98, 0.02),
+    "60 % are 0": lambda z: np.maximum(z - special.ndtri(0.6), 0),
+    "probability near 0.3": lambda z: special.expit(-1 + 1.5 * z),
+    "probability near 0.03": lambda z: special.expit(-5 + 2 * z),
+}
+DESIGNS = {  # noise and tilt of the weights, rows of a cluster
+    "plain": (0.0, 0.0, 0),
+    "weights independent": (0.7, 0.0, 0),
+    "weights follow": (0.3, 0.4, 0),
+    "clusters of 5": (0.0, 0.0, 5),
+}
+NODES = special.ndtri((np.arange(400_000) + 0.5) / 400_000)
+SHUFFLED = {
+    "binary": ("roc_auc", "accuracy", "log_loss"),
+    "rare": ("roc_auc", "accuracy", "log_loss"),
+    "normal": ("rmse", "r2", "mae"),
+    "skewed": ("rmse", "r2", "mae"),
+}
+COST = {"tp": 0.0, "fp": 1.0, "fn": 5.0, "tn": 0.0}
+
+
+def said(held: list[tuple[float, float, float]], reps: int) -> str:
+    """Write the share of intervals (low, high, truth) that hold the truth, and how many were given if not all."""
+    low, high, truth = np.array(held).reshape(-1, 3).T
+    given = np.isfinite(low)
+    if given.sum() < 0.05 * reps:
+        return "cannot say"
+    share = 100 * np.mean((low <= truth)[given] & (truth <= high)[given])
+    return f"{share:.1f}" + ("" if given.all() else f" ({100 * given.mean():.0f})")
+
+
+def shared(rng: np.random.Generator, n: int, size: int, columns: int) -> np.ndarray:
+    """Draw normal columns (n, columns), rows of a cluster alike by 0.3."""
+    z = rng.standard_normal((n, columns))
+    if size:
+        z = np.sqrt(0.3) * np.repeat(rng.standard_normal((-(-n // size), columns)), size, axis=0)[:n] + np.sqrt(0.7) * z
+    return z
+
+
+def means(n: int, reps: int, design: str, seed: int = 0) -> dict[str, str]:
+    """Simulate the weighted mean of each kind of value."""
+    noise, tilt, size = DESIGNS[design]
+    rng = np.random.default_rng((seed, n))
+    truth = [f(NODES + tilt).mean() for f in VALUES.values()]
+    held: dict[str, list] = {name: [] for name in VALUES}
+    for _ in range(reps):
+        z = shared(rng, n, size, 1)[:, 0]
+        weight = np.exp(noise * rng.standard_normal(n) + tilt * z) if noise or tilt else None
+        ev = SimpleNamespace(weight=weight, cluster=np.arange(n) // size if size else None)
+        _, low, high = mean_interval(ev, np.column_stack([f(z) for f in VALUES.values()]), 0.95)  # type: ignore[arg-type]
+        for name, ends in zip(VALUES, zip(low, high, truth)):
+            held[name].append(ends)
+    return {name: said(rows, reps) for name, rows in held.items()}
+
+
+def doors(n: int, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate mean |Shapley value| of a linear model, and partial dependence of a logistic one, by their doors."""
+    rng = np.random.default_rng((seed, n, 1))
+    held: dict[str, list] = {"mean |Shapley value|": [], "partial dependence": []}
+    start = pd.DataFrame(rng.standard_normal((2_000, 2)), columns=["a", "b"])
+    linear = LinearRegression().fit(start, start.a + 0.5 * start.b)
+    logistic = LogisticRegression().fit(start, rng.random(2_000) < special.expit(-3 + 1.5 * start.a + start.b))
+    slope, (cut,) = logistic.coef_[0], logistic.intercept_
+    for _ in range(reps):
+        frame = pd.DataFrame(rng.standard_normal((n, 2)), columns=["a", "b"]).round(3)
+        frame["t"] = frame.a + rng.standard_normal(n)
+        table = shapley_values(Evaluation(linear, frame, target="t"), rows=n).frame().set_index("feature")
+        truth = abs(linear.coef_[0]) * np.sqrt(2 / np.pi)
+        held["mean |Shapley value|"].append((table.low["a"], table.high["a"], truth))
+        frame["t"] = rng.random(n) < special.expit(-3 + 1.5 * frame.a + frame.b)
+        ev = Evaluation(logistic, frame.astype({"t": int}), target="t")
+        at = partial_dependence(ev, features="a", grid=2, rows=None, ice=0).frame().iloc[-1]
+        truth = special.expit(cut + slope[0] * float(at.value) + slope[1] * NODES).mean()
+        held["partial dependence"].append((at.low, at.high, truth))
+    return {name: said(rows, reps) for name, rows in held.items()}
+
+
+def world(rng: np.random.Generator, kind: str, n: int, design: str):
+    """Give two columns and a function that judges rows with other columns by the same outcomes."""
+    noise, tilt, size = DESIGNS[design]
+    x = shared(rng, n, size, 2)
+    if kind == "skewed":
+        x[:, 0] = np.exp(0.6 * x[:, 0]) - 1.2
+    weight = np.exp(noise * rng.standard_normal(n) + tilt * x[:, 1]) if noise or tilt else None
+    cluster = np.arange(n) // size if size else None
+    base = {"binary": -0.5, "rare": -3.0}.get(kind)
+    if base is None:
+        y = x[:, 0] + x[:, 1] + 0.7 * rng.standard_normal(n)
+    else:
+        y = (rng.random(n) < special.expit(base + 1.2 * x[:, 0] + x[:, 1])).astype(np.int64)
+
+    def judge(changed: np.ndarray) -> Rows:
+        if base is None:
+            return Rows(task="regression", y=y, predicted=0.9 * changed.sum(1), weight=weight, cluster=cluster)
+        p = special.expit(base + 1.1 * changed[:, 0] + 0.9 * changed[:, 1])
+        flagged = (p > 0.5).astype(np.int64)
+        return Rows(task="binary", y=y, predicted=flagged, score=p, probability=True, weight=weight, cluster=cluster)
+
+    return x, judge
+
+
+def taken(x: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Give the columns with the first one shuffled."""
+    return np.column_stack([x[order, 0], x[:, 1]])
+
+
+def shuffles(kind: str, design: str, n: int, reps: int, repeats: int, seed: int = 0) -> dict[str, str]:
+    """Simulate permutation importance."""
+    rng = np.random.default_rng((seed, n, repeats))
+    effects: dict[str, list] = {m: [] for m in SHUFFLED[kind]}
+    for _ in range(4):
+        x, judge = world(rng, kind, 400_000, design)
+        before, after = judge(x), judge(taken(x, rng.permutation(len(x))))
+        for m, found in effects.items():
+            found.append(value_of(METRICS[m], after) - value_of(METRICS[m], before))
+    held: dict[str, list] = {m: [] for m in SHUFFLED[kind]}
+    for _ in range(reps):
+        x, judge = world(rng, kind, n, design)
+        orders = [rng.permutation(n) for _ in range(repeats)]
+        clean, changed = judge(x), [judge(taken(x, order)) for order in orders]
+        for m, rows in held.items():
+            found = change(METRICS[m], clean, changed, donors=orders)
+            rows.append((found.low, found.high, np.mean(effects[m])))
+    return {m: said(rows, reps) for m, rows in held.items()}
+
+
+def costs(design: str, n: int, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate the mean cost at threshold 0.5, and the cost of the threshold that is cheapest on the rows."""
+    rng = np.random.default_rng((seed, n, 2))
+    x, judge = world(rng, "binary", 2_000_000, design)
+    every = judge(x)
+    order = np.argsort(-every.score, kind="stable")
+    weight = (np.ones(len(order)) if every.weight is None else every.weight)[order]
+    flagged = np.cumsum(weight * np.where(every.y[order] == 1, COST["tp"] - COST["fn"], COST["fp"]))
+    total = np.append(0.0, flagged) + COST["fn"] * (weight * every.y[order]).sum()
+    cost_at = lambda t: total[np.searchsorted(-every.score[order], -t, side="right")] / weight.sum()  # noqa: E731
+    held: dict[str, list] = {"in use": [], "chosen": []}
+    for _ in range(reps):
+        x, judge = world(rng, "binary", n, design)
+        rows = judge(x)
+        found = measure(rows.y, rows.score, rows.weight, cluster=rows.cluster, threshold=0.5, costs=COST, n_points=20)
+        now, best = found.operating.set_index("metric").loc["mean_cost"], found.optimum.iloc[0]
+        held["in use"].append((now.low, now.high, cost_at(0.5)))
+        held["chosen"].append((best.low, best.high, cost_at(best.threshold)))
+    return {name: said(rows, reps) for name, rows in held.items()}
+
+
+def line(first: str, cells: dict[str, str]) -> None:
+    """Print one row of a Markdown table."""
+    print(f"| {first} | {' | '.join(cells.values())} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--reps", type=int, default=2_000)
+    reps = parser.parse_args().reps
+    print(f"| mean of | {' | '.join(VALUES)} |\n" + "|---" * (len(VALUES) + 1) + "|")
+    for n in (50, 200, 500, 5_000):
+        for design in DESIGNS:
+            line(f"{design}, n = {n:,}", means(n, reps if n < 5_000 else reps // 2, design))
+    print(
+        "\n| by the doors | mean absolute Shapley value | partial dependence | mean cost | cost of the chosen threshold |\n|---|---|---|---|---|"
+    )
+    for n in (50, 200, 500):
+        line(f"n = {n:,}", doors(n, reps // 4) | costs("plain", n, reps // 2))
+    line("n = 500, weights follow", {"a": "", "b": ""} | costs("weights follow", 500, reps // 2))
+    line("n = 500, clusters of 5", {"a": "", "b": ""} | costs("clusters of 5", 500, reps // 2))
+    for kind, metrics in SHUFFLED.items():
+        print(f"\n| shuffled, {kind} | {' | '.join(metrics)} |\n" + "|---" * (len(metrics) + 1) + "|")
+        for design in DESIGNS:
+            for n, repeats in ((200, 5), (500, 2), (500, 5)):
+                line(f"{design}, n = {n:,}, {repeats} shuffles", shuffles(kind, design, n, reps // 4, repeats))
+
+
+if __name__ == "__main__":
+    main()
