@@ -15,6 +15,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_labels import proportion
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.moved import decided, moved
 from modelglass.analysis.ranking import one, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -96,6 +97,9 @@ def confusion(ev: Evaluation, *, normalize: str = "actual", level: float = 0.95)
     """
     if ev.task == "regression":
         raise NotApplicable("the target is a number and not a class")
+    if normalize in NORMALIZE and moved(ev) is not None:
+        weights(ev.weight, ev.n)
+        return _told(decided(ev, of_classes=True), ev.classes, normalize, level, ev.source)
     return measure(
         ev.y,
         ev.predicted,
@@ -136,8 +140,11 @@ def measure(
         cluster=cluster,
         classes=k,
     )
-    everyone = Groups(rows, np.zeros(len(rows.y), dtype=np.int64), 1)
-    labels = np.empty(k, dtype=object)
+    return _told(Groups(rows, np.zeros(len(rows.y), dtype=np.int64), 1), classes, normalize, level, source)
+
+
+def _told(everyone: Groups, classes: Sequence[Any], normalize: str, level: float, source: Source) -> Confusion:
+    labels = np.empty(len(classes), dtype=object)
     labels[:] = list(classes)
     return Confusion(
         cells=_cells(everyone, labels, normalize, level),

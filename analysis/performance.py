@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, against_rest, rows_of
 from modelglass.analysis.metrics import (
@@ -23,6 +23,7 @@ from modelglass.analysis.metrics import (
     class_metrics,
     headline_metrics,
 )
+from modelglass.analysis.moved import Moved, moved
 from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
@@ -161,6 +162,13 @@ def performance(
     NotApplicable
         Where no metric asked for can be given, because the model gives no scores.
     """
+    quick = moved(ev, class_)
+    if quick is not None:
+        metrics = chosen_metrics(
+            metrics, headline_metrics(ev.task, ev.score_kind), task=ev.task, score_kind=ev.score_kind, by_class=True
+        )
+        if all(m.function is None for m in metrics):
+            return _quick(quick, metrics, level, ev.source)
     rows = rows_of(ev, class_)
     own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
     label = None if class_ in (None, "") else rows.names[1]
@@ -256,10 +264,21 @@ def _measure(
     return Performance(metrics=pd.DataFrame(records, columns=COLUMNS), source=source, settings=settings)
 
 
+def _quick(moved_to: Moved, chosen: list[Metric], level: float, source: Source) -> Performance:
+    """Measure two classes at a threshold from what is kept of the scores."""
+    level = check_level(level)
+    records = [_told(m, m.label_for("binary"), "", moved_to.estimate(m, level), moved_to.n) for m in chosen]
+    settings = {"metrics": [m.name for m in chosen], "level": level, "class_": None}
+    return Performance(metrics=pd.DataFrame(records, columns=COLUMNS), source=source, settings=settings)
+
+
 def _record(metric: Metric, label: str, group: str, groups: Groups, level: float, own: Bootstrap) -> tuple[Any, ...]:
-    found = estimate(metric, groups, level, own)
+    return _told(metric, label, group, estimate(metric, groups, level, own), int(groups.n[0]))
+
+
+def _told(metric: Metric, label: str, group: str, found: Estimates, n: int) -> tuple[Any, ...]:
     ends = found.estimate[0], found.low[0], found.high[0]
-    return (metric.name, label, group, *ends, int(groups.n[0]), int(found.support[0]), found.method, found.note[0])
+    return (metric.name, label, group, *ends, n, int(found.support[0]), found.method, found.note[0])
 
 
 def metric_label(name: str, task: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +53,11 @@ class Ranking:
 
     def place(self, threshold: Any) -> np.ndarray:
         """Give the entry of the counts that belongs to "positive when score >= threshold": O(log k) each."""
-        return len(self.threshold) - np.searchsorted(
-            self.threshold[::-1], np.asarray(threshold, dtype=float), side="left"
-        )
+        wanted = np.asarray(threshold, dtype=float)
+        if wanted.size <= 16:  # a turned array would be copied
+            found = [bisect_right(self.threshold, -t, key=lambda s: -s) for t in wanted.ravel().tolist()]
+            return np.array(found, dtype=np.int64).reshape(wanted.shape)
+        return len(self.threshold) - np.searchsorted(self.threshold[::-1], wanted, side="left")
 
 
 def ranked(y_true: Any, score: Any, weight: Any = None, cluster: Any = None) -> Ranking:

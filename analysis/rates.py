@@ -50,6 +50,13 @@ class Decisions(Groups):
             n=n, w=table_w.sum(axis=(1, 2)), table=table, table_w=table_w, table_w2=table_w2, units=units, second=second
         )
 
+    def turned(self) -> Decisions:
+        """Give the same with the classes in the other order."""
+        for name in ("table", "table_w", "table_w2", "second"):
+            if self.__dict__[name] is not None:
+                self.__dict__[name] = self.__dict__[name][:, ::-1, ::-1]
+        return self
+
     def _products(self) -> np.ndarray:
         if self.second is None:
             raise ValueError("independent rows have no products of clusters")
@@ -69,10 +76,14 @@ class Decisions(Groups):
 
 def _table(ranking: Ranking, place: np.ndarray, power: int) -> np.ndarray:
     """Count rows (power 0) or sum powers of weights by outcome and decision: (t, 2, 2)."""
-    hits, false = (ranking.hits, ranking.selected - ranking.hits) if power == 0 else ranking.powers[power - 1]
-    return np.stack([false[-1] - false[place], false[place], hits[-1] - hits[place], hits[place]], axis=-1).reshape(
-        -1, 2, 2
-    )
+    if power == 0:
+        chosen = np.append(place, len(ranking.selected) - 1)
+        hits = ranking.hits[chosen]
+        false = ranking.selected[chosen] - hits
+    else:
+        hits, false = (along[np.append(place, len(along) - 1)] for along in ranking.powers[power - 1])
+    cells = [false[-1] - false[:-1], false[:-1], hits[-1] - hits[:-1], hits[:-1]]
+    return np.stack(cells, axis=-1).reshape(-1, 2, 2)
 
 
 def decisions(ranking: Ranking, place: np.ndarray, *, weighted: bool) -> Decisions:

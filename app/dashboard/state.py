@@ -199,8 +199,10 @@ def view(ev: Evaluation, threshold: float | None, where: str | None) -> Evaluati
         return ev
     if where is None:
         return _views.get_or_make((ev.fingerprint, threshold), lambda: ev.with_threshold(threshold))
-    whole = view(ev, threshold, None)
-    return _views.get_or_make((ev.fingerprint, threshold, where), lambda: whole.where(where))
+    cohort = _views.get_or_make((ev.fingerprint, ev.threshold, where), lambda: ev.where(where))
+    if threshold == ev.threshold:
+        return cohort  # what is kept of its scores serves every threshold
+    return _views.get_or_make((ev.fingerprint, threshold, where), lambda: cohort.with_threshold(threshold))
 
 
 def threshold(ev: Evaluation) -> float | None:
