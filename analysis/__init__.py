@@ -23,6 +23,7 @@ from modelglass.analysis.slices import slice_metrics
 from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
 from modelglass.analysis.thresholds_by_slice import thresholds_by_slice
+from modelglass.analysis.train_test_gap import train_test_gap
 from modelglass.analysis.worst_rows import worst_rows
 
 __all__ = [
@@ -52,5 +53,6 @@ __all__ = [
     "standing",
     "thresholds",
     "thresholds_by_slice",
+    "train_test_gap",
     "worst_rows",
 ]

@@ -74,6 +74,19 @@ ANALYSES: list[Analysis] = [
         order=90,
     ),
     Analysis(
+        name="train_test_gap",
+        title="Training rows and these rows",
+        question="How much better is the model on the rows it was fitted on?",
+        page="overview",
+        compute="modelglass.analysis.train_test_gap:train_test_gap",
+        cost="seconds",
+        order=20,
+        settings=(
+            Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
         name="slice_metrics",
         title="Slices",
         question="Where is the model good, and where is it bad?",
