@@ -41,9 +41,7 @@ def test_the_quick_way_is_the_plain_one_for_every_metric(roles, where):
 @pytest.mark.parametrize("positive", ["yes", "no"])
 def test_the_same_confusion(roles, positive):
     at = evaluation(positive=positive, **roles).with_threshold(0.37)
-    for normalize in (
-        confusion_module.NORMALIZE if hasattr(confusion_module, "NORMALIZE") else ("actual", "predicted", "all")
-    ):
+    for normalize in NORMALIZE:
         quick = confusion(at, normalize=normalize)
         plain = measured(at, normalize)
         pd.testing.assert_frame_equal(quick.cells, plain.cells, rtol=1e-9, atol=1e-12)
