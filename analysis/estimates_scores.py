@@ -45,7 +45,8 @@ def _ranked(groups: Groups, by_group: ByGroupFunction, average: Average = "macro
     if rows.task == "binary" and rows.weight is None and not groups.clustered and by_group is auc_by_group:
         found = by_group(groups.runs(1), influence=False)
         sizes = groups.table.sum(2).astype(float)
-        return found.estimate, join([plain_moments(found.second[c], found.third[c], sizes[:, c]) for c in (0, 1)])
+        both = zip(np.asarray(found.second), np.asarray(found.third), sizes.T)
+        return found.estimate, join([plain_moments(second, third, n) for second, third, n in both])
     estimate, influence = influences(groups, by_group, average)
     return estimate, groups.moments(influence, rows.y == 1 if rows.task == "binary" else None)
 
@@ -75,7 +76,7 @@ def influences(groups: Groups, by_group: ByGroupFunction, average: Average) -> t
         for c in range(k):
             found = by_group(groups.runs(c, weight if average == "ovo" else None), influence=True)
             parts[c] = found.estimate
-            influence += found.influence * (share[:, c][codes] if average == "weighted" else 1 / k)
+            influence += np.asarray(found.influence) * (share[:, c][codes] if average == "weighted" else 1 / k)
         estimate = (share.T * parts).sum(0)
         if average == "weighted":  # more rows of a class: it counts more
             influence += ((parts.T - estimate[:, None]) / groups.w[:, None]).reshape(-1)[key]

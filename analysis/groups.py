@@ -59,7 +59,7 @@ class Rows:
 
     def cut(self, places: np.ndarray) -> Rows:
         """Give some of the rows, by their places."""
-        parts = {
+        parts: dict[str, Any] = {
             name: None if values is None else values[places]
             for name, values in (("score", self.score), ("weight", self.weight), ("cluster", self.cluster))
         }
