@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,116 +14,21 @@ import pandas as pd
 
 from modelglass.analysis.columns import Column, as_datetime, plain
 from modelglass.analysis.errors import InputError, MachineError, listed, nearest
-
-LONGEST = 100_000
-"""Characters a condition may have."""
-
-_FUNCTION_WORDS = (
-    # operators, as the parser names them
-    "+ - * / // % ^ ** || ~~ !~~ ~~* !~~* ~~~ ~ !~ ~* !~* @ & | << >> ^@ like_escape not_like_escape ilike_escape not_ilike_escape "
-    # numbers
-    "abs round floor ceil ceiling trunc sign mod ln log log2 log10 exp sqrt pow power add subtract multiply divide "
-    "least greatest isnan isinf isfinite "
-    # missing values
-    "coalesce nullif ifnull if "
-    # texts
-    "lower upper lcase ucase length len strlen trim ltrim rtrim substr substring left right starts_with prefix ends_with suffix "
-    "contains regexp_matches regexp_full_match replace concat reverse strip_accents ascii chr strpos position instr "
-    # dates
-    "year month day hour minute second millisecond microsecond dayofweek isodow weekday dayofmonth dayofyear quarter week "
-    "weekofyear isoyear yearweek decade century date_part datepart date_trunc datetrunc date_diff datediff date_sub datesub "
-    "dayname monthname last_day make_date make_timestamp epoch epoch_ms epoch_us to_years to_quarters to_months to_weeks "
-    "to_days to_hours to_minutes to_seconds to_milliseconds to_microseconds"
+from modelglass.analysis.sql_text import (
+    BARE,
+    CLASSES,
+    FUNCTIONS,
+    LONGEST,
+    OPERATORS,
+    REASONS,
+    SCHEMAS,
+    TYPES,
+    WRAPPED,
+    literal,
+    quote_name,
 )
-FUNCTIONS: frozenset[str] = frozenset(_FUNCTION_WORDS.split())
-"""Deterministic functions of single values. Whatever is not here is refused."""
 
-_TYPE_WORDS = (
-    "boolean bool logical tinyint int1 smallint int2 short integer int int4 signed bigint int8 long hugeint utinyint usmallint "
-    "uinteger ubigint uhugeint uint8 uint16 uint32 uint64 int16 int32 int64 float float4 real double float8 decimal numeric dec "
-    "varchar text string char bpchar nvarchar date time timestamp datetime timestamp_s timestamp_ms timestamp_us timestamp_ns interval"
-)
-TYPES: frozenset[str] = frozenset(_TYPE_WORDS.split()) | {
-    "timestamp without time zone",
-    "time without time zone",
-    "double precision",
-}
-"""Types that CAST may name."""
-
-_CLASSES = frozenset(
-    {"CONJUNCTION", "COMPARISON", "BETWEEN", "OPERATOR", "FUNCTION", "CASE", "CAST", "CONSTANT", "COLUMN_REF", "TYPE"}
-)
-_OPERATORS = frozenset(
-    {
-        "OPERATOR_NOT",
-        "OPERATOR_IS_NULL",
-        "OPERATOR_IS_NOT_NULL",
-        "COMPARE_IN",
-        "COMPARE_NOT_IN",
-        "OPERATOR_COALESCE",
-        "OPERATOR_NULLIF",
-    }
-)
-_SCHEMAS = frozenset(
-    {None, "", "main", "pg_catalog", "system"}
-)  # where DuckDB's own functions live; the parser names some
-_REASONS = {
-    "SUBQUERY": "a subquery",
-    "WINDOW": "a window function",
-    "PARAMETER": "a parameter",
-    "LAMBDA": "a lambda or an arrow",
-    "STAR": "a star",
-    "COLLATE": "a collation",
-    "POSITIONAL_REFERENCE": "a column by position",
-    "DEFAULT": "a default",
-    "LAMBDA_REF": "a lambda",
-    "ARROW": "an arrow",
-}
-_BARE = "SELECT * FROM data WHERE "
-_WRAPPED = "SELECT * FROM data WHERE (\n{}\n)"
-
-
-def quote_name(name: object) -> str:
-    """Write a column name so that SQL reads exactly that name.
-
-    >>> quote_name('pm2.5')
-    '"pm2.5"'
-    """
-    return '"' + str(name).replace('"', '""') + '"'
-
-
-def literal(value: Any) -> str:
-    """Write a value so that SQL reads exactly that value; None, NaT and NA become NULL.
-
-    >>> literal("it's"), literal(0.1), literal(2**60), literal(pd.Timestamp("2024-05-01"))
-    ("'it''s'", '0.1', '1152921504606846976', "TIMESTAMP '2024-05-01 00:00:00'")
-    """
-    if value is None or value is pd.NaT or value is pd.NA:
-        return "NULL"
-    if isinstance(value, (bool, np.bool_)):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return _float(float(value))
-    if isinstance(value, decimal.Decimal):
-        return _float(float(value))
-    if isinstance(value, (dt.date, np.datetime64)):
-        stamp = pd.Timestamp(value)
-        if stamp is pd.NaT:
-            return "NULL"
-        kind = "TIMESTAMP_NS" if stamp.nanosecond else "TIMESTAMP"
-        return f"{kind} '{stamp.tz_localize(None)}'"
-    parts = ["'" + part.replace("'", "''") + "'" for part in str(value).split("\x00")]
-    return parts[0] if len(parts) == 1 else "(" + " || chr(0) || ".join(parts) + ")"
-
-
-def _float(value: float) -> str:
-    if not math.isfinite(value):
-        return f"CAST('{value}' AS DOUBLE)"
-    text = repr(value)
-    digits = len(text.replace("-", "").replace(".", "").lstrip("0"))
-    return text if "e" in text or digits <= 15 else text + "e0"  # plain decimals are exact up to 15 digits only
+__all__ = ["FUNCTIONS", "LONGEST", "TYPES", "Conditions", "as_arrow", "literal", "quote_name"]
 
 
 class Conditions:
@@ -217,8 +119,8 @@ class Conditions:
         used: dict[Any, None] = {}
         for node in _nodes(_parse(_room(os.getpid()), sql, self._names)):
             kind = node["class"]
-            if kind not in _CLASSES or (kind == "OPERATOR" and node["type"] not in _OPERATORS):
-                raise _refused(_REASONS.get(kind, f"{str(node.get('type', kind)).lower().replace('_', ' ')}"), sql)
+            if kind not in CLASSES or (kind == "OPERATOR" and node["type"] not in OPERATORS):
+                raise _refused(REASONS.get(kind, f"{str(node.get('type', kind)).lower().replace('_', ' ')}"), sql)
             if kind == "FUNCTION":
                 _check_function(node, sql)
             elif kind in ("CAST", "TYPE"):
@@ -320,11 +222,11 @@ def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any
 
     cursor = connection.cursor()
     try:
-        bare = _serialized(cursor, _BARE + sql)
+        bare = _serialized(cursor, BARE + sql)
         if bare["error"]:
             raise _broken(sql, bare, names)
-        wrapped = _serialized(cursor, _WRAPPED.format(sql))
-        template = _serialized(cursor, _WRAPPED.format("TRUE"))
+        wrapped = _serialized(cursor, WRAPPED.format(sql))
+        template = _serialized(cursor, WRAPPED.format("TRUE"))
     except RecursionError:
         raise _refused("expressions nested this deep", sql) from None
     except duckdb.Error as error:
@@ -363,7 +265,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def _check_function(node: Mapping[str, Any], sql: str) -> None:
     name = node["function_name"].lower()
-    if name not in FUNCTIONS or node.get("schema") not in _SCHEMAS or node.get("catalog") not in _SCHEMAS:
+    if name not in FUNCTIONS or node.get("schema") not in SCHEMAS or node.get("catalog") not in SCHEMAS:
         close = nearest(name, [f for f in FUNCTIONS if f.isidentifier()])
         raise _refused(f"the function {name!r}", sql, f"Did you mean {close[0]}?" if close else "")
     if (
@@ -434,7 +336,7 @@ def _place(sql: str, position: str, near: str) -> str:
     """Say at which character of the person's text the parser stopped; versions of DuckDB count bytes or characters."""
     if not position.isdigit():
         return ""
-    at = max(int(position) - len(_BARE), 0)
+    at = max(int(position) - len(BARE), 0)
     places = [len(sql.encode()[:at].decode(errors="ignore")), at]
     return f" (character {min(next((p for p in places if near and sql.startswith(near, p)), places[0]) + 1, len(sql))})"
 

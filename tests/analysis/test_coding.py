@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelglass.analysis.coding import Coding, code_column, cross, round_between
+from modelglass.analysis.binning import round_between
+from modelglass.analysis.coding import Coding, code_column, cross
 from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.conditions import Conditions
 from modelglass.analysis.errors import InputError, NotApplicable
