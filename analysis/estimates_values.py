@@ -129,10 +129,11 @@ def _median_absolute_error(groups: Groups, level: float) -> Estimates:
         effective = share * (1 - share) / moments.variance
     df = None if rows.weight is None and not groups.clustered else moments.df
     low, high = intervals.wilson(np.full(groups.count, 0.5), effective, level, df)
-    ends = at(low), at(high)
+    left, right = at(low), at(high)
+    step = 1 / np.maximum(groups.n, 1)
     if df is None:  # an order statistic is a step too far in or too far out: the mean of the two holds its level
-        ends = (ends[0] + at(low - 1 / groups.n)) / 2, (ends[1] + at(high + 1 / groups.n)) / 2
-    found = Estimates(median, *ends, groups.n, "order statistics")
+        left, right = (left + at(low - step)) / 2, (right + at(high + step)) / 2
+    found = Estimates(median, left, right, groups.n, "order statistics")
     return _few_rows(found, groups, np.ones(groups.count))
 
 
