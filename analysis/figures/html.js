@@ -76,14 +76,19 @@
     return copy;
   }
 
-  function wrapped(text, letters) {   // break a long line at blanks, not inside a tag
-    var line = 0;
-    return String(text).replace(/(<[^>]*>)|(\s+)|((?:(?!<)\S)+)/g, function (all, tag, blank, word) {
-      if (tag) { if (/^<br/.test(tag)) { line = 0; } return all; }
-      if (blank) { line += 1; return line > letters * 0.72 ? (line = 0, "<br>") : all; }
-      line += word.length;
-      return all;
+  function seenLetters(text) { return text.replace(/<[^>]*>/g, "").length; }
+
+  function wrapped(text, letters) {   // break a line that is too long at blanks, not inside a tag; lines that fit stay as they are
+    var lines = String(text).split(/<br\s*\/?>/);
+    if (lines.every(function (line) { return seenLetters(line) <= letters; })) { return lines.join("<br>"); }
+    var made = "", line = 0;
+    (lines.join(" ").match(/\s+|(?:<[^>]*>|[^\s<])+|</g) || []).forEach(function (piece) {
+      if (/^\s/.test(piece)) { return; }
+      var length = seenLetters(piece), broken = line && line + 1 + length > letters;
+      made += (line ? (broken ? "<br>" : " ") : "") + piece;
+      line = broken || !line ? length : line + 1 + length;
     });
+    return made;
   }
 
   function panels(layout) {           // how many charts stand side by side in a figure
@@ -97,13 +102,13 @@
   function narrow(layout, data, wide, seen, named) {   // make a figure laid out for a wide page fit a phone or a column
     var letters = Math.floor(wide / 7), title = layout.title, lines;
     if (title && title.text) {
-      title.text = wrapped(title.text, Math.floor(seen / 6.2));
+      title.text = wrapped(title.text, Math.floor(seen / 8.4));
       lines = title.text.split("<br>").length - 1;
       layout.margin = Object.assign({}, layout.margin, { t: ((layout.margin || layout.template.layout.margin || {}).t || 44) + 17 * lines });
     }
     Object.keys(layout).forEach(function (key) {
       if (/^xaxis\d*$/.test(key) && layout[key].title && layout[key].title.text) {
-        layout[key].title.text = wrapped(layout[key].title.text, letters / panels(layout));
+        layout[key].title.text = wrapped(layout[key].title.text, letters * 0.72 / panels(layout));
       }
     });
     (data || []).forEach(function (trace) {          // few numbers on an axis, so that they need not be turned upright
@@ -112,7 +117,7 @@
       if (numeric && !place.tickvals && !place.dtick && wide / panels(layout) < 480) { place.nticks = 4; }
     });
     (layout.annotations || []).forEach(function (note) {
-      note.text = wrapped(note.text || "", (letters - 14) / panels(layout));
+      note.text = wrapped(note.text || "", (wide / 6.2 - 14) / panels(layout));
       if (note.font && note.font.size > 12) { note.font.size = 12; }
     });
     if (seen < 620 && named) {   // below the plot, where it cannot meet a title of two lines

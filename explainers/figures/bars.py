@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 from modelglass.analysis.figures import style
 
 MOST = 20
+NARROW = 26
+"""Letters of a line below an axis that has long names beside it, so that a screen of 420 px shows all of it."""
 
 
 def importance_bars(table: pd.DataFrame, *, title: str, x: str, hover_unit: str, most: int = MOST) -> go.Figure:
@@ -18,9 +20,9 @@ def importance_bars(table: pd.DataFrame, *, title: str, x: str, hover_unit: str,
     shown = table.iloc[:most]
     names = [style.short(f, 28) for f in shown.feature]
     left = len(table) - len(shown)
-    made = style.new_figure(
-        title, x=x + (f" ({left} smaller columns not drawn)" if left else ""), height=110 + 26 * len(shown)
-    )
+    made = style.new_figure(title, height=130 + 26 * len(shown))
+    under = x + (f" ({left} smaller columns not drawn)" if left else "")
+    made.update_xaxes(title_text=style.wrapped(under, NARROW))
     made.add_bar(
         x=shown.estimate,
         y=names,
@@ -40,7 +42,8 @@ def signed_bars(
 ) -> go.Figure:
     """Draw weights to both sides of 0: one colour adds, the other takes away."""
     bars = np.asarray(values, dtype=float)
-    made = style.new_figure(title, x=x, height=120 + 28 * len(bars))
+    made = style.new_figure(title, height=130 + 28 * len(bars))
+    made.update_xaxes(title_text=style.wrapped(x, NARROW))
     made.add_bar(
         x=bars,
         y=list(names),

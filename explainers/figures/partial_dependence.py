@@ -53,7 +53,7 @@ def _panels(
         high = 1 - i / count  # the panel, the strip close below it, then room for the strip's labels
         made.update_xaxes(type=kind, showticklabels=False, matches=f"x{2 * i + 2}", row=2 * i + 1, col=1)
         made.update_xaxes(
-            type=kind, title_text=style.escape(feature), tickangle=-25 if kind else None, row=2 * i + 2, col=1
+            type=kind, title_text=style.escape(feature), tickangle=-35 if kind else None, row=2 * i + 2, col=1
         )
         made.update_yaxes(
             title_text=style.escape(result.scale), domain=[high - 0.62 / count, high], row=2 * i + 1, col=1
@@ -72,7 +72,7 @@ def _panels(
 
 
 def _xs(values: pd.Series, kind: str) -> list:
-    return [style.short(text(v), 24) for v in values] if kind == "levels" else values.tolist()
+    return [style.short(text(v), 12) for v in values] if kind == "levels" else values.tolist()
 
 
 def _average(made: go.Figure, curve: pd.DataFrame, result: PartialDependence, feature: str, g: int, i: int) -> None:

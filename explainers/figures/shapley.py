@@ -7,11 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
+from modelglass.explainers.figures.bars import NARROW
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues
 
 FEATURES, POINTS, STEPS = 12, 250, 12
-NARROW = 26
-"""Letters of a line below an axis that has long names beside it, on a screen of 420 px."""
 
 
 @figure.register

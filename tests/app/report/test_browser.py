@@ -144,3 +144,53 @@ def test_every_link_of_the_contents_leads_to_a_heading(file, opened):
         "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
         " === document.querySelectorAll('[id]').length"
     )
+
+
+SETTINGS = {
+    "permutation_importance": {"rows": 100},
+    "shapley_values": {"rows": 30},
+    "partial_dependence": {"rows": 60},
+    "noise_robustness": {"rows": 100},
+}
+CUT_IN_CHARTS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => {
+  const box = plot.querySelector('.main-svg').getBoundingClientRect();
+  return [...plot.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()])
+    .filter(([text, r]) => text.trim() && r.width && (r.left < box.left - 2 || r.right > box.right + 2 || r.bottom > box.bottom + 2))
+    .map(([text, r]) => [plot.id, text.slice(0, 60), Math.round(r.left - box.left), Math.round(box.right - r.right)]);
+})"""
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory):
+    """A regression with the widest words: metrics with units, long names of columns, long levels."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    from modelglass.analysis.evaluation import Evaluation
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "distance_to_the_next_station": rng.normal(3, 1, 300),
+            "marital_status": rng.choice(["Married-civ-spouse", "Never-married", "Married-spouse-absent"], 300),
+            "area": rng.normal(80, 20, 300),
+        }
+    )
+    price = 3000 * frame["area"] + 900 * frame["distance_to_the_next_station"] + rng.normal(0, 9000, 300)
+    encoder = make_column_transformer((OneHotEncoder(), ["marital_status"]), remainder="passthrough")
+    ev = Evaluation(
+        make_pipeline(encoder, LinearRegression()).fit(frame, price), frame.assign(price=price), target="price"
+    )
+    names = ["performance", "predictions", "residuals", *SETTINGS]
+    return report(ev, tmp_path_factory.mktemp("prices") / "r.html", analyses=names, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("width", [1440, 420])
+def test_no_word_of_a_chart_is_cut(prices, opened, width):
+    page = opened(prices, width=width)
+    assert page.locator(".js-plotly-plot").count() == 7
+    assert page.evaluate(CUT_IN_CHARTS) == []
