@@ -108,7 +108,7 @@ def _by_rows(metric: Metric, groups: Groups, level: float, test: bool) -> tuple[
 
 
 def _by_cluster(metric: Metric, rows: Rows, inside: np.ndarray, level: float) -> tuple[float, float, float, str]:
-    unit = np.unique(rows.cluster, return_inverse=True)[1]
+    unit = np.unique(np.asarray(rows.cluster), return_inverse=True)[1]
     sums, values, units = [], [], []
     for part in (np.flatnonzero(inside), np.flatnonzero(~inside)):
         value, influence = paired.influence_of(metric, rows.cut(part))
