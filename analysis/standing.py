@@ -166,9 +166,9 @@ def _place(what: str, name: str, column: pd.Series, value: Any, weight: np.ndarr
         numbers, number, kept = column[known].to_numpy(dtype=float), float(value), weight[known]
         share = kept.sum()
         made |= {"value_number": number, "mean": float(kept @ numbers / share) if share else np.nan}
-        made["lower"] = float(kept[numbers < number].sum() / share) if share else np.nan
-        made["same"] = float(kept[numbers == number].sum() / total)
-        made["rare"] = min(made["lower"] + made["same"], 1 - made["lower"]) if share else np.nan
+        lower = float(kept[numbers < number].sum() / share) if share else np.nan
+        same = float(kept[numbers == number].sum() / total)
+        made |= {"lower": lower, "same": same, "rare": min(lower + same, 1 - lower) if share else np.nan}
     else:
         made["same"] = float(weight[(column == value).fillna(False).to_numpy(dtype=bool)].sum() / total)
         made["rare"] = made["same"]
