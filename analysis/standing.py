@@ -63,7 +63,7 @@ class Standing(Result):
         rare = self.places[(self.places["what"] == "value") & (self.places["rare"] < RARE)].nsmallest(3, "rare")
         if rare.empty:
             return f"{text} None of its values is rare here."
-        named = ", ".join(f"{r['name']} = {r['value']} ({r['rare']:.1%})" for r in rare.to_dict("records"))
+        named = ", ".join(f"{r['name']} = {r['value']} ({_share(r['rare'])})" for r in rare.to_dict("records"))
         return f"{text} Rare here, with the share of rows that have such a value: {named}."
 
 
@@ -156,7 +156,14 @@ def measure(
 def _place(what: str, name: str, column: pd.Series, value: Any, weight: np.ndarray) -> dict[str, Any]:
     known = column.notna().to_numpy()
     total = weight.sum()
-    made = {"what": what, "name": name, "value": _text(value), "value_number": np.nan, "typical": "", "mean": np.nan}
+    made: dict[str, Any] = {
+        "what": what,
+        "name": name,
+        "value": _text(value),
+        "value_number": np.nan,
+        "typical": "",
+        "mean": np.nan,
+    }
     made |= {"lower": np.nan, "same": 0.0, "rare": np.nan, "n": int(known.sum())}
     ordered = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
     if pd.isna(value):
@@ -176,6 +183,10 @@ def _place(what: str, name: str, column: pd.Series, value: Any, weight: np.ndarr
         seen = column[known]
         made["typical"] = _text(seen.median() if ordered else seen.value_counts().index[0])
     return made
+
+
+def _share(value: float) -> str:
+    return "none" if value <= 0 else "under 0.1%" if value < 0.001 else f"{value:.1%}"
 
 
 def _text(value: Any) -> str:

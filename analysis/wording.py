@@ -14,6 +14,15 @@ def say(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def signed(value: float) -> str:
+    """Write a number with its sign.
+
+    >>> signed(4718.2), signed(-0.012345)
+    ('+4,718', '-0.0123')
+    """
+    return ("" if value < 0 else "+") + say(value)
+
+
 def ranged(estimate: float, low: float, high: float) -> str:
     """Write a number with its interval; without one where it cannot be given.
 

@@ -17,6 +17,7 @@ from modelglass.analysis.performance import shown
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.coded import Coded
 
@@ -52,7 +53,7 @@ class LimeWeights(Result):
         """Say the largest weights and how far to trust them."""
         best = self.fit.loc[self.fit.output.idxmax()]
         part = self.weights[self.weights.group == best.group][:3]
-        names = ", ".join(f"{r.condition} ({r.weight:+.3g})" for r in part.itertuples())
+        names = ", ".join(f"{r.condition} ({signed(r.weight)})" for r in part.itertuples())
         trust = (
             "" if best.r2 >= 0.5 else " The linear model follows the model badly here, so read the weights with care."
         )

@@ -16,6 +16,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
 from modelglass.explainers.shapley_sampling import sampled_values
@@ -86,7 +87,7 @@ class ShapleyValues(Result):
             if len(self.groups) == 1
             else _over_groups(self.importance)
         )
-        names = ", ".join(f"{f} ({v:.3g})" for f, v in zip(top.feature[:3], top.estimate[:3], strict=True))
+        names = ", ".join(f"{f} ({say(v)})" for f, v in zip(top.feature[:3], top.estimate[:3], strict=True))
         unsure = (
             ""
             if self.error is None
@@ -134,7 +135,7 @@ class ShapleyRow(Result):
         """Say what moved this prediction most."""
         at = 0 if len(self.groups) == 1 else int(np.argmax(self.output))
         part = self.steps[self.steps.group == self.groups[at]][:3]
-        names = ", ".join(f"{s.feature} = {s.value} ({s.shap:+.3g})" for s in part.itertuples())
+        names = ", ".join(f"{s.feature} = {s.value} ({signed(s.shap)})" for s in part.itertuples())
         answer = (
             f"{self.output_scale} of {self.groups[at]}"
             if self.output_scale in ("probability", "decision")
@@ -142,7 +143,7 @@ class ShapleyRow(Result):
         )
         because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
         return (
-            f"Row {self.row}: {answer} {self.output[at]:.4g}. From {self.base[at]:.3g} to {self.prediction[at]:.3g} in {self.scale}, "
+            f"Row {self.row}: {answer} {say(self.output[at])}. From {say(self.base[at])} to {say(self.prediction[at])} in {self.scale}, "
             f"moved most by {names} ({self.how}; {self.absent}).{because}"
         )
 

@@ -54,9 +54,9 @@ def _(result: NoiseRobustness) -> go.Figure:
                 row=row,
                 col=1,
             )
-    made.update_yaxes(title_text=f"change of {style.escape(result.label)}", zeroline=True, row=1, col=1)
+    made.update_yaxes(title_text=style.wrapped(f"change of {result.label}", 20), zeroline=True, row=1, col=1)
     made.update_yaxes(
-        title_text="decisions that change" if decided else "mean move of the prediction",
+        title_text=style.wrapped("decisions that change" if decided else "mean move of the prediction", 20),
         rangemode="tozero",
         tickformat=".0%" if decided else None,
         row=2,

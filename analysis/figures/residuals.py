@@ -59,7 +59,9 @@ def _(result: Residuals) -> go.Figure:
         row=1,
         col=1,
     )
-    made.update_xaxes(title_text="rows" if result.source.weight is None else "weight", row=1, col=2)
+    made.update_xaxes(
+        title_text="rows" if result.source.weight is None else "weight", nticks=3, tickangle=0, row=1, col=2
+    )
     return made
 
 

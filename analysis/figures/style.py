@@ -163,7 +163,9 @@ def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, 
     made = go.Figure(layout={"template": template, "height": height, "showlegend": legend})
     if title:
         lines = wrapped(title)
-        made.update_layout(title_text=lines, margin_t=44 + 19 * lines.count("<br>"))
+        under = 24 if legend else 0  # a legend stands between title and plot, and meets neither
+        made.update_layout(title_text=lines, margin_t=44 + 19 * lines.count("<br>") + under)
+        made.update_layout(title={"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 12, "t": 12}})
     else:
         made.update_layout(margin_t=36 if legend else 12)
     made.update_xaxes(title_text=wrapped(x, 44) or None)

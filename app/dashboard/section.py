@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -73,8 +74,25 @@ def section(
         side_by_side(desk, analysis, values, shown or usual(analysis))
 
 
+def _same_reason(desk: state.Desk, analysis: Analysis, values: Mapping[str, Any]) -> str | None:
+    """Give the reason why nothing can be said of cohort and whole alike: it is shown once and not twice."""
+    if len(desk.sides) < 2 or analysis.cost != "instant":
+        return None
+    reasons: set[str | None] = set()
+    with suppress(Exception):  # what fails is shown in its own place
+        for _, ev in desk.sides:
+            outcome = work.outcome(analysis, ev, values)
+            reasons.add(None if outcome is None or outcome.result is not None else outcome.reason)
+        return reasons.pop() if len(reasons) == 1 else None
+    return None
+
+
 def side_by_side(desk: state.Desk, analysis: Analysis, values: Mapping[str, Any], shown: Show) -> None:
     """Draw an analysis of the cohort beside the same of the whole; of the whole alone where no cohort is set."""
+    reason = _same_reason(desk, analysis, values)
+    if reason is not None:
+        work.cannot_say(reason)
+        return
     boxes = st.columns(len(desk.sides), gap="medium")
     for place, (box, (label, ev)) in enumerate(zip(boxes, desk.sides, strict=True)):
         with box, work.guarded():

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
+from modelglass.analysis.wording import signed
 from modelglass.explainers.figures.bars import NARROW
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues
 
@@ -30,11 +31,7 @@ def _one_group(result: ShapleyValues) -> go.Figure:
         vertical_spacing=0.16,
         subplot_titles=(
             f"Mean absolute value ({level} interval)",
-            style.wrapped(
-                f"Single rows ({min(POINTS, len(result.rows)):,} of {len(result.rows):,}); colour: value of the column, light low, "
-                "dark high; grey: no order",
-                46,
-            ),
+            f"Single rows ({min(POINTS, len(result.rows)):,} of {len(result.rows):,})",
         ),
     )
     # at the right edge, so that on a narrow screen they reach over the names and not over the border
@@ -61,7 +58,18 @@ def _one_group(result: ShapleyValues) -> go.Figure:
         autorange="reversed", showgrid=False, tickvals=list(range(len(top))), ticktext=names, row=2, col=1
     )
     made.update_xaxes(title_text=style.wrapped(f"in {result.scale}", NARROW), row=1, col=1)
-    made.update_xaxes(title_text=style.wrapped(f"Shapley value, {result.scale}", NARROW), zeroline=True, row=2, col=1)
+    made.update_xaxes(
+        title_text="<br>".join(
+            [
+                style.wrapped(f"Shapley value, {result.scale}", NARROW),
+                "colour: value of the column,",
+                "light low, dark high; grey: no order",
+            ]
+        ),
+        zeroline=True,
+        row=2,
+        col=1,
+    )
     return made.update_layout(showlegend=False, margin_t=40)
 
 
@@ -95,10 +103,6 @@ def _spread(values: np.ndarray) -> np.ndarray:
     within[order] = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
     side = np.where(within % 2 == 0, 1, -1) * np.ceil(within / 2)
     return 0.8 * side / max(counts.max(), 8)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
 
 
 def _by_class(result: ShapleyValues) -> go.Figure:
@@ -163,7 +167,7 @@ def _row(result: ShapleyRow) -> go.Figure:
         hoverinfo="text",
     )
     for place, value in enumerate(steps):
-        made.add_annotation(x=1.01, y=place, xref="paper", xanchor="left", text=_signed(value), showarrow=False)
+        made.add_annotation(x=1.01, y=place, xref="paper", xanchor="left", text=signed(value), showarrow=False)
     made.update_xaxes(
         title_text=style.wrapped(f"{result.scale}, {style.number(base)} (base) to {style.number(end)}", NARROW)
     )

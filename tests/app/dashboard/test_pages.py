@@ -3,7 +3,7 @@
 import pytest
 
 from modelglass.analysis.registry import analyses, fitting
-from modelglass.app.dashboard import pages
+from modelglass.app.dashboard import pages, work
 
 TASKS = ["binary", "multiclass", "regression", "predictions_only"]
 
@@ -60,3 +60,22 @@ def test_a_third_party_group_gets_a_page(binary, show, go, monkeypatch):
     assert at.title[0].value == "My group"
     assert "Guest" in [s.value for s in at.subheader]
     assert not at.error
+
+
+def test_what_cannot_be_said_of_cohort_and_whole_alike_is_said_once(binary, show, monkeypatch):
+    from dataclasses import replace
+
+    from modelglass.analysis.errors import NotApplicable
+    from modelglass.analysis.registry import Analysis
+
+    def cannot(ev):
+        raise NotApplicable("no ladder is long enough" if asked == "alike" else f"{ev.n} rungs are missing")
+
+    guest = replace(analyses()["performance"], name="guest", title="Guest", page="my group")
+    monkeypatch.setitem(analyses(), "guest", guest)
+    known = Analysis.function
+    monkeypatch.setattr(Analysis, "function", lambda self: cannot if self.name == "guest" else known(self))
+    for asked, times in (("alike", 1), ("apart", 2)):
+        at = show(binary, "my-group", where="age < 37" if asked == "alike" else "age < 38")
+        assert len([i for i in at.info if "Cannot say" in i.value]) == times
+        work.results._kept.clear()
