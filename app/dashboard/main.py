@@ -17,6 +17,7 @@ STYLE = """<style>
 [data-testid="stMetricDelta"] {font-size: 0.8rem;}
 [data-testid="stHeading"] h1 {font-size: 1.75rem; padding: 0.25rem 0 0.4rem 0;}
 [data-testid="stHeading"] h3 {font-size: 1.2rem; padding: 1rem 0 0 0;}
+[data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as CSV"]) {display: none;}
 h5 {font-weight: 500; padding: 0;}
 @media (max-width: 768px) {.stMainBlockContainer {padding: 3.6rem 1rem 3rem 1rem;}}
 </style>"""
@@ -44,7 +45,7 @@ def _frame() -> None:
         work.refuse(message)
     if desk is not None and desk.cohort is not None:
         st.caption(
-            f":material/filter_alt: Cohort {plain(desk.cohort.condition)}: {desk.cohort.n:,} of {desk.whole.n:,} rows, beside the whole."
+            f":material/filter_alt: Cohort {plain(desk.cohort.condition)}: {desk.cohort.n:,} of {desk.whole.n:,} rows."
         )
     with work.guarded():
         page.run()

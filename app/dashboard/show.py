@@ -8,6 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.result import Result
+from modelglass.app import files
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.text import file_name, plain
 
@@ -50,7 +51,7 @@ def table(frame: pd.DataFrame, name: str, key: str, **options: Any) -> Any:
         st.caption(more + "The file holds all of them.")
     st.download_button(
         "Table as CSV",
-        data=lambda: frame.to_csv(index=False).encode(),
+        data=lambda: files.csv_bytes(frame),
         file_name=f"{file_name(name)}.csv",
         mime="text/csv",
         key=f"{key} csv",

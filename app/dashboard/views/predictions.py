@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
     from modelglass.analysis.listing import Listing
 
+WIDTH = 182
+"""Pixels of a widget: two stand beside each other on a phone."""
 SIZES = (25, 50, 100, 200)
 LARGEST_FIRST = ("loss", "score")
 """Columns whose large values are looked at first."""
@@ -92,17 +94,13 @@ def chosen(analysis: Analysis, ev: Evaluation) -> dict[str, Any]:
 
 
 def which(ev: Evaluation, asked: Mapping[str, Any]) -> None:
-    """Offer the kinds of outcome, the classes, and the id."""
-    boxes = st.columns(4 if ev.task != "regression" else 2, gap="small")
-    with boxes[0]:
+    """Offer the kinds of outcome, the classes, and the id; beside each other as far as the screen is wide."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         _choice("kind", "Outcome", KINDS[ev.task], asked["kind"], "all")
-    if ev.task != "regression":
-        labels = {str(label): label for label in ev.classes}
-        for box, name, label in ((boxes[1], "actual", "Actual class"), (boxes[2], "predicted", "Predicted class")):
-            with box:
+        if ev.task != "regression":
+            for name, label in (("actual", "Actual class"), ("predicted", "Predicted class")):
                 value = None if asked[name] is None else str(asked[name])
-                _choice(name, label, list(labels), value, None)
-    with boxes[-1]:
+                _choice(name, label, [str(c) for c in ev.classes], value, None)
         state.bind(_key("find"), asked["find"] or "")
         st.text_input(
             "Id or row number",
@@ -111,15 +109,15 @@ def which(ev: Evaluation, asked: Mapping[str, Any]) -> None:
             on_change=callback(_taken),
             args=("find", ""),
             help="Only the rows with this id, or this number in the data (from 0).",
+            width=WIDTH,
         )
 
 
 def order(ev: Evaluation, asked: Mapping[str, Any]) -> None:
     """Offer the column to sort by, the direction, and how many rows a page holds."""
-    left, middle, right = st.columns([2, 1, 1], gap="small", vertical_alignment="bottom")
-    with left:
-        _choice("sort", "Sorted by", [*columns_to_sort_by(ev), RANDOM], asked["sort"], "row")
-    with middle:
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        _choice("sort", "Sorted by", [*columns_to_sort_by(ev), RANDOM], asked["sort"], "row", 2 * WIDTH + 16)
+        _choice("n", "Rows a page", sorted({*SIZES, asked["n"]}), asked["n"], 50)
         if asked["sort"] == RANDOM:
             st.button(
                 "Draw again",
@@ -127,15 +125,11 @@ def order(ev: Evaluation, asked: Mapping[str, Any]) -> None:
                 icon=":material/casino:",
                 on_click=callback(_kept_and_first),
                 args=("seed", [str(asked["seed"] + 1)]),
-                width="stretch",
                 help=f"Another order; this one has seed {asked['seed']}.",
             )
         else:
             state.bind(_key("descending"), asked["descending"])
             st.toggle("Largest first", key=_key("descending"), on_change=callback(_taken), args=("descending", False))
-    with right:
-        sizes = sorted({*SIZES, asked["n"]})
-        _choice("n", "Rows a page", sizes, asked["n"], 50)
 
 
 def shown(result: Listing, ev: Evaluation, asked: Mapping[str, Any]) -> None:
@@ -143,9 +137,8 @@ def shown(result: Listing, ev: Evaluation, asked: Mapping[str, Any]) -> None:
     frame = show.tidy(result.rows)
     place = pages.current("row") if ev.model is not None else None
     key = f"listing {hash((ev.fingerprint, tuple(str(asked[name]) for name in NAMES)))}"
-    options: dict[str, Any] = {
-        "selection_mode": ["single-column"] if place is None else ["single-row", "single-column"]
-    }
+    options: dict[str, Any] = {"selection_mode": ["single-column", *([] if place is None else ["single-row"])]}
+    above = st.container(height=44, border=False, vertical_alignment="center")  # in sight whichever row is ticked
     event = st.dataframe(
         frame,
         width="stretch",
@@ -156,17 +149,17 @@ def shown(result: Listing, ev: Evaluation, asked: Mapping[str, Any]) -> None:
         on_select=callback(lambda: _headed(key, asked)),
         **options,
     )
-    if place is None:
-        st.caption("A click on a column's heading sorts all rows by it.")
-        return
     picked = event["selection"]["rows"] if event else []
-    if picked and picked[0] < len(frame):
-        row = int(result.rows["row"].iloc[picked[0]])
-        if st.button(f"Explain row {row}", key="mg.explain", icon=":material/person_search:", type="primary"):
-            rows.choose(row)
-            st.switch_page(place)
-    else:
-        st.caption("Tick a row to explain its prediction. A click on a column's heading sorts all rows by it.")
+    with above:
+        if place is None:
+            st.caption("A click on a column's heading sorts all rows by it.")
+        elif not picked or picked[0] >= len(frame):
+            st.caption("Tick a row to explain it. A click on a heading sorts all rows.")
+        else:
+            row = int(result.rows["row"].iloc[picked[0]])
+            if st.button(f"Explain row {row}", key="mg.explain", icon=":material/person_search:", type="primary"):
+                rows.choose(row)
+                st.switch_page(place)
 
 
 def turn(total: int, asked: Mapping[str, Any]) -> None:
@@ -192,7 +185,7 @@ def _key(name: str) -> str:
     return f"mg.listing.{name}"
 
 
-def _choice(name: str, label: str, options: Sequence[Any], value: Any, default: Any) -> None:
+def _choice(name: str, label: str, options: Sequence[Any], value: Any, default: Any, width: int | None = None) -> None:
     state.bind(_key(name), value)
     more: dict[str, Any] = {} if default is not None else {"index": None, "placeholder": "any"}
     st.selectbox(
@@ -202,6 +195,7 @@ def _choice(name: str, label: str, options: Sequence[Any], value: Any, default: 
         key=_key(name),
         on_change=callback(_taken),
         args=(name, default),
+        width=width or WIDTH,
         **more,
     )
 

@@ -53,6 +53,7 @@ def recent() -> None:
     if not known:
         return
     st.subheader("Recent", anchor=False)
+    st.caption("Opened here before. The files are read again.")
     more = st.session_state.get("mg.all_recent", False)
     for entry in known if more else known[:4]:
         with guarded():

@@ -1,0 +1,186 @@
+"""A real browser and the real command: upload, recent, a refused pickle, and from the list of predictions to one of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
+    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.integers(18, 80, 400), "pay": rng.normal(size=400).round(3)})
+    frame["city"] = rng.choice(["Rome", "Oslo"], 400)
+    frame["rich"] = np.where(frame.age + rng.normal(0, 15, 400) > 50, "yes", "no")
+    model = LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]], frame.rich)
+    skops.io.dump(model, folder / "m.skops")
+    joblib.dump(model, folder / "m.pkl")
+    frame.to_csv(folder / "d.csv", index=False)
+    frame["found"], frame["score"] = (
+        model.predict(frame[["age", "pay"]]),
+        model.predict_proba(frame[["age", "pay"]])[:, 1],
+    )
+    return folder, frame
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """The command itself, with a home and a temporary folder of its own."""
+    folder, _ = place
+    (folder / "tmp").mkdir()
+    environment = {**os.environ, "MODELGLASS_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+    words = ["--headless", "--port", str(8900 + os.getpid() % 500), "--folder", str(folder)]
+    command = [sys.executable, "-m", "modelglass.app.cli", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        yield running.stdout.readline().strip()
+        running.terminate()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """A function: a fresh browser at the address, and its faults."""
+    contexts, faults = [], []
+
+    def start(path=""):
+        contexts.append(chromium.new_context(viewport={"width": 1440, "height": 1000}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        page.on(
+            "request",
+            lambda r: None if re.match(r"(http|ws)://127\.0\.0\.1|data:|blob:", r.url) else faults.append(r.url),
+        )
+        page.goto(server + path)
+        return settle(page)
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def settle(page):
+    page.wait_for_timeout(400)
+    page.wait_for_function(SETTLED)
+    assert page.locator("[data-testid=stException]").count() == 0
+    return page
+
+
+def give(page, model, data):
+    for place, path in enumerate((model, data)):
+        page.locator("input[type=file]").nth(place).set_input_files(path)
+        page.get_by_text(path.name).first.wait_for()
+        settle(page)
+    return settle(page)
+
+
+def test_upload_to_one_prediction_and_a_second_browser_sees_none_of_it(place, visit):
+    folder, frame = place
+    page = give(visit(), folder / "m.skops", folder / "d.csv")
+    page.get_by_text("Guessed: it holds the labels that the model predicts").wait_for()
+    page.locator("[class*=open_own] button").click()
+    page.get_by_text("Accuracy").first.wait_for()
+    settle(page)
+    assert "model=own-" in page.url
+    assert [p for p in (folder / "tmp").iterdir() if "upload" in p.name] == []
+    other = visit()
+    assert other.get_by_text("Go on with").count() == 0
+    page.reload()  # the address alone brings it back
+    settle(page)
+    page.get_by_role("link", name="Predictions", exact=True).click()
+    page.wait_for_function("() => document.querySelector('h1')?.textContent === 'Predictions'")
+    settle(page)
+    page.get_by_label("Outcome").click()
+    page.get_by_role("option", name="false positives").click()
+    settle(page)
+    wrong = frame[(frame.found == "yes") & (frame.rich == "no")]
+    page.get_by_text(f"{len(wrong)} of 400 rows are false positives").wait_for()
+    page.get_by_label("Sorted by").click()
+    page.get_by_role("option", name="loss (how wrong)").click()
+    settle(page)
+    worst = wrong.score.idxmax()
+    box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)  # the tick of the first row
+    page.get_by_role("button", name=f"Explain row {worst}").click()
+    page.wait_for_function("() => document.querySelector('h1')?.textContent === 'One prediction'")
+    settle(page)
+    assert f"row.row={worst}" in page.url
+    assert page.get_by_label("Row of the data, counted from 0").input_value() == str(worst)
+
+
+def test_a_heading_sorts_all_rows_on_the_server(place, visit):
+    folder, frame = place
+    page = give(visit(), folder / "m.skops", folder / "d.csv")
+    page.locator("[class*=open_own] button").click()
+    page.get_by_text("Accuracy").first.wait_for()
+    settle(page).goto(page.url.replace("/?", "/predictions?"))
+    settle(page)
+    box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+    page.mouse.click(
+        box["x"] + 60, box["y"] + 17
+    )  # the heading "row": the column sorted by already, so the other way round
+    page.wait_for_function("() => location.search.includes('listing.descending=yes')")
+    page.get_by_text("by row, largest first").wait_for()
+    page.get_by_role("button", name="Page 2", exact=True).click()
+    page.get_by_text("shown 51 to 100").wait_for()
+    with page.expect_download() as got:
+        page.get_by_role("button", name="CSV of 400 rows").click()
+    rows = pd.read_csv(got.value.path())
+    assert rows["row"].tolist() == list(range(399, -1, -1))
+    assert rows["city"].tolist() == frame["city"][::-1].tolist()
+
+
+def test_a_pickle_is_refused_with_the_command_to_use(place, visit):
+    folder, _ = place
+    page = give(visit(), folder / "m.pkl", folder / "d.csv")
+    page.get_by_text("is never taken through the browser").wait_for()
+    assert "modelglass run m.pkl d.csv --target COLUMN --trust" in page.locator("[data-testid=stMain]").inner_text()
+    assert page.locator("[class*=open_own]").count() == 0
+
+
+def test_from_a_folder_then_reopened_as_recent(place, visit):
+    folder, _ = place
+    page = visit()
+    page.get_by_role("tab", name="From a folder").click()
+    page.get_by_label("Model in the folder").click()
+    page.get_by_role("option", name="m.skops").click()
+    settle(page).get_by_label("Data in the folder").click()
+    page.get_by_role("option", name="d.csv").click()
+    settle(page).locator("[class*=open_own] button").locator("visible=true").click()
+    page.get_by_text("Accuracy").first.wait_for()
+    again = visit()
+    again.get_by_text("Opened here before").wait_for()
+    again.locator("[class*=st-key-recent] button").first.click()
+    again.get_by_text("Accuracy").first.wait_for()
+    settle(again)
+    assert "model=" in again.url
+    assert "own-" not in again.url
+    assert (folder / "home" / "workspace.json").exists()
