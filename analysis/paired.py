@@ -125,7 +125,7 @@ def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
 
 
 FEWEST_TO_SHUFFLE, FEWEST_SHUFFLES = 200, 2
-FEWEST_OF_OUTCOME, FEWEST_OF_OUTCOME_CLUSTERED = 30, 60
+FEWEST_OF_OUTCOME, FEWEST_OF_OUTCOME_CLUSTERED, FEWEST_CLUSTERS_TO_SHUFFLE = 30, 60, 60
 
 
 def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
@@ -134,6 +134,8 @@ def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
     One shuffle cannot tell what the donors add from what the recipients do; it gave 98 to 99.8 %.
     """
     if shuffles < FEWEST_SHUFFLES or len(clean.y) < FEWEST_TO_SHUFFLE:
+        return False
+    if clean.cluster is not None and len(np.unique(clean.cluster)) < FEWEST_CLUSTERS_TO_SHUFFLE:
         return False
     if clean.task != "binary":
         return True

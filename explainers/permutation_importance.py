@@ -97,8 +97,8 @@ def permutation_importance(
         Rows used, a stratified sample; None: all.
     level : float
         The interval covers the choice of rows (paired influences, the shuffled values' part included) and the spread of repeats.
-        None (NaN) where it would not hold its level: one repeat, fewer than 200 rows, or fewer than 30 rows of one outcome (60 with
-        clusters).
+        None (NaN) where it would not hold its level: one repeat, fewer than 200 rows or 60 clusters, or fewer than 30 rows of one
+        outcome (60 with clusters).
 
     Raises
     ------
