@@ -10,6 +10,7 @@ from modelglass.analysis.errors import AnalysisError, InputError, MachineError, 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
 from modelglass.analysis.findings import findings
+from modelglass.analysis.interval_coverage import interval_coverage
 from modelglass.analysis.lift import lift
 from modelglass.analysis.listing import listing
 from modelglass.analysis.noise_robustness import noise_robustness
@@ -17,8 +18,10 @@ from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
 from modelglass.analysis.precision_recall import precision_recall
 from modelglass.analysis.predictions import predictions
+from modelglass.analysis.residual_qq import residual_qq
 from modelglass.analysis.residuals import residuals
 from modelglass.analysis.roc import roc
+from modelglass.analysis.scale_location import scale_location
 from modelglass.analysis.slices import slice_metrics
 from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
@@ -40,6 +43,7 @@ __all__ = [
     "fairness",
     "find_slices",
     "findings",
+    "interval_coverage",
     "lift",
     "listing",
     "noise_robustness",
@@ -47,8 +51,10 @@ __all__ = [
     "performance",
     "precision_recall",
     "predictions",
+    "residual_qq",
     "residuals",
     "roc",
+    "scale_location",
     "slice_metrics",
     "standing",
     "thresholds",

@@ -256,6 +256,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.lift:lift",
         tasks=CLASSIFICATION,
         order=25,
+        reads_threshold="never",
         settings=(
             Setting(
                 name="top",
@@ -334,6 +335,7 @@ ANALYSES: list[Analysis] = [
         tasks=frozenset({"binary"}),
         cost="seconds",
         order=45,
+        reads_threshold="never",
         settings=(
             Setting(
                 name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
@@ -372,6 +374,44 @@ ANALYSES: list[Analysis] = [
                 help="A column or the time column; empty: the prediction.",
             ),
             Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="scale_location",
+        title="Scale and location",
+        question="Are errors larger where predictions are larger?",
+        page="residuals",
+        compute="modelglass.analysis.scale_location:scale_location",
+        tasks=frozenset({"regression"}),
+        order=20,
+        settings=(Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"), _LEVEL),
+    ),
+    Analysis(
+        name="residual_qq",
+        title="Residuals against the normal distribution",
+        question="Are large errors more frequent than a bell curve allows?",
+        page="residuals",
+        compute="modelglass.analysis.residual_qq:residual_qq",
+        tasks=frozenset({"regression"}),
+        order=30,
+        settings=(_LEVEL,),
+    ),
+    Analysis(
+        name="interval_coverage",
+        title="Coverage of promised intervals",
+        question="Do as many outcomes lie within promised intervals as was promised?",
+        page="residuals",
+        compute="modelglass.analysis.interval_coverage:interval_coverage",
+        tasks=frozenset({"regression"}),
+        order=40,
+        settings=(
+            Setting(
+                name="by",
+                kind="column",
+                label="By slice",
+                help="A column: also each of its 8 levels with the most rows.",
+            ),
             _LEVEL,
         ),
     ),

@@ -21,6 +21,8 @@ from modelglass.analysis.feeding import Feed, call
 from modelglass.analysis.kept import Kept
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.preparing import Prepared, prepare
+from modelglass.analysis.quantiles import Given as Quantiles
+from modelglass.analysis.quantiles import columns_of, with_quantiles
 from modelglass.analysis.selfcheck import Note
 from modelglass.analysis.shared import Shared
 from modelglass.analysis.source import Source
@@ -64,6 +66,8 @@ class Evaluation:
     output_column : int or str, optional
         Which value is judged where the model gives several a row: number from 0, or name where it records names. Without it the one
         named like the target.
+    quantiles : mapping of share to column, array of shape (n_rows,) or fitted estimator, optional
+        Promised quantiles of a number, {0.05: low, 0.95: high}; see ``interval_coverage``.
     columns : path of a YAML file, or mapping of column to what is said of it, optional
         Description, unit and order of levels; see ``describing.read_columns``.
 
@@ -97,6 +101,7 @@ class Evaluation:
         types: Mapping[str, str] | None = None,
         columns: Given = None,
         output_column: int | str | None = None,
+        quantiles: Quantiles | None = None,
         data_fingerprint: str | None = None,
     ):
         data = prepare(
@@ -109,7 +114,7 @@ class Evaluation:
             cluster=cluster,
             id=id,
             train=getattr(train, "frame", train),
-            ignore=ignore,
+            ignore=[*ignore, *columns_of(quantiles)],
             name=name,
             task=task,
             label=label,
@@ -119,6 +124,7 @@ class Evaluation:
             output_column=output_column,
             data_fingerprint=data_fingerprint,
         )
+        data = with_quantiles(data, quantiles, len(frame))
         beside = companions(
             data, train=train, reference=reference, baseline=baseline, label=label, output_column=output_column
         )
@@ -145,6 +151,7 @@ class Evaluation:
         seed: int = 0,
         types: Mapping[str, str] | None = None,
         columns: Given = None,
+        quantiles: Quantiles | None = None,
         data_fingerprint: str | None = None,
     ) -> Evaluation:
         """Evaluate predictions that were made elsewhere; there is no model to ask.
@@ -159,6 +166,8 @@ class Evaluation:
             Score of the positive class, or one array a class.
         frame : pandas.DataFrame, optional
             Columns for slicing.
+        quantiles : mapping of share to column or array, optional
+            Promised quantiles of a number, {0.05: low, 0.95: high}; see ``interval_coverage``.
         """
         data, threshold = prepare_predictions(
             y_true,
@@ -173,12 +182,13 @@ class Evaluation:
             time=time,
             cluster=cluster,
             id=id,
-            ignore=ignore,
+            ignore=[*ignore, *columns_of(quantiles)],
             name=name,
             types=types,
             columns=columns,
             data_fingerprint=data_fingerprint,
         )
+        data = with_quantiles(data, quantiles, len(y_true))
         self = cls.__new__(cls)
         self._become(Shared(data), threshold=threshold, seed=seed)
         return self
@@ -335,6 +345,11 @@ class Evaluation:
     def _decided(self, score: np.ndarray) -> np.ndarray:
         index = self.positive_index or 0
         return np.where(score >= self.threshold, index, 1 - index)
+
+    @cached_property
+    def quantiles(self) -> Mapping[float, np.ndarray]:
+        """Promised quantiles of the outcome by share, rising, each of shape (n,); empty where none were given."""
+        return {share: self._take(values) for share, values in self._all.quantiles.items()}
 
     @cached_property
     def weight(self) -> np.ndarray | None:

@@ -24,6 +24,7 @@ def open_evaluation(
     target: str,
     prediction: str | None = None,
     score: Sequence[str] = (),
+    quantile: Sequence[str] = (),
     na: Sequence[str] = (),
     where: str | None = None,
     trust: bool = False,
@@ -44,6 +45,8 @@ def open_evaluation(
     model : str
         Path of a model; ``"-"`` for predictions made elsewhere (then ``prediction`` and ``score`` name columns; a score may
         be ``"CLASS=COL"``).
+    quantile : sequence of str
+        Promised quantiles of a number, ``"SHARE=COL"`` such as ``"0.05=low"``.
     data : str
         Path of a data file with the target.
     na : sequence of str
@@ -69,6 +72,7 @@ def open_evaluation(
         "name": read.name,
         "data_fingerprint": _fingerprint(read, na),
         "columns": columns,
+        "quantiles": _quantiles(read.frame, quantile),
         **roles,
     }
     if model == NO_MODEL:
@@ -93,6 +97,18 @@ def open_evaluation(
         )
     ev = ev.noted(notes)
     return ev.where(where) if where is not None else ev
+
+
+def _quantiles(frame: pd.DataFrame, given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        share, equals, column = text.partition("=")
+        if not equals or share in found:
+            raise InputError("Expected --quantile SHARE=COL, each share once, such as 0.05=low.", f"Got {list(given)}.")
+        if column not in frame.columns:
+            raise unknown_name("column of quantiles", column, frame.columns)
+        found[share] = column
+    return found
 
 
 def _beside(path: str | None, na: Sequence[str]) -> ReadFile | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis import fingerprints
 from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed
@@ -33,6 +34,7 @@ class Prepared:
     frame       raw columns, index = row number in the data as read
     y, predicted    codes (int64) or values (float64); predicted by the model's own predict
     score       binary: (n,) of the positive class; multi-class: (n, k); None where there is none
+    quantiles   regression: values promised to be exceeded by a share of 1 - level, by level, rising; empty where not given
     """
 
     model: Model | None
@@ -55,6 +57,7 @@ class Prepared:
     id: str | None = None
     ignore: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+    quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     data_fingerprint: str | None = None
 
@@ -75,6 +78,7 @@ class Prepared:
             self.id,
             self.feed.features if self.feed else None,
             kinds,
+            tuple((level, fingerprints.of_array(values)) for level, values in self.quantiles.items()),
         )
 
     def codes_of(self, labels: np.ndarray) -> np.ndarray:

@@ -15,7 +15,13 @@ from modelglass.analysis.yaml_file import Lines, check_keys, check_mapping, desc
 
 LISTS = frozenset({"features", "ignore", "by", "metrics"})
 """Names separated by commas on the command line; in a file also a list."""
-PAIRS = {"label": "DATA: MODEL", "type": "COL: TYPE", "score": "CLASS: COL", "set": "NAME: VALUE"}
+PAIRS = {
+    "label": "DATA: MODEL",
+    "type": "COL: TYPE",
+    "score": "CLASS: COL",
+    "quantile": "SHARE: COL",
+    "set": "NAME: VALUE",
+}
 """LEFT=RIGHT on the command line; in a file also lines LEFT: RIGHT."""
 PATHS = frozenset({"model", "data", "train", "reference", "baseline", "columns", "output"})
 MOST_BYTES = 200_000

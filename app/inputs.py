@@ -44,6 +44,7 @@ class Inputs(BaseModel):
     baseline: str | None = None
     prediction: str | None = None
     score: list[str] = Field(default_factory=list)
+    quantile: list[str] = Field(default_factory=list)
     seed: int = 0
     trust: bool = False
     trust_type: list[str] = Field(default_factory=list)

@@ -66,6 +66,12 @@ _INPUT_OPTIONS = [
     click.option("--baseline", type=click.Path(), metavar="MODEL", help="Another model to compare with."),
     click.option("--prediction", metavar="COL", shell_complete=columns, help="With MODEL -: column of predictions."),
     click.option("--score", multiple=True, metavar="[CLASS=]COL", help="With MODEL -: column of scores. Repeatable."),
+    click.option(
+        "--quantile",
+        multiple=True,
+        metavar="SHARE=COL",
+        help="Column with a promised quantile of a number, such as 0.05=low. Repeatable.",
+    ),
     click.option("--seed", type=int, default=0, show_default=True, help="For everything that draws."),
     click.option("--trust", is_flag=True, help="Load a pickle. It can run any code on this machine."),
     click.option("--trust-type", multiple=True, metavar="NAME", help="Allow this type in a skops file. Repeatable."),
