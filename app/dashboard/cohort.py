@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
+from modelglass.analysis.estimated import rows_text
 from modelglass.app.dashboard import saved, state
 from modelglass.app.dashboard.guard import guarded, part
 
@@ -25,7 +26,7 @@ def chooser(ev: Evaluation, desk: state.Desk) -> None:
     """Draw what is chosen, and the ways to choose."""
     st.markdown("**Cohort**")
     if desk.cohort is None:
-        st.caption(f"All {desk.whole.n:,} rows. Choose some to see them beside the whole on every page.")
+        st.caption(f"All {rows_text(desk.whole.n)}. Choose some to see them beside the whole on every page.")
     else:
         st.code(state.first("where") or "", language="sql", wrap_lines=True)
         st.caption(f"{desk.cohort.n:,} of {desk.whole.n:,} rows ({desk.cohort.n / desk.whole.n:.1%}).")

@@ -30,6 +30,7 @@ def editor(ev: Evaluation, place: int) -> None:
         "Columns to change",
         list(ev.features),
         key="mg.edit",
+        default=st.session_state["mg.edit"],
         placeholder="Choose one or more",
         on_change=lambda: state.put(CHANGED, st.session_state["mg.edit"] or None),
     )
@@ -58,7 +59,7 @@ def _value(ev: Evaluation, row: pd.DataFrame, name: str) -> Any:
             placeholder="missing",
             on_change=_keep,
             args=(key,),
-            value=None,
+            value=st.session_state[f"mg.{key}"],
         )
     else:
         levels = list(column.dropna().drop_duplicates()[:MOST_LEVELS])
@@ -67,7 +68,13 @@ def _value(ev: Evaluation, row: pd.DataFrame, name: str) -> Any:
             f"mg.{key}", kept if kept in texts else (None if kept == MISSING or pd.isna(before) else str(before))
         )
         st.selectbox(
-            plain(name), list(texts), key=f"mg.{key}", index=None, placeholder="missing", on_change=_keep, args=(key,)
+            plain(name),
+            list(texts),
+            key=f"mg.{key}",
+            index=state.place(list(texts), f"mg.{key}"),
+            placeholder="missing",
+            on_change=_keep,
+            args=(key,),
         )
         chosen = st.session_state[f"mg.{key}"]
         return None if chosen is None else texts[chosen]

@@ -285,6 +285,7 @@ def configure(host: str, port: int) -> None:
         "server.maxUploadSize": LARGEST_UPLOAD,
         "server.maxMessageSize": LARGEST_MESSAGE // 2**20,
         "global.developmentMode": False,
+        "global.disableWidgetStateDuplicationWarning": True,
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",

@@ -45,6 +45,7 @@ def _task(ev: Evaluation) -> None:
     st.selectbox(
         "Task",
         [t for t in TASKS if t in able],
+        index=[t for t in TASKS if t in able].index(ev.task),
         format_func=TASKS.__getitem__,
         key="mg.as_task",
         on_change=callback(lambda: state.understand(task=st.session_state["mg.as_task"], positive=None)),
@@ -59,6 +60,7 @@ def _positive(ev: Evaluation) -> None:
     st.selectbox(
         "Positive class",
         [str(c) for c in ev.classes],
+        index=[str(c) for c in ev.classes].index(str(ev.positive)),
         key="mg.as_positive",
         on_change=callback(lambda: state.understand(positive=st.session_state["mg.as_positive"])),
         help="Scores, threshold, curves and metrics are of this class. A threshold that was set falls away.",
@@ -78,9 +80,11 @@ def _types(ev: Evaluation) -> None:
         return
     column = ev.columns[name]
     state.bind("mg.as_type", column.kind)
+    kinds = list(dict.fromkeys([*KINDS, column.kind]))
     st.selectbox(
         "Type",
-        list(dict.fromkeys([*KINDS, column.kind])),
+        kinds,
+        index=kinds.index(column.kind),
         key="mg.as_type",
         on_change=callback(lambda: state.understand(types={name: st.session_state["mg.as_type"]})),
     )

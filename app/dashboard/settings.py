@@ -165,23 +165,30 @@ def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
     if setting.kind in MANY:
         known = options(setting, ev)
         known += [value for value in st.session_state[key] if value not in known]
-        st.multiselect(options=known, placeholder="automatic", format_func=_label_of(setting), **common)
+        st.multiselect(
+            options=known,
+            placeholder="automatic",
+            format_func=_label_of(setting),
+            default=st.session_state[key],
+            **common,
+        )
     elif setting.kind in ONE_OF:
         _one_of(setting, ev, common)
     elif setting.kind == "flag":
-        st.toggle(**common)
+        st.toggle(value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(placeholder="automatic", **common)
+        st.text_input(value=st.session_state[key], placeholder="automatic", **common)
     else:
         _numeric(setting, common)
 
 
 def _one_of(setting: Setting, ev: Evaluation, common: dict[str, Any]) -> None:
     known = options(setting, ev)
+    at = state.place(known, common["key"])
     if setting.default is None:
-        st.selectbox(options=known, placeholder="automatic", format_func=_label_of(setting), index=None, **common)
+        st.selectbox(options=known, placeholder="automatic", format_func=_label_of(setting), index=at, **common)
     else:
-        st.selectbox(options=known, format_func=_label_of(setting), **common)
+        st.selectbox(options=known, format_func=_label_of(setting), index=at or 0, **common)
 
 
 def _numeric(setting: Setting, common: dict[str, Any]) -> None:
@@ -189,11 +196,19 @@ def _numeric(setting: Setting, common: dict[str, Any]) -> None:
     low, high, step = (
         None if v is None else (int(v) if whole else float(v)) for v in (setting.low, setting.high, setting.step)
     )
+    value = st.session_state[common["key"]]
     if low is not None and high is not None and setting.default is not None and high - low <= (200 if whole else 100):
-        st.slider(min_value=low, max_value=high, step=step or (1 if whole else (high - low) / 100), **common)
+        st.slider(
+            min_value=low, max_value=high, step=step or (1 if whole else (high - low) / 100), value=value, **common
+        )
     else:
         st.number_input(
-            min_value=low, max_value=high, step=step or (1 if whole else None), placeholder="automatic", **common
+            min_value=low,
+            max_value=high,
+            step=step or (1 if whole else None),
+            placeholder="automatic",
+            value=value,
+            **common,
         )
 
 

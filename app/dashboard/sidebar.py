@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.app.dashboard import cohort, meaning, state, work
 from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
@@ -37,7 +38,7 @@ def about(ev: Evaluation) -> None:
     elif ev.classes:
         task += f", {len(ev.classes)} classes"
     st.markdown(
-        f"**Model** {model} ({plain(source.model_kind)})  \n**Data** {plain(source.data or 'in memory')}, {source.rows_all:,} rows  \n"
+        f"**Model** {model} ({plain(source.model_kind)})  \n**Data** {plain(source.data or 'in memory')}, {rows_text(source.rows_all)}  \n"
         f"**Task** {task}"
     )
 
@@ -49,6 +50,7 @@ def threshold(ev: Evaluation) -> None:
     st.toggle(
         "Set the threshold",
         key="mg.decide",
+        value=at is not None,
         on_change=_decide,
         args=(ev,),
         help="Positive when the score is at least the threshold. Off: the model's own predict decides.",
@@ -57,7 +59,14 @@ def threshold(ev: Evaluation) -> None:
         low, high, step = _range(ev)
         state.bind("mg.threshold", float(min(max(at, low), high)))
         st.slider(
-            "Positive when score is at least", low, high, step=step, key="mg.threshold", on_change=_moved, args=(ev,)
+            "Positive when score is at least",
+            low,
+            high,
+            value=st.session_state["mg.threshold"],
+            step=step,
+            key="mg.threshold",
+            on_change=_moved,
+            args=(ev,),
         )
         if not low <= at <= high:
             where, decided = ("above", "none") if at > high else ("below", "all")

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from modelglass.analysis.errors import AnalysisError, InputError
+from modelglass.analysis.estimated import rows_text
 from modelglass.app.dashboard import opened
 from modelglass.app.dashboard.cache import Cache
 
@@ -49,8 +50,8 @@ class Desk:
     @property
     def sides(self) -> list[tuple[str, Evaluation]]:
         """Give (heading, evaluation) of what stands side by side."""
-        whole = (f"All {self.whole.n:,} rows", self.whole)
-        return [whole] if self.cohort is None else [(f"Cohort: {self.cohort.n:,} rows", self.cohort), whole]
+        whole = (f"All {rows_text(self.whole.n)}", self.whole)
+        return [whole] if self.cohort is None else [(f"Cohort: {rows_text(self.cohort.n)}", self.cohort), whole]
 
 
 def address() -> dict[str, list[str]]:
@@ -97,6 +98,16 @@ def bind(key: str, value: Any) -> None:
     close = isinstance(now, float) and isinstance(value, float) and abs(now - value) <= 1e-9 * max(1.0, abs(value))
     if now is _UNSET or (now != value and not close):
         st.session_state[key] = value
+
+
+def place(options: Sequence[Any], key: str) -> int | None:
+    """Give the place of a widget's value among its options.
+
+    Every widget that is bound is also given its value as its default: what Streamlit sets from here is lost where a rerun overtakes
+    it, and the browser then shows the default.
+    """
+    value = st.session_state.get(key)
+    return next((i for i, option in enumerate(options) if option == value), None)
 
 
 def write() -> None:

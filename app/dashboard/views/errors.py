@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import rows, show, state, work
 from modelglass.app.dashboard.guard import callback
@@ -35,14 +36,14 @@ def _confusion(result: Confusion, ev: Evaluation, key: str) -> None:
     show.say(result)
     show.draw(result, key, on_select=lambda: _picked(key), selection_mode="points")
     cells = result.frame()
-    names = [f"actual {c.actual}, predicted {c.predicted}: {c.n:,} rows" for c in cells.itertuples()]
+    names = [f"actual {c.actual}, predicted {c.predicted}: {rows_text(c.n)}" for c in cells.itertuples()]
     keys = [(str(c.actual), str(c.predicted)) for c in cells.itertuples()]
     now = tuple(state.get(CELL) or ())
     state.bind(f"{key} cell", names[keys.index((now[0], now[1]))] if now in keys else None)
     st.selectbox(
         "Rows of a cell (or click one)",
         names,
-        index=None,
+        index=state.place(names, f"{key} cell"),
         placeholder="Choose a cell",
         key=f"{key} cell",
         on_change=lambda: _chosen(f"{key} cell", names, keys),

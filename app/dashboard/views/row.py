@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import edit, rows, state, work
 from modelglass.app.dashboard.rows import ROW
@@ -53,6 +54,7 @@ def choose(desk: Desk) -> int | None:
             max_value=int(desk.whole.frame.index.max()),
             step=1,
             key="mg.row",
+            value=row,
             on_change=lambda: rows.choose(st.session_state["mg.row"]),
         )
     with right:
@@ -63,7 +65,7 @@ def choose(desk: Desk) -> int | None:
                 "Or one of the worst predictions",
                 list(worst),
                 format_func=lambda r: worst.get(r, str(r)),
-                index=None,
+                index=state.place(list(worst), "mg.worst"),
                 key="mg.worst",
                 placeholder="Choose one",
                 on_change=lambda: rows.choose(st.session_state["mg.worst"]),
@@ -80,7 +82,7 @@ def choose(desk: Desk) -> int | None:
         return None
     outside = desk.cohort is not None and row not in index
     st.caption(
-        f"One of {desk.whole.n:,} rows"
+        f"One of {rows_text(desk.whole.n)}"
         + ("" if desk.cohort is None else f"; the worst are chosen from the cohort of {desk.cohort.n:,}")
         + (". This row is not in the cohort." if outside else ".")
         + (

@@ -50,6 +50,7 @@ def _above(desk: Desk) -> dict[str, Any]:
     st.toggle(
         "Cross the chosen columns two by two",
         key="mg.cross",
+        value=st.session_state["mg.cross"],
         disabled=len(by) < 2,
         help="Choose two or more columns to slice by first.",
         on_change=lambda: state.put(CROSS, ["yes"] if st.session_state["mg.cross"] else None),
@@ -61,6 +62,7 @@ def _above(desk: Desk) -> dict[str, Any]:
         offered,
         selection_mode="multi",
         key="mg.drawn",
+        default=st.session_state["mg.drawn"],
         format_func=lambda name: metric_label(name, desk.whole.task),
         on_change=lambda: state.put(DRAWN, st.session_state["mg.drawn"] or None),
     )

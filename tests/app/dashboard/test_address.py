@@ -156,3 +156,15 @@ def test_a_range_leaves_out_the_open_sides(binary, show):
     at.button(key="mg.apply").click().run()
     assert at.query_params["where"] in ['"age" <= 40', ['"age" <= 40']]
     assert cohort.MISSING  # a column without missing values offers none
+
+
+def test_a_widget_is_given_its_value_also_as_its_default(binary, show):
+    """What Streamlit sets from the session is lost where a rerun overtakes it; the browser then shows the default."""
+    at = show(binary, "slices", threshold="0.7", **{"slice_metrics.bins": "7", "slice_metrics.by": "city"})
+    assert list(at.slider(key="slice_metrics.bins").proto.default) == [7]
+    assert list(at.slider(key="mg.threshold").proto.default) == [0.7]
+    assert len(at.multiselect(key="slice_metrics.by").proto.default) == 1
+    at = show(binary, "row", **{"row.row": "12", "edit.columns": "age", "edit.age": "44"})
+    assert at.number_input(key="mg.row").proto.default == 12
+    assert at.number_input(key="mg.edit.age").proto.default == 44
+    assert at.slider(key="lime_weights.n_features").proto.default == [10]
