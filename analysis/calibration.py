@@ -34,7 +34,7 @@ class Calibration(Result):
 
     bins    one row per class (or slice) and used bin: group, left, right (edges; a bin holds left < p <=
             right, the first also its left edge), promised (mean probability), estimate (share that came
-            true), low, high (Wilson 1927 at settings["level"], Kish's effective n when weighted), n (rows),
+            true), low, high (Wilson 1927 at settings["level"], each share with its own variance when weighted), n (rows),
             weight. Empty bins are absent.
     summary one row per class (or slice, after one of all rows): group, n, gap (weighted mean |promised - came true|: expected calibration
             error, Naeini et al. 2015; 0 is perfect), gap_if_perfect and gap_if_perfect_high (mean and upper

@@ -263,7 +263,9 @@ def measure(
 def halves(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Cut the rows in two at random, whole clusters together; places in each half, rising."""
     rng = np.random.default_rng((seed, 4_711))
-    unit = np.arange(len(rows.y)) if rows.cluster is None else np.unique(np.asarray(rows.cluster), return_inverse=True)[1]
+    unit = (
+        np.arange(len(rows.y)) if rows.cluster is None else np.unique(np.asarray(rows.cluster), return_inverse=True)[1]
+    )
     side = np.zeros(int(unit.max(initial=-1)) + 1, dtype=bool)
     side[rng.permutation(len(side))[: len(side) // 2]] = True
     return np.flatnonzero(side[unit]), np.flatnonzero(~side[unit])

@@ -123,7 +123,9 @@ def measure(
     if len(r) > count:  # evenly spread over the normal quantiles too, for the tails
         reach = float(special.ndtri(1 - 0.5 / along.effective_whole))
         shares = np.unique(
-            np.append(special.ndtr(np.linspace(-reach, reach, count // 2)), (np.arange(count // 2) + 0.5) / (count // 2))
+            np.append(
+                special.ndtr(np.linspace(-reach, reach, count // 2)), (np.arange(count // 2) + 0.5) / (count // 2)
+            )
         )
     shares = along.midway(shares)
     seen, (normal, low, high) = along.at(shares), _band(along, shares, middle, scale, level)

@@ -56,7 +56,7 @@ def test_filters_are_in_the_address_and_survive_navigation(binary, show, go, tex
     go(at, "errors")
     go(at, "predictions")
     assert texts(at) == before
-    kept = {name: value for name, value in at.query_params.items()}
+    kept = dict(at.query_params.items())
     again = show(binary, page="predictions", **kept)
     assert texts(again) == before
     assert again.dataframe[0].value.equals(at.dataframe[0].value)
