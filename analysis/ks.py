@@ -13,8 +13,8 @@ from modelglass.analysis.ranking import Ranking
 from modelglass.analysis.rates import decisions, metric
 
 FEWEST_OF_A_CLASS = 20
-_PLACES = 200
-_DRAWS = 1_000
+_PLACES = 100
+_DRAWS = 800
 
 
 def ks_statistic(ranking: Ranking, rows: Rows, level: float, seed: int) -> dict[str, Any]:

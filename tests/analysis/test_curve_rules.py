@@ -17,7 +17,22 @@ from modelglass.analysis.result import Result, result_json
 from modelglass.analysis.roc import measure as measure_roc
 from modelglass.analysis.wording import percent, ranged
 
-NAMES = ["confusion", "roc", "precision_recall", "calibration", "thresholds", "residuals", "predictions", "worst_rows"]
+NAMES = [
+    "confusion",
+    "roc",
+    "precision_recall",
+    "lift",
+    "calibration",
+    "thresholds",
+    "thresholds_by_slice",
+    "residuals",
+    "scale_location",
+    "residual_qq",
+    "interval_coverage",
+    "predictions",
+    "worst_rows",
+]
+GIVEN = {"thresholds": {"costs": "fp=1,fn=5", "top": 20}, "thresholds_by_slice": {"by": "half"}}
 
 
 def evaluations():
@@ -29,6 +44,7 @@ def evaluations():
             "w": rng.random(n) + 0.1,
             "g": np.arange(n) % 15,
             "first": np.arange(n) == 0,
+            "half": np.where(np.arange(n) % 2, "left", "right"),
             "zero": np.where(np.arange(n) < 3, 0.0, 1.0),
         }
     )
@@ -48,7 +64,12 @@ def evaluations():
                 **options,
             ),
         )
-        yield "regression", Evaluation.from_predictions(y, prediction=frame.a, frame=frame, **options)
+        yield (
+            "regression",
+            Evaluation.from_predictions(
+                y, prediction=frame.a, frame=frame, quantiles={0.1: frame.a - 1, 0.9: frame.a + 1}, **options
+            ),
+        )
 
 
 CASES = [(kind, ev) for kind, whole in evaluations() for ev in (whole, whole.where("a > 0"), whole.where("first"))]
@@ -61,7 +82,7 @@ def test_a_result_or_a_reason_on_every_cohort(name):
     for kind, ev in CASES:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            outcome = run(ev, get(name), **({"costs": "fp=1,fn=5"} if name == "thresholds" else {}))
+            outcome = run(ev, get(name), **GIVEN.get(name, {}))
         if outcome.result is None:
             assert outcome.reason, (name, kind)
             assert not outcome.reason.endswith("..")
