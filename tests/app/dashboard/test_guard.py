@@ -1,5 +1,6 @@
 """Whatever a guest does wrong is a box in its place: no stack trace, the rest of the page stands, the log has the trace."""
 
+import itertools
 import logging
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from modelglass.app.dashboard import cohort, edit, guard, sidebar
 from modelglass.app.dashboard.views import export
 
 APOLOGY = "did not expect"
+_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -19,12 +21,13 @@ def guest(monkeypatch):
     """A function: declare a guest analysis whose compute function is given."""
 
     def declared(function, **record):
+        name = f"guest_{next(_numbers)}"  # results are cached by name: a guest of another test must not be met again
         analysis = Analysis(
-            **{"name": "guest", "title": "Guest", "question": "What?", "page": "guests", "compute": "x:y", **record}
+            **{"name": name, "title": "Guest", "question": "What?", "page": "guests", "compute": "x:y", **record}
         )
-        monkeypatch.setitem(registry.analyses(), "guest", analysis)
+        monkeypatch.setitem(registry.analyses(), name, analysis)
         known = Analysis.function
-        monkeypatch.setattr(Analysis, "function", lambda self: function if self.name == "guest" else known(self))
+        monkeypatch.setattr(Analysis, "function", lambda self: function if self.name == name else known(self))
         return analysis
 
     return declared

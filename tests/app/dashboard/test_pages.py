@@ -53,7 +53,7 @@ def test_a_third_party_group_gets_a_page(binary, show, go, monkeypatch):
     from dataclasses import replace
 
     monkeypatch.setitem(
-        analyses(), "guest", replace(analyses()["performance"], name="guest", title="Guest", page="my group")
+        analyses(), "of_another", replace(analyses()["performance"], name="of_another", title="Guest", page="my group")
     )
     at = show(binary)
     go(at, "my-group")
@@ -71,10 +71,10 @@ def test_what_cannot_be_said_of_cohort_and_whole_alike_is_said_once(binary, show
     def cannot(ev):
         raise NotApplicable("no ladder is long enough" if asked == "alike" else f"{ev.n} rungs are missing")
 
-    guest = replace(analyses()["performance"], name="guest", title="Guest", page="my group")
-    monkeypatch.setitem(analyses(), "guest", guest)
+    guest = replace(analyses()["performance"], name="of_a_third", title="Guest", page="my group")
+    monkeypatch.setitem(analyses(), "of_a_third", guest)
     known = Analysis.function
-    monkeypatch.setattr(Analysis, "function", lambda self: cannot if self.name == "guest" else known(self))
+    monkeypatch.setattr(Analysis, "function", lambda self: cannot if self.name == "of_a_third" else known(self))
     for asked, times in (("alike", 1), ("apart", 2)):
         at = show(binary, "my-group", where="age < 37" if asked == "alike" else "age < 38")
         assert len([i for i in at.info if "Cannot say" in i.value]) == times
