@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,16 @@ from modelglass.app.dashboard import opened
 
 MAIN = Path(modelglass.app.dashboard.__file__).with_name("main.py")
 HOSTILE = "weird $x$ [a](b) :red[c] <b>"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries_imported_before_jobs_run_side_by_side():
+    """Warnings are errors here, and filters are shared by threads: a job that imports must not meet another that sets them back."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("shap", "alibi.explainers"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
 
 
 def table(rows=300, seed=0):
