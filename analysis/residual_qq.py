@@ -113,7 +113,7 @@ def measure(
     along = _Sorted(r, weight, cluster)
     if along.units < FEWEST_ROWS:
         what = "rows" if cluster is None else "clusters"
-        raise NotApplicable(f"there are only {along.units:,.0f} {what}, at least {FEWEST_ROWS} are needed")
+        raise NotApplicable(f"the number of {what} is {along.units:,.0f}, and at least {FEWEST_ROWS} are needed")
     first, middle, third = along.at(np.array([0.25, 0.5, 0.75]))
     scale = (third - first) / (2 * special.ndtri(0.75))
     if not scale > 0:
