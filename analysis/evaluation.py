@@ -209,7 +209,7 @@ class Evaluation:
             raise InputError("Expected a whole number of zero or more as the seed.", f"Got {seed!r}.", "Choose e.g. 0.")
         self._shared, self._all, self.seed = shared, shared.data, int(seed)
         self.threshold = _checked_threshold(shared.data, threshold)
-        self.condition, self._sample, self._noted = condition, sample, noted
+        self.condition, self._sample = condition, sample
         self._rows, self._noted = rows, noted
         # keep(key, make): what follows from these rows and their scores, at whatever threshold
         self.keep = kept or (shared.kept if rows is None else Kept())

@@ -129,7 +129,7 @@ def test_cannot_say_or_refuses():
     for door in (residual_qq, scale_location):
         with pytest.raises(NotApplicable, match="a class and not a number"):
             door(labels)
-    with pytest.raises(NotApplicable, match="only 5 rows"):
+    with pytest.raises(NotApplicable, match="number of rows is 5"):
         qq_of(np.arange(5.0), np.zeros(5))
     with pytest.raises(NotApplicable, match="only 10 clusters"):
         qq_of(np.arange(50.0), np.zeros(50), cluster=np.arange(50) % 10)
