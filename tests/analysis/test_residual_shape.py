@@ -131,7 +131,7 @@ def test_cannot_say_or_refuses():
             door(labels)
     with pytest.raises(NotApplicable, match="number of rows is 5"):
         qq_of(np.arange(5.0), np.zeros(5))
-    with pytest.raises(NotApplicable, match="only 10 clusters"):
+    with pytest.raises(NotApplicable, match="number of clusters is 10"):
         qq_of(np.arange(50.0), np.zeros(50), cluster=np.arange(50) % 10)
     with pytest.raises(NotApplicable, match="the same number"):
         qq_of(np.zeros(50), np.zeros(50))
