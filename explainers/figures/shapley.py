@@ -63,7 +63,8 @@ def _one_group(result: ShapleyValues) -> go.Figure:
             [
                 style.wrapped(f"Shapley value, {result.scale}", NARROW),
                 "colour: value of the column,",
-                "light low, dark high; grey: no order",
+                "light low, dark high,",
+                "grey: no order",
             ]
         ),
         zeroline=True,
