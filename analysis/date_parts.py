@@ -10,6 +10,8 @@ from modelglass.analysis.coding import MISSING, Coding
 from modelglass.analysis.columns import Column, as_datetime, plain
 from modelglass.analysis.conditions import quote_name
 
+PART = "date part"
+"""Kind of such a coding; its column is called "PART of COLUMN"."""
 _MONTHS = [
     "January",
     "February",
@@ -61,4 +63,9 @@ def _coded(
     full[~missing] = codes
     gone = [MISSING] * bool(missing.any())
     null = [f"{quote_name(column.name)} IS NULL"] * bool(missing.any())
-    return Coding(f"{what} of {column.name}", full, (*labels, *gone), (*conditions, *null), "categorical")
+    return Coding(f"{what} of {column.name}", full, (*labels, *gone), (*conditions, *null), PART)
+
+
+def column_of(coding: Coding) -> str:
+    """Give the column of the data that a coding is of, also where it is a part of a date."""
+    return coding.column.split(" of ", 1)[1] if coding.kind == PART else coding.column

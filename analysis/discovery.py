@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.coding import OTHER, Coding
-from modelglass.analysis.date_parts import date_parts
+from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.groups import Rows, rows_of
@@ -244,7 +244,7 @@ def measure(
         "alpha": alpha,
         "adjust": adjust,
         "level": level,
-        "columns": list(dict.fromkeys(c.column.split(" of ")[-1] if " of " in c.column else c.column for c in codings)),
+        "columns": list(dict.fromkeys(column_of(c) for c in codings)),
         "slices": proposing.slices,
         "rows_proposing": len(first),
         "rows_judged": len(second),
@@ -293,7 +293,7 @@ class _Proposing:
         self.rows, self.codes, self.codings, self.metric = rows, codes, codings, metric
         self.depth, self.support, self.seconds = depth, support, seconds
         self.levels = [len(c.labels) for c in codings]
-        self.family = [c.column.split(" of ")[-1] for c in codings]
+        self.family = [column_of(c) for c in codings]
         self.slices, self.searched, self.prefixes = 0, 0, 0
 
     def proposals(self, k: int, progress: Progress | None) -> list[list[tuple[int, int]]]:

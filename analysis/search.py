@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -248,14 +247,6 @@ class _Search:
         level = np.concatenate([np.arange(k) for k in self.levels]) if len(columns) else columns
         self.offer(owner[:, None], level[:, None], n, w, e)
         self._trim()
-        self.open = np.split(
-            (n >= self.support) & (self.scale.bound(w, e, self.least) > self.floor), np.cumsum(self.levels)[:-1]
-        )
-        self.single = (
-            np.split(n, np.cumsum(self.levels)[:-1]),
-            np.split(w, np.cumsum(self.levels)[:-1]),
-            np.split(e, np.cumsum(self.levels)[:-1]),
-        )
 
     def later(self, used: Sequence[int]) -> np.ndarray:
         families = {self.family[c] for c in used}
@@ -388,18 +379,3 @@ def rows_in(codes: np.ndarray, conditions: Sequence[tuple[int, int]]) -> np.ndar
     for column, level in conditions:
         mask &= codes[:, column] == level
     return mask
-
-
-def brute(
-    codes: np.ndarray, levels: Sequence[int], *, depth: int, family: Sequence[Any] | None = None
-) -> list[tuple[tuple[int, int], ...]]:
-    """Enumerate every conjunction, for tests on small tables."""
-    family = family or list(range(len(levels)))
-    found = []
-    for length in range(1, depth + 1):
-        for columns in combinations(range(len(levels)), length):
-            if len({family[c] for c in columns}) < length:
-                continue
-            places = np.ndindex(*(int(levels[c]) for c in columns))
-            found += [tuple(zip(columns, map(int, place))) for place in places]
-    return found

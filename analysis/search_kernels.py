@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 
@@ -39,37 +38,3 @@ def descend(codes, first, second, size, place, rows, cells):  # type: ignore[no-
             cells[kept] = cell
             kept += 1
     return kept
-
-
-@njit(nogil=True, cache=True, boundscheck=False)
-def select(codes, columns, levels, mask):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Mark the rows that fulfil all of some conditions column = level in mask (N,)."""
-    for row in range(codes.shape[0]):
-        inside = True
-        for j in range(len(columns)):
-            if codes[row, columns[j]] != levels[j]:
-                inside = False
-                break
-        mask[row] = inside
-
-
-def warm() -> None:
-    """Compile (or load from disk) all of it."""
-    codes = np.zeros((1, 2), np.uint8)
-    one = np.zeros(1, np.int64)
-    for weight in (np.zeros(0), np.ones(1)):
-        count(
-            codes,
-            np.zeros(1, np.int32),
-            np.zeros(1, np.int32),
-            one,
-            one,
-            one + 1,
-            np.zeros(1),
-            weight,
-            one.copy(),
-            np.zeros(1),
-            np.zeros(1),
-        )
-    descend(codes, 0, 1, 1, np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
-    select(codes, one, one, np.zeros(1, np.bool_))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from modelglass.analysis.errors import InputError, Stopped
-from modelglass.analysis.search import brute, rows_in, search
+from modelglass.analysis.search import rows_in, search
 
 
 def table(seed, rows=400, columns=5):
@@ -15,6 +17,19 @@ def table(seed, rows=400, columns=5):
     codes = np.column_stack([rng.integers(0, k, rows) for k in levels])
     loss = rng.random(rows) * (rng.random(rows) < 0.4)
     return codes, levels, loss, rng.integers(1, 4, rows).astype(float)
+
+
+def brute(codes, levels, *, depth, family=None):
+    """Enumerate every conjunction of a small table."""
+    family = family or list(range(len(levels)))
+    found = []
+    for length in range(1, depth + 1):
+        for columns in combinations(range(len(levels)), length):
+            if len({family[c] for c in columns}) < length:
+                continue
+            places = np.ndindex(*(int(levels[c]) for c in columns))
+            found += [tuple(zip(columns, map(int, place))) for place in places]
+    return found
 
 
 def enumerated(codes, levels, loss, weight, kind, support, depth, family=None):
