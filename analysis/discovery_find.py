@@ -9,6 +9,7 @@ import numpy as np
 from modelglass.analysis.discovery import FoundSlices, find_slices
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.performance import metric_label, shown
+from modelglass.analysis.progress import span
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -34,7 +35,12 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
         metrics = (["excess_log_loss"] if ev.score_kind == "probability" else []) + ["accuracy"]
     out: list[Finding] = []
     for i, metric in enumerate(metrics):
-        found = find_slices(ev, metric=metric, seconds=max(budget.left() / (len(metrics) - i), 0.5))
+        found = find_slices(
+            ev,
+            metric=metric,
+            seconds=max(budget.left() / (len(metrics) - i), 0.5),
+            progress=span(budget.progress, i / len(metrics), (i + 1) / len(metrics)),
+        )
         out += [_told(ev, found, row, len(metrics)) for row in found.frame().head(TOLD).to_dict("records")]
     return out
 

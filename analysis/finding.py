@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from modelglass.analysis.progress import Progress
+
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
@@ -46,14 +48,24 @@ class Finding:
 
 
 class Budget:
-    """How long a ``find`` function may take and how many rows it may use.
+    """How long a ``find`` function may take, how many rows it may use, and where it tells of its progress.
 
-    seconds     of this function; ``left()`` tells what remains
-    rows        at most so many rows where the work grows with rows and the model must be asked
+    Attributes
+    ----------
+    seconds : float
+        Of this function; ``left()`` tells what remains.
+    rows : int
+        At most so many rows where the work grows with rows and the model must be asked. It follows from the settings alone, not from the
+        time that others took, so that the same call looks at the same rows.
+    progress : callable or None
+        To be handed to the analysis behind; an exception it raises stops the work.
+    used : int or None
+        Rows that were looked at, set by the function where it did not use all.
     """
 
-    def __init__(self, seconds: float, rows: int = 20_000):
-        self.seconds, self.rows = float(seconds), int(rows)
+    def __init__(self, seconds: float, rows: int = 20_000, progress: Progress | None = None):
+        self.seconds, self.rows, self.progress = float(seconds), int(rows), progress
+        self.used: int | None = None
         self._ends = time.monotonic() + self.seconds
 
     def left(self) -> float:

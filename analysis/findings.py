@@ -14,7 +14,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
-from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, analyses
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -39,6 +39,9 @@ COLUMNS = [
 MOST = 12
 """More findings than this nobody reads; the rest are counted."""
 ALPHA = 0.05
+ROWS_A_SECOND = 4_000
+FEWEST_ROWS, MOST_ROWS = 1_000, 100_000
+"""Rows an analysis may ask the model about: so many a second of its share of the budget, within these."""
 _COST = {"instant": 0, "seconds": 1, "minutes": 2}
 
 
@@ -71,10 +74,26 @@ class Findings(Result):
             out.append({k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()})
         return out
 
+    def more(self) -> Mapping[str, Any]:
+        """Give the findings one by one, and what was looked at."""
+        return {"findings": self.records(), "looked": self.looked.to_dict("records")}
+
+    def text(self) -> str:
+        """Give the list in plain words, a paragraph a finding, then what was looked at."""
+        told = []
+        for i, f in enumerate(self.found, 1):
+            rows = f" Rows: {f.where}." if f.where else ""
+            told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {f.advice} (shown by {f.evidence})")
+        looked = ["Looked at:"]
+        for row in self.looked.to_dict("records"):
+            came = f"{row['rows']:,} rows, {row['found']} found" if row["ran"] else f"not run, {row['note']}"
+            looked.append(f"- {row['title']}: {came}")
+        return "\n\n".join([*told, "\n".join(looked)])
+
     def sentence(self) -> str:
         """Say how many findings there are and the first; or that nothing was found, and what was looked at."""
         ran = self.looked[self.looked["ran"]]
-        about = f"{len(ran)} checks of {self.source.rows:,} rows"
+        about = f"{len(ran)} check{'' if len(ran) == 1 else 's'} of {self.source.rows:,} rows"
         not_run = len(self.looked) - len(ran)
         more = f" {not_run} could not be run; the table says why." if not_run else ""
         if not self.found:
@@ -82,7 +101,7 @@ class Findings(Result):
         count = {s: sum(f.severity == s for f in self.found) for s in SEVERITIES}
         parts = ", ".join(f"{n} {s}" for s, n in count.items() if n)
         rest = f" {self.left_out} more of lower rank are not shown." if self.left_out else ""
-        return f"{len(self.found)} findings ({parts}) from {about}. First: {self.found[0].sentence}{rest}{more}"
+        return f"{len(self.found)} finding{'' if len(self.found) == 1 else 's'} ({parts}) from {about}. First: {self.found[0].sentence}.{rest}{more}"
 
 
 def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress: Progress | None = None) -> Findings:
@@ -98,7 +117,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
 
     Notes
     -----
-    Each analysis adjusts its p-values over what it looked at; here they are multiplied by the number of analyses that tested (Bonferroni),
+    Each analysis adjusts its p-values over what it looked at; here they are multiplied by the number of analyses that ran (Bonferroni),
     and findings above 5 % are dropped. Findings without a test (counts of duplicates, say) stand by themselves.
     """
     if not budget > 0 or most < 1:
@@ -110,8 +129,14 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     found: list[Finding] = []
     looked = []
     for i, analysis in enumerate(asked):
-        tell(progress, i / max(len(asked), 1), f"looking: {analysis.title.lower()}")
-        part, note, rows = _ask(ev, analysis, ends, len(asked) - i)
+        tell(progress, i / len(asked), f"looking: {analysis.title.lower()}")
+        here = span(progress, i / len(asked), (i + 1) / len(asked))
+        given = Budget(
+            max(ends - time.monotonic(), 0.0) / (len(asked) - i),
+            rows=int(np.clip(ROWS_A_SECOND * budget / len(asked), FEWEST_ROWS, MOST_ROWS)),
+            progress=here,
+        )
+        part, note, rows = _ask(ev, analysis, given)
         found += part or []
         looked.append(
             {
@@ -123,7 +148,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
                 "note": note,
             }
         )
-    tested = len({f.evidence for f in found if math.isfinite(f.p_adjusted)})
+    tested = sum(bool(one["ran"]) for one in looked)
     ranked = boiled_down([replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found])
     tell(progress, 1.0, "looking")
     table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note"])
@@ -137,20 +162,19 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     )
 
 
-def _ask(ev: Evaluation, analysis: Analysis, ends: float, waiting: int) -> tuple[list[Finding] | None, str, int]:
+def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Finding] | None, str, int]:
     """Run one ``find``; give its findings (None: not run), a note, and the rows it had."""
     if ev.task not in analysis.tasks:
         return None, f"is for {' and '.join(sorted(analysis.tasks))}", 0
-    left = ends - time.monotonic()
-    if left <= 0:
+    if not budget.seconds > 0:
         return None, "the budget had run out", 0
     module, _, name = str(analysis.find).partition(":")
     find: Callable[[Evaluation, Budget], list[Finding]] = getattr(importlib.import_module(module), name)
-    budget = Budget(left / waiting)
     try:
-        return list(find(ev, budget)), "", ev.n
+        found = list(find(ev, budget))
     except NotApplicable as answer:
         return None, f"cannot say: {answer.reason}", 0
+    return found, "", ev.n if budget.used is None else budget.used
 
 
 def boiled_down(found: Sequence[Finding]) -> list[Finding]:

@@ -32,6 +32,14 @@ class Result:
         """Say the finding in plain words, with its number of rows."""
         raise NotImplementedError
 
+    def text(self) -> str:
+        """Give the numbers as they stand in a terminal: the table, long ones shortened."""
+        return self.frame().to_string(index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}")
+
+    def more(self) -> Mapping[str, Any]:
+        """Give what its JSON object holds besides sentence, frame and settings."""
+        return {}
+
     def _repr_html_(self) -> str:
         from modelglass.analysis.figures.html import result_html
 
@@ -82,4 +90,5 @@ def result_json(name: str, result: Result) -> dict[str, Any]:
         "sentence": result.sentence(),
         "frame": frame_json(result.frame()),
         "settings": as_json(result.settings),
+        **as_json(result.more()),
     }

@@ -123,13 +123,34 @@ def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows:
     "--by", metavar="A,B,A*B", help="Columns, and crossed columns; without it every column that can be sliced."
 )
 @click.option("--metrics", metavar="M,N", shell_complete=completion.metrics, help="Metrics by scikit-learn's names.")
+@click.option(
+    "--find", is_flag=True, help="Search for the worst slices instead (by each of --metrics, in --by's columns)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
 def slices(
-    inputs: Inputs, quiet: bool, budget: float | None, by: str | None, metrics: str | None, as_json: bool
+    inputs: Inputs, quiet: bool, budget: float | None, by: str | None, metrics: str | None, find: bool, as_json: bool
 ) -> None:
-    """Metrics by slice, each with an interval."""
-    settings = {k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v}
-    _answer(inputs, quiet, budget, [("slice_metrics", settings)], as_json)
+    """Metrics by slice, each with an interval; or the worst slices of all that can be named."""
+    if find:
+        searched: list[dict[str, Any]] = [{"metric": name} for name in names(metrics)] or [{}]
+        asked = [("find_slices", {**one, "columns": names(by)} if by else one) for one in searched]
+    else:
+        asked = [("slice_metrics", {k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v})]
+    _answer(inputs, quiet, budget, asked, as_json)
+
+
+@cli.command()
+@takes_inputs
+@takes_budget
+@click.option("--most", type=click.IntRange(1, 100), default=12, help="Findings told at most (12).")
+@click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
+def findings(inputs: Inputs, quiet: bool, budget: float | None, most: int, as_json: bool) -> None:
+    """What is wrong with this model, ranked, in plain words.
+
+    The budget (30 seconds without --budget) decides which checks run and on how many rows; both are listed.
+    """
+    settings = {"most": most} if budget is None else {"most": most, "budget": budget}
+    _answer(inputs, quiet, None, [("findings", settings)], as_json)
 
 
 @cli.command()
@@ -245,10 +266,7 @@ def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
         if outcome.result is None:
             parts.append(f"{outcome.analysis.title}\nCannot say, because {outcome.reason}")
         else:
-            table = outcome.result.frame().to_string(
-                index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}"
-            )
-            parts.append(f"{outcome.analysis.title}\n{outcome.result.sentence()}\n\n{table}")
+            parts.append(f"{outcome.analysis.title}\n{outcome.result.sentence()}\n\n{outcome.result.text()}")
     return "\n\n".join(parts)
 
 

@@ -96,6 +96,52 @@ def test_show_runs_any_analysis(command):
     assert "not_applicable" in json.loads(out)["results"][0]
 
 
+def test_findings_are_told_in_words_and_as_the_contract_says_in_json(command):
+    code, out, _ = command("findings", *COMMON)
+    assert code == 0
+    assert "Looked at:" in out
+    code, out, _ = command("findings", *COMMON, "--json", "--budget", "20", "--most", "3")
+    result = json.loads(out, parse_constant=lambda c: pytest.fail(f"{c} is not strict JSON"))["results"][0]
+    assert result["settings"] == {"budget": 20.0, "most": 3}
+    assert {row["analysis"] for row in result["looked"]} >= {"find_slices"}
+    keys = [
+        "kind",
+        "severity",
+        "sentence",
+        "where",
+        "features",
+        "estimate",
+        "low",
+        "high",
+        "n",
+        "p_adjusted",
+        "evidence",
+        "advice",
+    ]
+    assert result["frame"]["columns"] == keys
+    assert all(list(finding) == keys for finding in result["findings"])
+    assert len(result["findings"]) == len(result["frame"]["data"])
+
+
+def test_findings_without_time_say_that_nothing_was_looked_at(command):
+    code, out, _ = command("findings", *COMMON, "--budget", "0.000001")
+    assert code == 0
+    assert "not run, the budget had run out" in out
+
+
+def test_slices_can_be_searched_for(command):
+    code, out, _ = command(
+        "slices", *COMMON, "--find", "--metrics", "accuracy,roc_auc", "--by", "sex,age", "--json", "--where", "age > 18"
+    )
+    assert code == 0
+    results = json.loads(out)["results"]
+    assert [r["settings"]["metric"] for r in results] == ["accuracy", "roc_auc"]
+    assert all(r["analysis"] == "find_slices" and r["settings"]["columns"] == ["age", "sex"] for r in results)
+    code, out, err = command("slices", *COMMON, "--find", "--metrics", "acuracy")
+    assert code == 2
+    assert "accuracy" in err
+
+
 def test_report_is_written(command, place):
     code, out, _ = command("report", *COMMON, "-o", "out.html", "--where", "sex = 'F'")
     assert code == 0
