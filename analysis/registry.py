@@ -81,6 +81,7 @@ class Analysis:
     order       place on its page, small first
     reads_threshold  whether the operating threshold changes its numbers: "always", "never" (it describes the model's output, before
                 any decision), or "metric" (only where a metric is chosen in its settings)
+    needs_cohort  it compares a cohort with the rest: the report and the pages run it on cohorts only
     find        later: "package.module:function" that returns findings
     """
 
@@ -96,6 +97,7 @@ class Analysis:
     raw_rows: bool = False
     order: int = 50
     reads_threshold: Literal["always", "metric", "never"] = "always"
+    needs_cohort: bool = False
     find: str | None = None
 
     def function(self) -> Callable[..., Result]:

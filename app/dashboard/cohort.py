@@ -8,7 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
 from modelglass.analysis.estimated import rows_text
-from modelglass.app.dashboard import saved, state
+from modelglass.app.dashboard import pages, saved, state
 from modelglass.app.dashboard.guard import guarded, part
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def chooser(ev: Evaluation, desk: state.Desk) -> None:
             on_click=lambda: state.put("where", None),
             width="stretch",
         )
+        why = pages.current("why")
+        if why is not None and st.button("Why here?", key="mg.why", icon=":material/help_center:", width="stretch"):
+            st.switch_page(why)
     by_column, by_sql, by_name = st.tabs(["By column", "SQL", "Saved"])
     with by_column:
         _columns(ev, desk)
