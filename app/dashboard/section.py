@@ -41,6 +41,7 @@ def section(
     heading: bool = True,
     shown: Show | None = None,
     above: Callable[[state.Desk], Mapping[str, Any]] | None = None,
+    inline: int = 2,
 ) -> None:
     """Draw one analysis; a fragment, so that its settings rerun nothing else.
 
@@ -58,6 +59,8 @@ def section(
         ``shown(result, ev, key)`` instead of the usual sentence, figure and table.
     above : callable, optional
         Draws the page's own widgets between the settings and the result, and gives the settings that they decide.
+    inline : int
+        Settings in sight; the others stand behind a button.
     """
     fixed = dict(fixed or {})
     hidden = [*fixed, *without]
@@ -65,7 +68,7 @@ def section(
         st.subheader(plain(analysis.title), anchor=False)
         st.caption(plain(analysis.question))
     with work.guarded():
-        settings.form(analysis, desk.whole, hidden)
+        settings.form(analysis, desk.whole, hidden, inline)
         own = above(desk) if above is not None else {}
         values = {**settings.chosen(analysis, desk.whole, hidden), **fixed, **own}
         state.write()

@@ -1,4 +1,4 @@
-"""The report's first page: headline metrics, the worst slices, what could not be said. Picked, not computed."""
+"""The report's first page: findings, headline metrics, the worst slices, what could not be said. Picked, not computed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from modelglass.analysis.finding import Finding
+from modelglass.analysis.findings import Findings
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import shown
 from modelglass.analysis.result import Result
@@ -47,9 +49,11 @@ class Worst:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Summary:
-    """What stands on the first page."""
+    """What stands on the first page; ``found_by`` says what looked for findings, empty where nothing did."""
 
     cards: Sequence[Card]
+    found: Sequence[Finding]
+    found_by: str
     worst: Sequence[Worst]
     looked_at: int
     worst_of: str
@@ -61,9 +65,12 @@ def summary(groups: Sequence[Group]) -> Summary:
     """Pick what stands on the first page from the results of the sections."""
     worst, looked_at, metric = _worst(_result(groups, "slice_metrics"))
     performance = _result(groups, "performance")
+    found = _result(groups, "findings")
     sections = [s for g in groups for s in g.sections]
     return Summary(
         cards=_cards(performance.frame()) if performance is not None else [],
+        found=found.found if isinstance(found, Findings) else (),
+        found_by=_looked(found) if isinstance(found, Findings) else "",
         worst=worst,
         looked_at=looked_at,
         worst_of=metric,
@@ -75,6 +82,14 @@ def summary(groups: Sequence[Group]) -> Summary:
         ],
         left_out=[s.analysis.title for s in sections if not s.blocks],
     )
+
+
+def _looked(found: Findings) -> str:
+    """Name the checks that ran, and how many did not."""
+    ran = found.looked["ran"].to_numpy(bool)
+    names = ", ".join(found.looked["title"][ran].str.lower()) or "nothing"
+    not_run = f"; {(~ran).sum()} more could not be run" if not ran.all() else ""
+    return f"{names}{not_run}"
 
 
 def _result(groups: Sequence[Group], name: str) -> Result | None:

@@ -1,4 +1,4 @@
-"""The first page: how good the model is, where it is worst, and what was loaded."""
+"""The first page: what was found, how good the model is, where it is worst, and what was loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.registry import analyses, fitting
-from modelglass.app.dashboard import pages, settings, show
+from modelglass.app.dashboard import pages, settings, show, told
 from modelglass.app.dashboard.section import section, side_by_side
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import interval, number, plain
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from modelglass.analysis.performance import Performance
     from modelglass.analysis.result import Result
 
-NOT_HERE = ("performance", "data_checks")
+NOT_HERE = ("performance", "findings")
 
 
 def page(desk: Desk) -> None:
-    """Say how good it is, then where it is worst, then what was loaded."""
-    headline(desk)
+    """Say what was found, how good it is, where it is worst, and what was loaded."""
+    first = st.container()
+    headline(desk)  # before the findings, which may take a while
+    if "findings" in analyses():
+        with first:
+            section(desk, analyses()["findings"], shown=told.findings, inline=0)
     worst(desk)
     for analysis in fitting(desk.whole.task, "overview"):
         if analysis.name not in NOT_HERE:

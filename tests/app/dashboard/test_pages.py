@@ -1,7 +1,13 @@
 """Every page of every task, run by Streamlit's AppTest: it says its n, shows no error, and hides nothing."""
 
+import time
+
+import numpy as np
+import pandas as pd
 import pytest
 
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.findings import findings
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import pages, work
 
@@ -79,3 +85,43 @@ def test_what_cannot_be_said_of_cohort_and_whole_alike_is_said_once(binary, show
         at = show(binary, "my-group", where="age < 37" if asked == "alike" else "age < 38")
         assert len([i for i in at.info if "Cannot say" in i.value]) == times
         work.results._kept.clear()
+
+
+@pytest.fixture(scope="module")
+def faulty():
+    """An evaluation in which the labels of one job are turned round."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"job": rng.choice(list("abcd"), 3000), "age": rng.normal(40, 10, 3000)})
+    p = 1 / (1 + np.exp(-2 * rng.normal(size=3000)))
+    y = (rng.random(3000) < p).astype(int)
+    y[frame["job"] == "b"] = 1 - y[frame["job"] == "b"]
+    return Evaluation.from_predictions(y, score=p, threshold=0.5, frame=frame, name="faulty")
+
+
+def told(show, ev):
+    """Open the Overview and wait for the findings."""
+    at = show(ev)
+    for _ in range(100):
+        if any("most harmful first" in m.value for m in at.markdown):
+            return at
+        time.sleep(0.2)
+        at.run()
+    raise AssertionError("the findings did not come")
+
+
+def test_the_overview_opens_with_the_findings(faulty, show, texts):
+    at = told(show, faulty)
+    first = findings(faulty).found[0]
+    assert first.sentence in texts(at)
+    assert at.subheader[0].value == "Findings"
+    at.button(key="findings 0 0 rows").click().run()
+    assert at.query_params["where"] == "\"job\" = 'b'"
+    assert f"{(faulty.frame['job'] == 'b').sum():,} of 3,000 rows" in texts(at)
+
+
+def test_a_finding_leads_to_the_page_that_shows_it_as_it_was_found(faulty, show):
+    at = told(show, faulty)
+    at.button(key="findings 0 0 evidence").click().run()
+    first = findings(faulty).found[0]
+    assert at.title[0].value == "Slices"
+    assert at.query_params["find_slices.metric"] == first.settings["metric"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import modelglass as mg
 from modelglass.analysis import registry
 from modelglass.analysis.errors import InputError, MachineError, Stopped
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.findings import findings
 from modelglass.app.report import build, report, writing
 from modelglass.app.report.sections import PAGES, grouped
 
@@ -117,6 +121,25 @@ def test_the_summary_picks_headline_and_worst_slices(ev, text):
     assert f'title="{float(row.estimate)!r}">{shown(row.estimate)}</span>' in text
     worst = text[text.index('<ol class="worst">') : text.index("</ol>", text.index('<ol class="worst">'))]
     assert f"group: {html.escape(EVIL)}" in worst, "the slice with planted errors comes first"
+
+
+def test_the_summary_opens_with_the_findings_and_what_was_looked_at(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"job": rng.choice(list("abcd"), 3000), "age": rng.normal(40, 10, 3000)})
+    p = 1 / (1 + np.exp(-2 * rng.normal(size=3000)))
+    y = (rng.random(3000) < p).astype(int)
+    y[frame["job"] == "b"] = 1 - y[frame["job"] == "b"]
+    ev = Evaluation.from_predictions(y, score=p, threshold=0.5, frame=frame)
+    found = findings(ev)
+    assert found.found[0].severity == "high"
+    assert found.found[0].where == "\"job\" = 'b'"
+    page = report(ev, tmp_path / "found.html", analyses=["findings"]).read_text(encoding="utf-8")
+    start, end = page.index('<ol class="found">'), page.index("</ol>", page.index('<ol class="found">'))
+    listed = html.unescape(page[start:end])
+    assert listed.count("<li>") == len(found.found)
+    assert found.found[0].sentence in listed
+    assert found.found[0].where in listed
+    assert "slices found" in page[end : end + 400]
 
 
 def test_a_report_without_a_chart_brings_no_library(ev, everything, tmp_path):

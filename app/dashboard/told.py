@@ -1,0 +1,82 @@
+"""The findings as a list: what is wrong in plain words, one click to its rows, one to the page that shows it, and what could be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.registry import analyses
+from modelglass.app.dashboard import pages, settings, show, state
+from modelglass.app.dashboard.text import plain
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+    from modelglass.analysis.finding import Finding
+    from modelglass.analysis.findings import Findings
+
+AT_ONCE = 4
+"""Findings in sight; the others of the list stand behind a button."""
+COLOURS = {"high": "red", "medium": "orange", "low": "gray"}
+
+
+def findings(result: Findings, ev: Evaluation, key: str) -> None:
+    """Show the list, then what was looked at."""
+    st.markdown(plain(_opening(result)))
+    for place, finding in enumerate(result.found[:AT_ONCE]):
+        _one(finding, ev, f"{key} {place}")
+    rest = result.found[AT_ONCE:]
+    if rest:
+        with st.expander(f"{len(rest)} more of lower rank", icon=":material/list:"):
+            for place, finding in enumerate(rest, AT_ONCE):
+                _one(finding, ev, f"{key} {place}")
+    with st.expander("What was looked at", icon=":material/search:"):
+        show.table(result.looked, "looked at", f"{key} looked")
+        show.table(result.frame(), "findings", key)
+        show.origin(result)
+
+
+def _opening(result: Findings) -> str:
+    """Say how many there are; the findings themselves stand below, so the first is not said twice."""
+    ran = int(result.looked["ran"].sum())
+    about = f"{ran} of {len(result.looked)} checks ran, on {rows_text(result.source.rows)}"
+    if not result.found:
+        return f"Nothing was found. {about}; below stands what was looked at."
+    few = "1 thing needs" if len(result.found) == 1 else f"{len(result.found)} things need"
+    return f"{few} a look, most harmful first. {about}." + (
+        f" {result.left_out} more of lower rank are not shown." if result.left_out else ""
+    )
+
+
+def _one(finding: Finding, ev: Evaluation, key: str) -> None:
+    with st.container(border=True, gap="small"):
+        colour = COLOURS[finding.severity]
+        st.markdown(f":{colour}-badge[{finding.severity.capitalize()}] {plain(finding.sentence)}.")
+        st.caption(f"What to do: {plain(finding.advice)}")
+        with st.container(horizontal=True, gap="small"):
+            _to_rows(finding, ev, key)
+            _to_evidence(finding, ev, key)
+
+
+def _to_rows(finding: Finding, ev: Evaluation, key: str) -> None:
+    if finding.where is None:
+        return
+    where = finding.where if ev.condition is None else f"({ev.condition}) AND ({finding.where})"
+    if st.button("These rows as the cohort", key=f"{key} rows", icon=":material/filter_alt:", help=plain(where)):
+        state.choose_where(ev.whole, where)
+        st.rerun()
+
+
+def _to_evidence(finding: Finding, ev: Evaluation, key: str) -> None:
+    record = analyses().get(finding.evidence)
+    group = None if record is None else pages.group_of(record, ev.task)
+    page = None if group is None else pages.current(group)
+    if record is None or group == "overview" or page is None:
+        return
+    if st.button(f"Show on {pages.title(str(group))}", key=f"{key} evidence", icon=":material/arrow_forward:"):
+        known = {s.name for s in record.settings}
+        for name, value in finding.settings.items():
+            if name in known:
+                state.put(f"{record.name}.{name}", settings.encode(value))
+        st.switch_page(page)
