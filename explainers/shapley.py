@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
@@ -18,13 +17,7 @@ from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
-from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
-from modelglass.explainers.shapley_sampling import sampled_values
-
-LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
-EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
-TOO_DEEP = 8e9
-"""Steps of all rows (about 25 s) beyond which the exact way is not taken unasked."""
+from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan, way_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -185,22 +178,10 @@ def shapley_values(
     """
     if row is not None:
         return shapley_row(ev, row=row, background=background, method=method, level=level, seed=seed, progress=progress)
-    seed = _checked(ev, method, rows, background, seed)
-    way, reason = _way(ev, method)
-    n = EXACT_ROWS if rows is None else rows
-    if isinstance(way, ExactWay) and method == "auto" and way.steps_a_row * min(n, ev.n) > TOO_DEEP:
-        way, reason = (
-            None,
-            (
-                f'the trees are so deep that {min(n, ev.n):,} rows would take minutes (method="tree" takes them, '
-                "fewer rows make it faster)"
-            ),
-        )
-    if way is None and rows is None:
-        b = background or SAMPLING_BACKGROUND
-        n = int(np.clip(SAMPLING_ASKED // (2 * b * max(len(ev.features), 1)), 20, SAMPLING_ROWS))
+    asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed))
+    way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = shared.sampled(ev, n)
-    found, reason = _explained(chosen, way, reason, method, background, 1, seed, progress)
+    found, reason = explained(chosen, way, reason, asked, progress)
     return ShapleyValues(
         values=found.values,
         base=found.base,
@@ -216,10 +197,16 @@ def shapley_values(
         how=found.how,
         absent=found.absent,
         reason=reason,
-        additivity_gap=_gap(found),
+        additivity_gap=gap_of(found),
         importance=_importance(found.values, chosen, level),
         source=chosen.source,
-        settings={"rows": chosen.n, "method": method, "background": found.background, "level": level, "seed": seed},
+        settings={
+            "rows": chosen.n,
+            "method": method,
+            "background": found.background,
+            "level": level,
+            "seed": asked.seed,
+        },
     )
 
 
@@ -242,11 +229,12 @@ def shapley_row(
     rounds : int
         Orders per background row where sampled.
     """
-    seed = _checked(ev, method, None, background, seed)
+    seed = checked(ev, method, None, background, seed)
     place = shared.row_place(ev, row)
     one = ev.take([place])
-    way, reason = _way(ev, method)
-    found, reason = _explained(one, way, reason, method, background, rounds, seed, progress)
+    way, reason = way_of(ev, method)
+    asked = Asked(method=method, background=background, seed=seed, rounds=rounds)
+    found, reason = explained(one, way, reason, asked, progress)
     names, values = shared.groups(ev), shared.texts(one.inputs())[0]
     spread = (
         0.0 if found.error is None else special.stdtrit(max(found.background - 1, 1), 0.5 + level / 2) * found.error[0]
@@ -280,7 +268,7 @@ def shapley_row(
         how=found.how,
         absent=found.absent,
         reason=reason,
-        additivity_gap=_gap(found),
+        additivity_gap=gap_of(found),
         source=replace(ev.source, seed=seed),
         settings={
             "row": int(row),
@@ -291,75 +279,6 @@ def shapley_row(
             "seed": seed,
         },
     )
-
-
-def _checked(ev: Evaluation, method: str, rows: int | None, background: int | None, seed: int | None) -> int:
-    shared.need_model(ev)
-    check_method(method)
-    for name, value, least in (("rows", rows, 1), ("background", background, 2)):
-        if value is not None and value < least:
-            raise InputError(f"Expected {name} of at least {least}.", f"Got {value}.")
-    return ev.seed if seed is None else seed
-
-
-def _way(ev: Evaluation, method: str) -> tuple[ExactWay | None, str]:
-    """Choose: (exact way, '') or (None, why not)."""
-    if method == "sampling":
-        return None, ""
-    way = exact_way(ev, ("tree", "linear") if method == "auto" else (method,))
-    if isinstance(way, ExactWay):
-        return way, ""
-    if method != "auto":
-        raise NotApplicable(f"the method {method!r} does not fit this model: {way}")
-    return None, way
-
-
-def _explained(
-    ev: Evaluation,
-    way: ExactWay | None,
-    reason: str,
-    method: str,
-    background: int | None,
-    rounds: int,
-    seed: int,
-    progress: Progress | None,
-) -> tuple[Attribution, str]:
-    if way is not None:
-        try:
-            found = exact_values(ev, way, background=background or LINEAR_BACKGROUND, seed=seed, progress=progress)
-        except NotApplicable as refused:
-            if method != "auto":
-                raise
-            reason = refused.reason
-        else:
-            size = max(1.0, float(np.abs(found.prediction).max(initial=0.0)))
-            if _gap(found) <= 1e-3 * size or method != "auto":
-                return found, ""
-            reason = f"the exact values do not add up to the predictions (off by up to {_gap(found):.2g})"
-    b = min(background or SAMPLING_BACKGROUND, ev.whole.n)
-    values, error, base, prediction = sampled_values(
-        lambda frame: shared.output(ev, frame),
-        ev.inputs(),
-        shared.background_of(ev, b, seed),
-        rounds=rounds,
-        seed=seed,
-        progress=progress,
-    )
-    return Attribution(
-        values=values,
-        error=error,
-        base=base,
-        prediction=prediction,
-        scale=shared.scale(ev),
-        method="sampling",
-        how=f"sampled on raw columns, {2 * b * rounds:,} orders a row",
-        background=b,
-        absent=f"absent features take the values of {b:,} background rows",
-    ), reason
-
-
-def _gap(found: Attribution) -> float:
-    return float(np.abs(found.base + found.values.sum(axis=1) - found.prediction).max(initial=0.0))
 
 
 def _importance(values: np.ndarray, ev: Evaluation, level: float) -> pd.DataFrame:

@@ -80,9 +80,15 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
 
 
 def exact_values(
-    ev: Evaluation, way: ExactWay, *, background: int, seed: int, progress: Progress | None = None
+    ev: Evaluation,
+    way: ExactWay,
+    *,
+    background: int,
+    seed: int,
+    against: Evaluation | None = None,
+    progress: Progress | None = None,
 ) -> Attribution:
-    """Explain the rows of ``ev`` exactly.
+    """Explain the rows of ``ev`` exactly; background rows come from the whole data of ``against`` (None: its own).
 
     Raises
     ------
@@ -92,8 +98,9 @@ def exact_values(
     Z = way.made.transform(_fed(ev, ev.inputs()))
     absent, used = "absent features follow the training rows down each tree", 0
     if way.kind == "linear":
-        used = min(background, ev.whole.n)
-        reference = way.made.transform(_fed(ev, rows.background_of(ev, used, seed)))
+        against = against or ev
+        used = min(background, against.whole.n)
+        reference = way.made.transform(_fed(against, rows.background_of(against, used, seed)))
         values, base = _linear_values(way.made.estimator, Z, reference)
         absent = f"absent features take their mean over {used:,} background rows"
     elif boosters.library(way.made.estimator):

@@ -404,11 +404,11 @@ def test_a_deep_forest_in_parts_is_the_same(numbers, monkeypatch):
 
 
 def test_too_deep_trees_are_sampled_unless_asked_for(numbers, monkeypatch):
-    from modelglass.explainers import shapley
+    from modelglass.explainers import shapley_ways
 
     X, score = numbers
     ev = of(RandomForestClassifier(5, random_state=0), X, (score > 0).astype(int))
-    monkeypatch.setattr(shapley, "TOO_DEEP", 1.0)
+    monkeypatch.setattr(shapley_ways, "TOO_DEEP", 1.0)
     assert "so deep" in shapley_values(ev, rows=3).reason
     assert shapley_values(ev, rows=3, method="tree").method == "tree"
     assert shapley_row(ev, row=0).method == "tree"

@@ -1,0 +1,119 @@
+"""Which way Shapley values are found, on how many rows, and the finding itself: shared by all that reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.progress import Progress
+from modelglass.explainers import rows as shared
+from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
+from modelglass.explainers.shapley_sampling import sampled_values
+
+LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
+EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
+TOO_DEEP = 8e9
+"""Steps of all rows (about 25 s) beyond which the exact way is not taken unasked."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Asked:
+    """What is asked for.
+
+    method, background, rounds, seed   as in ``shapley_row``
+    against     background rows are drawn from the whole data of this Evaluation; None: from that of the rows explained
+    """
+
+    method: str
+    background: int | None
+    seed: int
+    rounds: int = 1
+    against: Evaluation | None = None
+
+
+def checked(ev: Evaluation, method: str, rows: int | None, background: int | None, seed: int | None) -> int:
+    """Refuse what cannot be, and give the seed."""
+    shared.need_model(ev)
+    check_method(method)
+    for name, value, least in (("rows", rows, 1), ("background", background, 2)):
+        if value is not None and value < least:
+            raise InputError(f"Expected {name} of at least {least}.", f"Got {value}.")
+    return ev.seed if seed is None else seed
+
+
+def way_of(ev: Evaluation, method: str) -> tuple[ExactWay | None, str]:
+    """Choose: (exact way, '') or (None, why not)."""
+    if method == "sampling":
+        return None, ""
+    way = exact_way(ev, ("tree", "linear") if method == "auto" else (method,))
+    if isinstance(way, ExactWay):
+        return way, ""
+    if method != "auto":
+        raise NotApplicable(f"the method {method!r} does not fit this model: {way}")
+    return None, way
+
+
+def plan(ev: Evaluation, asked: Asked, rows: int | None, available: int) -> tuple[ExactWay | None, str, int]:
+    """Choose the way and the number of rows: (exact way or None, why not the exact one, rows)."""
+    way, reason = way_of(ev, asked.method)
+    n = EXACT_ROWS if rows is None else rows
+    if isinstance(way, ExactWay) and asked.method == "auto" and way.steps_a_row * min(n, available) > TOO_DEEP:
+        way, reason = (
+            None,
+            (
+                f'the trees are so deep that {min(n, available):,} rows would take minutes (method="tree" takes them, '
+                "fewer rows make it faster)"
+            ),
+        )
+    if way is None and rows is None:
+        b = asked.background or SAMPLING_BACKGROUND
+        n = int(np.clip(SAMPLING_ASKED // (2 * b * max(len(ev.features), 1)), 20, SAMPLING_ROWS))
+    return way, reason, n
+
+
+def explained(
+    ev: Evaluation, way: ExactWay | None, reason: str, asked: Asked, progress: Progress | None
+) -> tuple[Attribution, str]:
+    """Explain all rows of ``ev``; exactly where that adds up, else by sampling, with the reason."""
+    against = asked.against or ev
+    if way is not None:
+        size = asked.background or LINEAR_BACKGROUND
+        try:
+            found = exact_values(ev, way, background=size, seed=asked.seed, against=against, progress=progress)
+        except NotApplicable as refused:
+            if asked.method != "auto":
+                raise
+            reason = refused.reason
+        else:
+            largest = max(1.0, float(np.abs(found.prediction).max(initial=0.0)))
+            if gap_of(found) <= 1e-3 * largest or asked.method != "auto":
+                return found, ""
+            reason = f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
+    b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    values, error, base, prediction = sampled_values(
+        lambda frame: shared.output(ev, frame),
+        ev.inputs(),
+        shared.background_of(against, b, asked.seed),
+        rounds=asked.rounds,
+        seed=asked.seed,
+        progress=progress,
+    )
+    return Attribution(
+        values=values,
+        error=error,
+        base=base,
+        prediction=prediction,
+        scale=shared.scale(ev),
+        method="sampling",
+        how=f"sampled on raw columns, {2 * b * asked.rounds:,} orders a row",
+        background=b,
+        absent=f"absent features take the values of {b:,} background rows",
+    ), reason
+
+
+def gap_of(found: Attribution) -> float:
+    """Give the largest |base + sum - prediction|."""
+    return float(np.abs(found.base + found.values.sum(axis=1) - found.prediction).max(initial=0.0))
