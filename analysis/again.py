@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from modelglass.analysis import reserved
 from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
@@ -66,7 +67,9 @@ def understood_as(
     shared.notes = (*shared.notes, *(n for n in ev._shared.notes if n.text not in {m.text for m in shared.notes}))
     made = Evaluation.__new__(Evaluation)
     state: dict[str, Any] = {"rows": ev._rows, "condition": ev.condition, "sample": ev._sample, "noted": ev._noted}
-    made._become(shared, threshold=None if turned else ev.threshold, seed=ev.seed, **state)
+    made._become(shared, threshold=None if turned else ev.threshold, seed=ev.seed, steps=ev._steps, **state)
+    if turned and ev.condition is not None and ev._shared.reads(ev.condition) & reserved.OF_THE_MODEL:
+        return ev._again(made.whole)
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -29,6 +29,8 @@ from modelglass.analysis.sql_text import (
 )
 
 __all__ = ["FUNCTIONS", "LONGEST", "TYPES", "Conditions", "as_arrow", "literal", "quote_name"]
+MOST_KEPT = 64
+"""Conditions that are not read anew."""
 
 
 class Conditions:
@@ -39,6 +41,10 @@ class Conditions:
     frame : DataFrame of shape (n_rows, n_columns)
     columns : mapping of column name to Column, optional
         Columns of kind datetime that hold text are read as times; all others are taken as they are.
+    beside : sequence of str
+        Further names that conditions may use; ``mask`` is given a function that makes their values.
+    absent : mapping of name to reason
+        Names that have no values here, and why not: for the error of a condition that uses them.
 
     Raises
     ------
@@ -51,8 +57,15 @@ class Conditions:
     float64, durations as seconds. Columns of values that are no scalars are left out. Columns are converted when first named.
     """
 
-    def __init__(self, frame: pd.DataFrame, columns: Mapping[str, Column] | None = None):
-        self._frame = frame
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        columns: Mapping[str, Column] | None = None,
+        *,
+        beside: Sequence[str] = (),
+        absent: Mapping[str, str] | None = None,
+    ):
+        self._frame, self._absent = frame, dict(absent or {})
         self._times = {name for name, c in (columns or {}).items() if c.kind == "datetime"}
         self._names: dict[str, Any] = {}
         for name in frame.columns:
@@ -63,10 +76,28 @@ class Conditions:
                     f"Got {str(twin)!r} and {str(name)!r}.",
                     "Rename one of them.",
                 )
+        self._beside = {name.lower(): name for name in beside if name.lower() not in self._names}
+        self._names |= self._beside
         self._arrays: dict[Any, Any] = {}
+        self._read: dict[str, list[Any]] = {}
 
-    def mask(self, sql: str) -> np.ndarray:
+    def reads(self, sql: str) -> list[Any]:
+        """Give the columns that a condition names; errors as of ``mask``."""
+        if sql not in self._read:
+            used = self._check(sql)
+            if len(self._read) >= MOST_KEPT:
+                self._read.pop(next(iter(self._read)), None)
+            self._read[sql] = used
+        return self._read[sql]
+
+    def mask(self, sql: str, beside: Callable[[str], Any] | None = None) -> np.ndarray:
         """Give a boolean array of shape (n_rows,): where the condition is true (NULL counts as false).
+
+        Parameters
+        ----------
+        sql : str
+        beside : callable, optional
+            Gives the values of a name in ``beside`` as an Arrow array.
 
         Raises
         ------
@@ -75,8 +106,7 @@ class Conditions:
         """
         import duckdb
 
-        used = self._check(sql)
-        table = self._table(used)
+        table = self._table(self.reads(sql), beside)
         cursor = _room(os.getpid()).cursor()
         try:
             cursor.register("data", table)
@@ -140,7 +170,12 @@ class Conditions:
                 f"Got {name}, which SQL reads as a field of {path[0]}.",
                 f"Write it in double quotes: {quote_name(known)}.",
             )
-        close = nearest(name, [str(n) for n in self._frame.columns])
+        if name.lower() in self._absent:
+            raise InputError(
+                f"Expected a column that is there: {listed(self._names.values(), 12)}.",
+                f"There is no {name}, because {self._absent[name.lower()]}.",
+            )
+        close = nearest(name, [str(n) for n in self._names.values()])
         raise InputError(
             f"Expected a column: {listed(self._frame.columns, 12)}.",
             f"Got {name!r}, which is none of them.",
@@ -149,10 +184,12 @@ class Conditions:
             else f"If {name!r} is a text, write it in single quotes: {literal(name)}.",
         )
 
-    def _table(self, used: list[Any]) -> Any:
+    def _table(self, used: list[Any], beside: Callable[[str], Any] | None) -> Any:
         import pyarrow as pa
 
-        arrays = {str(name): self._array(name) for name in used}
+        arrays = {
+            str(name): beside(name) if beside and name in self._beside.values() else self._array(name) for name in used
+        }
         if not arrays:
             arrays = {"": pa.nulls(len(self._frame), pa.bool_())}
         return pa.table(arrays)

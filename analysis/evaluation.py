@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis import fingerprints
+from modelglass.analysis import fingerprints, reserved
 from modelglass.analysis.coding import Coding
 from modelglass.analysis.columns import Column
 from modelglass.analysis.companions import WORDS, companions
@@ -18,6 +18,7 @@ from modelglass.analysis.describing import Given, said_of
 from modelglass.analysis.elsewhere import prepare_predictions
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.feeding import Feed, call
+from modelglass.analysis.joining import rest_of
 from modelglass.analysis.kept import Kept
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.preparing import Prepared, prepare
@@ -204,6 +205,7 @@ class Evaluation:
         sample: int | None = None,
         kept: Kept | None = None,
         noted: tuple[Note, ...] = (),
+        steps: tuple[tuple[Any, ...], ...] | None = None,
     ) -> None:
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise InputError("Expected a whole number of zero or more as the seed.", f"Got {seed!r}.", "Choose e.g. 0.")
@@ -211,6 +213,8 @@ class Evaluation:
         self.threshold = _checked_threshold(shared.data, threshold)
         self.condition, self._sample = condition, sample
         self._rows, self._noted = rows, noted
+        # how the rows came about from the whole, to be gone again where they depend on the threshold; None: they are as they are
+        self._steps = () if rows is None else steps
         # keep(key, make): what follows from these rows and their scores, at whatever threshold
         self.keep = kept or (shared.kept if rows is None else Kept())
 
@@ -224,6 +228,7 @@ class Evaluation:
             "sample": self._sample,
             "kept": None if "rows" in changes else self.keep,
             "noted": self._noted,
+            "steps": self._steps,
         }
         view._become(self._shared, **{**state, **changes})
         return view
@@ -401,12 +406,18 @@ class Evaluation:
         sql : str
             One expression over the columns, e.g. ``"sex = 'Female' AND age < 30"``. Missing makes it false.
 
+            Beside the columns of the data it may name ``_outcome`` and ``_prediction`` (labels or values), ``_score`` (of the positive
+            class; of several classes ``"_score:NAME"`` for each and ``_confidence``, that of the predicted one), ``_error`` (1 where
+            wrong, 0 where right; of numbers prediction minus outcome) and ``_row`` (row number in the data as read, from 0). A column
+            of the data that has such a name goes before, and ``notes`` say so. ``_prediction`` and ``_error`` are those at the
+            operating threshold: ``with_threshold`` chooses the rows anew.
+
         Raises
         ------
         InputError
             Broken or forbidden SQL, an unknown column, or no rows.
         """
-        mask = self._shared.mask(sql)
+        mask = self._shared.mask(sql, self.threshold)
         rows = np.flatnonzero(mask) if self._rows is None else self._rows[mask[self._rows]]
         if not len(rows):
             raise InputError(
@@ -416,7 +427,43 @@ class Evaluation:
             )
         end = "\n)" if "--" in f"{self.condition}{sql}" else ")"  # a comment ends with its line
         condition = sql if self.condition is None else f"({self.condition}{end} AND ({sql}{end}"
-        return self._view(rows=rows, condition=condition)
+        return self._view(rows=rows, condition=condition, steps=self._with_step("where", sql))
+
+    def rest(self) -> Evaluation:
+        """Give the rows that are not in this cohort: its condition is false for them, or missing values leave it open.
+
+        Raises
+        ------
+        NotApplicable
+            These rows are no cohort of a condition.
+        InputError
+            There are no others.
+        """
+        if self.condition is None or self._sample is not None:
+            raise NotApplicable("these rows were not chosen by a condition, so there is no rest to compare them with")
+        return self._view(rows=None, condition=None).where(rest_of(self.condition))
+
+    @property
+    def moves(self) -> bool:
+        """Whether a moved threshold chooses these rows anew, because their condition names predictions or errors."""
+        return any(self.follows_threshold(step[1]) for step in self._steps or () if step[0] == "where")
+
+    def follows_threshold(self, sql: str) -> bool:
+        """Whether a condition names predictions or errors, which are those at the operating threshold; errors as of ``where``."""
+        return bool(self._shared.reads(sql) & reserved.DECIDED)
+
+    def words(self) -> reserved.Words:
+        """Give the names that conditions on outcome, prediction, score and error have for these data."""
+        return reserved.Words(self._all)
+
+    def _with_step(self, *step: Any) -> tuple[tuple[Any, ...], ...] | None:
+        return None if self._steps is None else (*self._steps, step)
+
+    def _again(self, whole: Evaluation) -> Evaluation:
+        """Choose the rows anew, by the same conditions and samples of another whole."""
+        for step in self._steps or ():
+            whole = whole.where(step[1]) if step[0] == "where" else whole.sample(step[1], step[2])
+        return whole
 
     def sample(self, n: int, seed: int | None = None) -> Evaluation:
         """Draw ``n`` rows without replacement, stratified by outcome; all rows where there are no more. The source says so."""
@@ -425,7 +472,8 @@ class Evaluation:
         if n >= self.n:
             return self
         seed = self.seed if seed is None else seed
-        return self._view(rows=self.rows[_stratified(self.y, n, self.task, seed)], sample=n, seed=seed)
+        rows = self.rows[_stratified(self.y, n, self.task, seed)]
+        return self._view(rows=rows, sample=n, seed=seed, steps=self._with_step("sample", n, seed))
 
     def noted(self, notes: Sequence[Note]) -> Evaluation:
         """Give the same with more notes, put first."""
@@ -433,11 +481,25 @@ class Evaluation:
 
     def take(self, places: Any) -> Evaluation:
         """Give the Evaluation of chosen rows, by their places in this one (0 to n - 1)."""
-        return self._view(rows=self.rows[places])
+        return self._view(rows=self.rows[places], steps=None)
 
-    def with_threshold(self, threshold: float | None) -> Evaluation:
-        """Give the same rows decided at another threshold; None: by the model's own predict. The model is not asked again."""
-        return self._view(threshold=threshold)
+    def with_threshold(self, threshold: float | None, *, same_rows: bool = False) -> Evaluation:
+        """Give the same decided at another threshold; None: by the model's own predict. The model is not asked again.
+
+        Parameters
+        ----------
+        threshold : float or None
+        same_rows : bool
+            Keep the rows of a cohort whose condition names predictions or errors, which otherwise moves with the threshold.
+
+        Raises
+        ------
+        InputError
+            A threshold that does not fit, or a cohort that has no rows there.
+        """
+        if same_rows or not self.moves:
+            return self._view(threshold=threshold)
+        return self._again(self.whole._view(threshold=threshold, seed=self.seed))
 
     # beside it -------------------------------------------------------------------------------------------------
 
@@ -458,6 +520,8 @@ class Evaluation:
         other._become(self._shared.on(part), threshold=self.threshold, seed=self.seed)
         if self.condition is None:
             return other
+        if reserved.ROW in self._shared.reads(self.condition):
+            raise NotApplicable(f"the condition names rows by their number, and those of the {WORDS[part]} are others")
         try:
             return other.where(self.condition)
         except InputError as error:

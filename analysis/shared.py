@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelglass.analysis import fingerprints
+from modelglass.analysis import fingerprints, reserved
 from modelglass.analysis.coding import Coding, code_column
 from modelglass.analysis.companions import PARTS, Companion, Companions, by_baseline, judged
 from modelglass.analysis.conditions import Conditions
@@ -27,14 +27,20 @@ class Shared:
 
     def __init__(self, data: Prepared, beside: Companions | None = None):
         self.data, self.beside = data, beside or Companions()
-        self.notes: tuple[Note, ...] = (*data.notes, *self.beside.notes)
+        self.notes: tuple[Note, ...] = (*data.notes, *self.beside.notes, *reserved.notes(data))
         self.kept = Kept()
         self._once, self._others = Kept(), Kept()  # the others apart: they ask the model, and nobody else need wait
-        self._conditions = Conditions(data.frame, data.columns)
+        self._conditions = Conditions(
+            data.frame, data.columns, beside=list(reserved.available(data)), absent=reserved.why_absent(data)
+        )
 
-    def mask(self, sql: str) -> np.ndarray:
-        """Tell for which rows a condition is true."""
-        return self._conditions.mask(sql)
+    def mask(self, sql: str, threshold: float | None = None) -> np.ndarray:
+        """Tell for which rows a condition is true, predictions and errors taken at a threshold."""
+        return self._conditions.mask(sql, lambda name: reserved.values(self.data, name, threshold))
+
+    def reads(self, sql: str) -> frozenset[str]:
+        """Give the reserved columns that a condition names."""
+        return frozenset(map(str, self._conditions.reads(sql))) & frozenset(reserved.available(self.data))
 
     def coding(self, column: str, bins: int) -> Coding:
         """Give the level of each row in a column."""

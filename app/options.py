@@ -53,7 +53,9 @@ _INPUT_OPTIONS = [
         help="For each column: description, unit, order of levels.",
     ),
     click.option(
-        "--where", metavar="SQL", help="Only rows for which this condition is true; also of --train and --reference."
+        "--where",
+        metavar="SQL",
+        help="Only rows for which this condition is true; also of --train and --reference. It may name _outcome, _prediction, _score, _error, _row.",
     ),
     click.option(
         "--threshold",

@@ -42,7 +42,7 @@ def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str,
 def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     """Tell whether an outcome can be had without starting long work: it is instant, kept, or under way."""
     if _beyond_threshold(analysis, ev, settings):
-        ev = ev.with_threshold(None)
+        ev = ev.with_threshold(None, same_rows=True)
     key = key_of(ev, analysis.name, settings)
     return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
 
@@ -51,7 +51,7 @@ def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> 
     """Give what came of an analysis; None while a job works on it (its progress is drawn here)."""
     if not _beyond_threshold(analysis, ev, settings):
         return _outcome(analysis, ev, settings)
-    done = _outcome(analysis, ev.with_threshold(None), settings)
+    done = _outcome(analysis, ev.with_threshold(None, same_rows=True), settings)
     if done is None or done.result is None:
         return done
     told: Any = done.result
