@@ -12,6 +12,8 @@ from modelglass.analysis import intervals, paired
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import Metric
+from modelglass.analysis.own_difference import own_difference
+from modelglass.analysis.own_metrics import Bootstrap
 
 _STEPS = 40
 
@@ -42,7 +44,15 @@ class Difference:
     method: str
 
 
-def difference(metric: Metric, rows: Rows, inside: np.ndarray, level: float = 0.95, *, test: bool = True) -> Difference:
+def difference(
+    metric: Metric,
+    rows: Rows,
+    inside: np.ndarray,
+    level: float = 0.95,
+    *,
+    test: bool = True,
+    own: Bootstrap | None = None,
+) -> Difference:
     """Compare a metric inside and outside a part.
 
     Parameters
@@ -50,13 +60,17 @@ def difference(metric: Metric, rows: Rows, inside: np.ndarray, level: float = 0.
     inside : bool array, shape (n_rows,)
     test : bool
         False leaves the p-value out (NaN), which costs most of the time.
+    own : Bootstrap, optional
+        How a function of the user's own is drawn; without it there is no interval and no p-value of one.
 
     Notes
     -----
     Rows: the two intervals are joined as for independent samples (MOVER; Zou and Donner 2008; for shares this is Newcombe's method),
     and p is one less the highest level at which the joined interval leaves out 0. Clusters may lie on both sides, so there the
-    influences of both sides are added up by cluster, with Student's t.
+    influences of both sides are added up by cluster, with Student's t. Functions of the user's own are drawn once (``own_difference``).
     """
+    if metric.function is not None:
+        return _of_own(metric, rows, inside, level, own)
     groups = Groups(rows, inside.astype(np.int64), 2)
     found = estimate(metric, groups, level)
     rest, here = (float(v) for v in found.estimate)
@@ -78,6 +92,25 @@ def difference(metric: Metric, rows: Rows, inside: np.ndarray, level: float = 0.
         support=int(found.support[1]),
         note=note,
         method=method,
+    )
+
+
+def _of_own(metric: Metric, rows: Rows, inside: np.ndarray, level: float, own: Bootstrap | None) -> Difference:
+    found = own_difference(metric, rows, inside, level, own)
+    n = int(inside.sum())
+    return Difference(
+        estimate=found.estimate,
+        low=found.low,
+        high=found.high,
+        rest=found.rest,
+        effect=found.estimate - found.rest,
+        effect_low=found.effect_low,
+        effect_high=found.effect_high,
+        p=found.p,
+        n=n,
+        support=n,
+        note=found.note,
+        method="bootstrap, t" if np.isfinite(found.p) else "none",
     )
 
 

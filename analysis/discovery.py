@@ -14,12 +14,15 @@ from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.groups import Rows, rows_of
-from modelglass.analysis.losses import Loss, losses_of
+from modelglass.analysis.halves import halves
+from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics
+from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
+from modelglass.analysis.proposing import Proposing, worse_of
 from modelglass.analysis.result import Result
-from modelglass.analysis.search import Found, rows_in, search
+from modelglass.analysis.search import rows_in
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -28,15 +31,7 @@ if TYPE_CHECKING:
 SEARCHED_KINDS = ("numeric", "categorical", "boolean", "datetime")
 FEWEST_ROWS = 200
 BINS = (4, 10)
-CANDIDATES = 400
-RESCORED = 120
 DEFAULT = {"binary": "accuracy", "multiclass": "accuracy", "regression": "mae"}
-ALIKE = 0.6
-"""Two proposals with this share of common rows (Jaccard) say the same."""
-SURE = 2.5
-"""What is left of a proposal outside those before it must be this many standard errors worse than what is in none."""
-SURE_INSIDE = 4.0
-"""A slice inside another must be so many standard errors worse than the rest of that one: of its very many parts the worst was picked."""
 COLUMNS = [
     "slice",
     "where",
@@ -131,7 +126,7 @@ def find_slices(
     adjust : {"holm", "bh"}
         Holm (1979): the chance of any false slice is at most alpha. Benjamini and Hochberg (1995): the share of false ones is.
     seconds : float, optional
-        The search ends after this time with what it has, and says so.
+        The search ends after this time with what it has, and says so; a function of your own gets as long again for its intervals.
 
     Notes
     -----
@@ -217,22 +212,23 @@ def measure(
             "Expected at least one proposal and an alpha between 0 and 1.", f"Got k={k!r} and alpha={alpha!r}."
         )
     level = check_level(level)
-    first, second = halves(rows, seed)
+    codes = np.column_stack([c.codes for c in codings])
+    first, second = halves(rows, seed, codes)
     if len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
         raise NotApplicable(
             f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are {len(rows.y):,}"
         )
     least = support or max(30, len(first) // 100)
-    codes = np.column_stack([c.codes for c in codings])
-    proposing = _Proposing(rows.cut(first), codes[first], codings, metric, depth, least, seconds)
+    proposing = Proposing(rows.cut(first), codes[first], codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
     judged = rows.cut(second)
+    own = Bootstrap(seed=seed, seconds=seconds or SECONDS, progress=span(progress, 0.9, 1.0))
     found: list[Difference] = []
     for i, conditions in enumerate(proposals):
         tell(progress, 0.9 + 0.1 * i / len(proposals), "judging the proposals on the other half")
-        found.append(difference(metric, judged, rows_in(codes[second], conditions), level))
+        found.append(difference(metric, judged, rows_in(codes[second], conditions), level, own=own))
     table = _frame(metric, codings, codes, proposals, found, adjust)
-    worse = _worse(metric, table["effect"].to_numpy(float))
+    worse = worse_of(metric, table["effect"].to_numpy(float))
     table["confirmed"] = (table["p_adjusted"].to_numpy(float) <= alpha) & worse
     kept = table[table["confirmed"]]
     order = np.argsort(-np.abs(kept["effect"].to_numpy(float)), kind="stable")
@@ -260,150 +256,6 @@ def measure(
     )
 
 
-def halves(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the rows in two at random, whole clusters together; places in each half, rising."""
-    rng = np.random.default_rng((seed, 4_711))
-    unit = (
-        np.arange(len(rows.y)) if rows.cluster is None else np.unique(np.asarray(rows.cluster), return_inverse=True)[1]
-    )
-    side = np.zeros(int(unit.max(initial=-1)) + 1, dtype=bool)
-    side[rng.permutation(len(side))[: len(side) // 2]] = True
-    return np.flatnonzero(side[unit]), np.flatnonzero(~side[unit])
-
-
-def _worse(metric: Metric, effect: np.ndarray) -> np.ndarray:
-    if metric.greater_is_better is None:
-        return np.isfinite(effect)
-    return effect < 0 if metric.greater_is_better else effect > 0
-
-
-class _Proposing:
-    """What the first half says: the search, then which of its slices are worth judging."""
-
-    def __init__(
-        self,
-        rows: Rows,
-        codes: np.ndarray,
-        codings: Sequence[Coding],
-        metric: Metric,
-        depth: int,
-        support: int,
-        seconds: float | None,
-    ):
-        self.rows, self.codes, self.codings, self.metric = rows, codes, codings, metric
-        self.depth, self.support, self.seconds = depth, support, seconds
-        self.levels = [len(c.labels) for c in codings]
-        self.family = [column_of(c) for c in codings]
-        self.slices, self.searched, self.prefixes = 0, 0, 0
-
-    def proposals(self, k: int, progress: Progress | None) -> list[list[tuple[int, int]]]:
-        """Give the conditions of at most k slices, best first."""
-        losses = losses_of(self.metric, self.rows)
-        chosen: list[tuple[float, list[tuple[int, int]]]] = []
-        for i, loss in enumerate(losses):
-            part = span(progress, i / len(losses), (i + 1) / len(losses))
-            chosen += self._of_one(loss, k, part)
-        chosen.sort(key=lambda pair: -pair[0])
-        return [conditions for _, conditions in chosen[:k]]
-
-    def _of_one(self, loss: Loss, k: int, progress: Progress | None) -> list[tuple[float, list[tuple[int, int]]]]:
-        codes = self.codes if loss.rows is None else self.codes[loss.rows]
-        weight = (
-            None
-            if self.rows.weight is None
-            else (self.rows.weight if loss.rows is None else self.rows.weight[loss.rows])
-        )
-        if len(codes) < 2 * self.support:
-            return []
-        found = search(
-            codes,
-            self.levels,
-            loss.values,
-            weight,
-            family=self.family,
-            depth=self.depth,
-            support=self.support,
-            keep=CANDIDATES,
-            seconds=self.seconds,
-            progress=progress,
-        )
-        self.searched, self.prefixes = self.searched + found.searched, self.prefixes + found.prefixes
-        self.slices += self._count()
-        order = range(len(found.n)) if loss.exact else self._rescored(found)
-        return self._distinct(loss, codes, weight, found, order, k)
-
-    def _count(self) -> int:
-        """How many conjunctions there are: elementary symmetric sums of the levels, families apart."""
-        sums = [1] + [0] * self.depth
-        for family in dict.fromkeys(self.family):
-            levels = sum(n for n, f in zip(self.levels, self.family) if f == family)
-            for d in range(self.depth, 0, -1):
-                sums[d] += sums[d - 1] * levels
-        return sum(sums[1:])
-
-    def _rescored(self, found: Found) -> list[int]:
-        """Order the best candidates by the metric itself: how surely it is worse inside than outside, on this half."""
-        scores = []
-        for i in range(min(len(found.n), RESCORED)):
-            here = difference(self.metric, self.rows, rows_in(self.codes, found.conditions(i)), 0.95)
-            worse = bool(_worse(self.metric, np.array([here.effect]))[0])
-            width = (here.effect_high - here.effect_low) / 3.92
-            scores.append(abs(here.effect) / width if worse and width > 0 else -np.inf)
-        return [int(i) for i in np.argsort(-np.asarray(scores), kind="stable") if np.isfinite(scores[i])]
-
-    def _distinct(
-        self, loss: Loss, codes: np.ndarray, weight: np.ndarray | None, found: Found, order: Sequence[int], k: int
-    ) -> list[tuple[float, list[tuple[int, int]]]]:
-        """Go through the candidates, best first, and take those that say something the ones before do not."""
-        w = np.ones(len(codes)) if weight is None else weight
-        taken: list[np.ndarray] = []
-        out: list[tuple[float, list[tuple[int, int]]]] = []
-        for i in order:
-            mask = rows_in(codes, found.conditions(i))
-            if any(_says_the_same(mask, other, loss.values, w) for other in taken):
-                continue
-            rest = np.logical_or.reduce(taken) if taken else np.zeros(len(codes), bool)
-            inside_others = mask & rest
-            if inside_others.sum() < 0.5 * mask.sum() and not _surely_worse(
-                loss.values, w, mask & ~rest, ~mask & ~rest
-            ):
-                continue
-            taken.append(mask)
-            out.append((float(found.score[i]), found.conditions(i)))
-            if len(out) == k:
-                break
-        return out
-
-
-def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.ndarray) -> bool:
-    """Whether two slices share most rows, or one lies in the other and is not surely worse than the rest of it."""
-    both = int((mask & other).sum())
-    smaller = min(int(mask.sum()), int(other.sum()))
-    if both > ALIKE * int((mask | other).sum()):
-        return True
-    if both < 0.8 * smaller:
-        return False
-    inner, outer = (mask, other) if mask.sum() <= other.sum() else (other, mask)
-    if inner is mask:
-        return not _surely_worse(loss, w, inner, outer & ~inner, SURE_INSIDE)
-    return not _surely_worse(loss, w, outer & ~inner, ~outer)
-
-
-def _surely_worse(loss: np.ndarray, w: np.ndarray, inside: np.ndarray, outside: np.ndarray, sure: float = SURE) -> bool:
-    """Whether the mean loss of some rows exceeds that of others by so many standard errors."""
-    means, squares = [], []
-    for part in (inside, outside):
-        v = w[part]
-        whole = v.sum()
-        if len(v) < 10 or whole <= 0:
-            return False
-        mean = float(v @ loss[part] / whole)
-        means.append(mean)
-        squares.append(float((v**2) @ (loss[part] - mean) ** 2) / whole**2)
-    error = np.sqrt(sum(squares))
-    return means[0] - means[1] > sure * error
-
-
 def _frame(
     metric: Metric,
     codings: Sequence[Coding],
@@ -416,7 +268,7 @@ def _frame(
     rows = [
         {
             "slice": words(codings, conditions),
-            "where": " AND ".join(_bracketed(codings[c].conditions[v]) for c, v in conditions),
+            "where": conjoined(*(codings[c].conditions[v] for c, v in conditions)),
             "depth": len(conditions),
             "metric": metric.name,
             **{
@@ -451,7 +303,3 @@ def words(codings: Sequence[Coding], conditions: Sequence[tuple[int, int]]) -> s
         verb = " is " if label[:1] not in "<>" else " "
         parts.append(f"{codings[column].column}{verb}{label if label != OTHER else 'another value'}")
     return " and ".join(parts)
-
-
-def _bracketed(condition: str) -> str:
-    return f"({condition})" if " OR " in condition else condition

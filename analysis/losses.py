@@ -12,6 +12,7 @@ from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_
 from modelglass.analysis.estimates_scores import brier_losses, log_losses
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.metrics import Metric
+from modelglass.analysis.own_difference import own_losses
 
 Floats = NDArray[Any]
 EXACT = frozenset(
@@ -53,11 +54,13 @@ def losses_of(metric: Metric, rows: Rows) -> list[Loss]:
     exact = metric.name in EXACT and (
         rows.task != "multiclass" or metric.name in ("accuracy", "log_loss", "brier_score", "excess_log_loss")
     )
+    if metric.function is not None:
+        lift = own_losses(metric, rows)
+        signs = {True: (-1.0,), False: (1.0,), None: (1.0, -1.0)}[metric.greater_is_better]
+        return [Loss(sign * lift, None, False) for sign in signs]
     if rows.task == "regression":
         return [Loss(values, None, exact) for values in _of_values(metric.name, rows)]
     wrong = (rows.y != rows.predicted).astype(float)
-    if metric.function is not None:
-        return [Loss(log_losses(rows) if rows.probability and rows.score is not None else wrong, None, False)]
     if metric.name == "log_loss":
         return [Loss(log_losses(rows), None, exact)]
     if metric.name == "excess_log_loss":

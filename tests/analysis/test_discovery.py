@@ -10,11 +10,12 @@ import pytest
 
 from modelglass.analysis.coding import Coding
 from modelglass.analysis.difference import adjusted, difference
-from modelglass.analysis.discovery import find_slices, halves, measure
+from modelglass.analysis.discovery import find_slices, measure
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.groups import Rows
+from modelglass.analysis.halves import halves
 from modelglass.analysis.metrics import METRICS
 
 
@@ -63,7 +64,7 @@ def test_a_planted_conjunction_comes_first(metric):
 def test_numbers_come_from_the_judging_half_only():
     rows, codings = classified(2, 4000, wrong_in=[(1, 0)])
     found = measure(rows, codings, "accuracy", seed=3)
-    _, second = halves(rows, 3)
+    _, second = halves(rows, 3, np.column_stack([c.codes for c in codings]))
     row = found.frame().iloc[0]
     inside = codings[1].codes[second] == 0
     right = (rows.y == rows.predicted)[second]

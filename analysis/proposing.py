@@ -1,0 +1,168 @@
+"""Which slices are worth judging: the best of a search that say something the ones before do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelglass.analysis.coding import Coding
+from modelglass.analysis.date_parts import column_of
+from modelglass.analysis.difference import difference
+from modelglass.analysis.groups import Rows
+from modelglass.analysis.losses import Loss, losses_of
+from modelglass.analysis.metrics import Metric
+from modelglass.analysis.progress import Progress, span
+from modelglass.analysis.search import Found, rows_in, search
+
+CANDIDATES = 400
+RESCORED = 120
+ALIKE = 0.6
+"""Two proposals with this share of common rows (Jaccard) say the same."""
+SURE = 2.5
+"""What is left of a proposal outside those before it must be this many standard errors worse than what is in none."""
+SURE_INSIDE = 4.0
+"""A slice inside another must be so many standard errors worse than the rest of that one: of its very many parts the worst was picked."""
+
+
+def worse_of(metric: Metric, effect: np.ndarray) -> np.ndarray:
+    """Tell which effects are to the worse; where neither way is, all that are known."""
+    if metric.greater_is_better is None:
+        return np.isfinite(effect)
+    return effect < 0 if metric.greater_is_better else effect > 0
+
+
+class Proposing:
+    """What the first half says: the search, then which of its slices are worth judging.
+
+    slices      conjunctions there are; searched, prefixes: how far the search came (``search.Found``)
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        codes: np.ndarray,
+        codings: Sequence[Coding],
+        metric: Metric,
+        depth: int,
+        support: int,
+        seconds: float | None,
+    ):
+        self.rows, self.codes, self.codings, self.metric = rows, codes, codings, metric
+        self.depth, self.support, self.seconds = depth, support, seconds
+        self.levels = [len(c.labels) for c in codings]
+        self.family = [column_of(c) for c in codings]
+        self.slices, self.searched, self.prefixes = 0, 0, 0
+
+    def proposals(self, k: int, progress: Progress | None) -> list[list[tuple[int, int]]]:
+        """Give the conditions of at most k slices, best first."""
+        losses = losses_of(self.metric, self.rows)
+        chosen: list[tuple[float, list[tuple[int, int]]]] = []
+        for i, loss in enumerate(losses):
+            part = span(progress, i / len(losses), (i + 1) / len(losses))
+            chosen += self._of_one(loss, k, part)
+        chosen.sort(key=lambda pair: -pair[0])
+        return [conditions for _, conditions in chosen[:k]]
+
+    def _of_one(self, loss: Loss, k: int, progress: Progress | None) -> list[tuple[float, list[tuple[int, int]]]]:
+        codes = self.codes if loss.rows is None else self.codes[loss.rows]
+        weight = (
+            None
+            if self.rows.weight is None
+            else (self.rows.weight if loss.rows is None else self.rows.weight[loss.rows])
+        )
+        if len(codes) < 2 * self.support:
+            return []
+        found = search(
+            codes,
+            self.levels,
+            loss.values,
+            weight,
+            family=self.family,
+            depth=self.depth,
+            support=self.support,
+            keep=CANDIDATES,
+            seconds=self.seconds,
+            progress=progress,
+        )
+        self.searched, self.prefixes = self.searched + found.searched, self.prefixes + found.prefixes
+        self.slices += self._count()
+        order = range(len(found.n)) if loss.exact else self._rescored(found)
+        return self._distinct(loss, codes, weight, found, order, k)
+
+    def _count(self) -> int:
+        """How many conjunctions there are: elementary symmetric sums of the levels, families apart."""
+        sums = [1] + [0] * self.depth
+        for family in dict.fromkeys(self.family):
+            levels = sum(n for n, f in zip(self.levels, self.family) if f == family)
+            for d in range(self.depth, 0, -1):
+                sums[d] += sums[d - 1] * levels
+        return sum(sums[1:])
+
+    def _rescored(self, found: Found) -> list[int]:
+        """Order the best candidates by the metric itself: how surely it is worse inside than outside, on this half.
+
+        A function of the user's own is called once on each side: its spread is then taken to go with the root of the rows.
+        """
+        scores = []
+        for i in range(min(len(found.n), RESCORED)):
+            inside = rows_in(self.codes, found.conditions(i))
+            here = difference(self.metric, self.rows, inside, 0.95, test=False)
+            worse = bool(worse_of(self.metric, np.array([here.effect]))[0])
+            width = (here.effect_high - here.effect_low) / 3.92
+            if self.metric.function is not None:
+                width = float(np.sqrt(1 / inside.sum() + 1 / max((~inside).sum(), 1)))
+            scores.append(abs(here.effect) / width if worse and width > 0 else -np.inf)
+        return [int(i) for i in np.argsort(-np.asarray(scores), kind="stable") if np.isfinite(scores[i])]
+
+    def _distinct(
+        self, loss: Loss, codes: np.ndarray, weight: np.ndarray | None, found: Found, order: Sequence[int], k: int
+    ) -> list[tuple[float, list[tuple[int, int]]]]:
+        """Go through the candidates, best first, and take those that say something the ones before do not."""
+        w = np.ones(len(codes)) if weight is None else weight
+        taken: list[np.ndarray] = []
+        out: list[tuple[float, list[tuple[int, int]]]] = []
+        for i in order:
+            mask = rows_in(codes, found.conditions(i))
+            if any(_says_the_same(mask, other, loss.values, w) for other in taken):
+                continue
+            rest = np.logical_or.reduce(taken) if taken else np.zeros(len(codes), bool)
+            inside_others = mask & rest
+            if inside_others.sum() < 0.5 * mask.sum() and not _surely_worse(
+                loss.values, w, mask & ~rest, ~mask & ~rest
+            ):
+                continue
+            taken.append(mask)
+            out.append((float(found.score[i]), found.conditions(i)))
+            if len(out) == k:
+                break
+        return out
+
+
+def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.ndarray) -> bool:
+    """Whether two slices share most rows, or one lies in the other and is not surely worse than the rest of it."""
+    both = int((mask & other).sum())
+    smaller = min(int(mask.sum()), int(other.sum()))
+    if both > ALIKE * int((mask | other).sum()):
+        return True
+    if both < 0.8 * smaller:
+        return False
+    inner, outer = (mask, other) if mask.sum() <= other.sum() else (other, mask)
+    if inner is mask:
+        return not _surely_worse(loss, w, inner, outer & ~inner, SURE_INSIDE)
+    return not _surely_worse(loss, w, outer & ~inner, ~outer)
+
+
+def _surely_worse(loss: np.ndarray, w: np.ndarray, inside: np.ndarray, outside: np.ndarray, sure: float = SURE) -> bool:
+    """Whether the mean loss of some rows exceeds that of others by so many standard errors."""
+    means, squares = [], []
+    for part in (inside, outside):
+        v = w[part]
+        whole = v.sum()
+        if len(v) < 10 or whole <= 0:
+            return False
+        mean = float(v @ loss[part] / whole)
+        means.append(mean)
+        squares.append(float((v**2) @ (loss[part] - mean) ** 2) / whole**2)
+    error = np.sqrt(sum(squares))
+    return means[0] - means[1] > sure * error
