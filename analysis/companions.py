@@ -19,6 +19,7 @@ from modelglass.analysis.models.reordered import reordered
 from modelglass.analysis.outcome import Target, understand, understand_like
 from modelglass.analysis.preparing import Prepared, asked, checked_frame, kept_rows
 from modelglass.analysis.roles import role_arrays, role_notes
+from modelglass.analysis.row_hashes import row_hashes
 from modelglass.analysis.selfcheck import Note
 from modelglass.analysis.settling import settled
 from modelglass.analysis.tables import as_frame
@@ -308,19 +309,4 @@ def overlap(data: pd.DataFrame, other: pd.DataFrame, columns: Sequence[str]) -> 
     Numbers are compared as float64, everything else by its text; missing equals missing.
     """
     kept = [c for c in columns if c in data.columns and c in other.columns]
-    return np.isin(_hashes(data, kept), _hashes(other, kept))
-
-
-def _hashes(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    total = np.zeros(len(frame), np.uint64)
-    for place, name in enumerate(columns):
-        values: Any = frame[name]
-        if pd.api.types.is_numeric_dtype(values.dtype):
-            numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # minus zero is zero
-            values = pd.Series(np.where(np.isnan(numbers), np.nan, numbers))
-        else:
-            values = values.astype("object").map(str, na_action="ignore").astype("object").where(values.notna(), None)
-        hashed = pd.util.hash_array(values.to_numpy(), categorize=True)
-        total = (total ^ (hashed + np.uint64(place))) * np.uint64(0x9E3779B97F4A7C15)
-        total ^= total >> np.uint64(29)
-    return total
+    return np.isin(row_hashes(data, kept), row_hashes(other, kept))

@@ -21,6 +21,7 @@ from modelglass.analysis.preparing import (
     checked_predictions,
     checked_scores,
     kept_rows,
+    rows_left_out,
 )
 from modelglass.analysis.roles import check_columns, role_arrays, role_notes
 from modelglass.analysis.selfcheck import Note
@@ -67,7 +68,7 @@ def prepare_predictions(
     model = _described(values, prediction, score, task)
     understood = understand(values, model, task=task, positive=positive)
     kept = understood.kept
-    frame = kept_rows(frame, understood)
+    frame, unlabelled = kept_rows(frame, understood), rows_left_out(frame, understood)
     scores = _score_columns(score, understood, kept)
     model.score_kind = (
         "probability"
@@ -102,6 +103,7 @@ def prepare_predictions(
         ignore=tuple(ignore),
         types=dict(types or {}),
         notes=(*(Note(level="info", text=t) for t in understood.notes), *role_notes(arrays), *notes),
+        unlabelled=unlabelled,
         **arrays,
     )
     return prepared, threshold

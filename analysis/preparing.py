@@ -35,6 +35,7 @@ class Prepared:
     y, predicted    codes (int64) or values (float64); predicted by the model's own predict
     score       binary: (n,) of the positive class; multi-class: (n, k); None where there is none
     quantiles   regression: values promised to be exceeded by a share of 1 - level, by level, rising; empty where not given
+    unlabelled  raw columns of the rows that were left out because they have no target; None where there are none
     """
 
     model: Model | None
@@ -60,6 +61,7 @@ class Prepared:
     quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     data_fingerprint: str | None = None
+    unlabelled: pd.DataFrame | None = None
 
     @property
     def roles(self) -> tuple[Any, ...]:
@@ -127,7 +129,7 @@ def prepare(
     how = {"task": task, "positive": positive, "label": label, "output_column": output_column}
     model = settled(model, feed, frame, target, **how)
     understood = understand(frame[target], model, task=task, positive=positive, label_map=label)
-    frame = kept_rows(frame, understood)
+    frame, unlabelled = kept_rows(frame, understood), rows_left_out(frame, understood)
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     known = describe(known, frame, columns, ignore)
     refuse_nested(feed.features, known)
@@ -153,6 +155,7 @@ def prepare(
         types=dict(types or {}),
         notes=tuple(notes),
         data_fingerprint=data_fingerprint,
+        unlabelled=unlabelled,
         **answers,
         **arrays,
     )
@@ -195,6 +198,15 @@ def checked_frame(frame: Any) -> pd.DataFrame:
 def kept_rows(frame: pd.DataFrame, understood: Target) -> pd.DataFrame:
     """Give the rows that have a target."""
     return frame if len(understood.kept) == len(frame) else frame.iloc[understood.kept]
+
+
+def rows_left_out(frame: pd.DataFrame, understood: Target) -> pd.DataFrame | None:
+    """Give the rows that have no target; None where all have one."""
+    if len(understood.kept) == len(frame):
+        return None
+    gone = np.ones(len(frame), dtype=bool)
+    gone[understood.kept] = False
+    return frame[gone]
 
 
 def codes_of(labels: np.ndarray, classes: tuple[Any, ...]) -> np.ndarray:
