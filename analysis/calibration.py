@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.curves import WHOLE, parts
+from modelglass.analysis.curves import WHOLE, Part, parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
+from modelglass.analysis.joining import conjoined, in_bins
 from modelglass.analysis.ranking import kish, one, one_group, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -35,7 +36,7 @@ class Calibration(Result):
     bins    one row per class (or slice) and used bin: group, left, right (edges; a bin holds left < p <=
             right, the first also its left edge), promised (mean probability), estimate (share that came
             true), low, high (Wilson 1927 at settings["level"], each share with its own variance when weighted), n (rows),
-            weight. Empty bins are absent.
+            weight, where (SQL condition of the rows, None where it cannot be written). Empty bins are absent.
     summary one row per class (or slice, after one of all rows): group, n, gap (weighted mean |promised - came true|: expected calibration
             error, Naeini et al. 2015; 0 is perfect), gap_if_perfect and gap_if_perfect_high (mean and upper
             quantile at the level of the gap if every outcome were drawn from its own probability: what chance
@@ -139,12 +140,17 @@ def calibration(
         for part in of
     ]
     return Calibration(
-        bins=pd.concat([p.bins for p in measured], ignore_index=True),
+        bins=pd.concat([_placed(p.bins, part) for p, part in zip(measured, of)], ignore_index=True),
         summary=pd.concat([p.summary for p in measured], ignore_index=True),
         note=note,
         source=ev.source,
         settings={**measured[0].settings, "by": by or None, "class_": None if class_ in (None, "") else str(class_)},
     )
+
+
+def _placed(bins: pd.DataFrame, part: Part) -> pd.DataFrame:
+    conditions = in_bins(part.sql, bins.left, bins.right, closed="right", outer=(0.0, 1.0))
+    return bins.assign(where=[conjoined(part.where, c) for c in conditions])
 
 
 def measure(
@@ -195,6 +201,7 @@ def measure(
             "high": came.high,
             "n": np.bincount(code, minlength=size),
             "weight": mass,
+            "where": None,
         }
     )[used].reset_index(drop=True)
     settings = {"n_bins": n_bins, "strategy": strategy, "level": level, "seed": seed}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_labels import proportion
 from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.moved import decided, moved
 from modelglass.analysis.ranking import one, share, weights
+from modelglass.analysis.reserved import OUTCOME, PREDICTION
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent
@@ -37,7 +39,8 @@ class Confusion(Result):
             actual class), weight (their sum; equal to n without weights), share_of_actual (the cell's weight
             in its actual class: recall on the diagonal), share_of_predicted (precision on the diagonal),
             share_of_all; estimate is the one of settings["normalize"], with low and high (Wilson 1927 at
-            settings["level"], effective n when weighted). NaN where a class has no rows.
+            settings["level"], effective n when weighted), NaN where a class has no rows; where (SQL condition of the
+            cell's rows, None where there are none or it cannot be written)
     pairs   one row per pair of classes that are confused, the most confused weight first, at most 50: first, second,
             estimate (of the rows of the two classes, the share taken for the other one), low, high, n (rows of the two
             classes), confused (of them rows taken for the other), first_as_second, second_as_first (rows)
@@ -99,17 +102,25 @@ def confusion(ev: Evaluation, *, normalize: str = "actual", level: float = 0.95)
         raise NotApplicable("the target is a number and not a class")
     if normalize in NORMALIZE and moved(ev) is not None:
         weights(ev.weight, ev.n)
-        return _told(decided(ev, of_classes=True), ev.classes, normalize, level, ev.source)
-    return measure(
-        ev.y,
-        ev.predicted,
-        ev.weight,
-        cluster=ev.cluster,
-        classes=ev.classes,
-        normalize=normalize,
-        level=level,
-        source=ev.source,
-    )
+        found = _told(decided(ev, of_classes=True), ev.classes, normalize, level, ev.source)
+    else:
+        found = measure(
+            ev.y,
+            ev.predicted,
+            ev.weight,
+            cluster=ev.cluster,
+            classes=ev.classes,
+            normalize=normalize,
+            level=level,
+            source=ev.source,
+        )
+    return replace(found, cells=found.cells.assign(where=_conditions(ev, found.cells)))
+
+
+def _conditions(ev: Evaluation, cells: pd.DataFrame) -> list[str | None]:
+    words, codes = ev.words(), range(len(ev.classes))
+    pairs = [conjoined(words.label(OUTCOME, a), words.label(PREDICTION, p)) for a in codes for p in codes]
+    return [pair if n else None for pair, n in zip(pairs, cells.n)]
 
 
 def measure(
@@ -173,6 +184,7 @@ def _cells(everyone: Groups, labels: np.ndarray, normalize: str, level: float) -
             "estimate": ends[:, 0],
             "low": ends[:, 1],
             "high": ends[:, 2],
+            "where": None,
         }
     )
 

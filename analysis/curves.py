@@ -29,6 +29,8 @@ class Part:
     weight, cluster     None where not given
     threshold   predicted is score >= threshold; None where the model's own predict decides
     scores      the rows sorted by score, where that is kept; else None
+    sql     the score in the words of conditions; None where the data's own columns have its name
+    where   the condition of the slice, "TRUE" for all rows
     """
 
     group: str
@@ -39,8 +41,10 @@ class Part:
     cluster: np.ndarray | None
     threshold: float | None
     scores: SortedScores | None = None
+    sql: str | None = None
+    where: str = "TRUE"
 
-    def cut(self, places: np.ndarray, group: str) -> Part:
+    def cut(self, places: np.ndarray, group: str, where: str = "TRUE") -> Part:
         """Give some of the rows under another name."""
         weight, cluster = (None if v is None else v[places] for v in (self.weight, self.cluster))
         return Part(
@@ -51,6 +55,8 @@ class Part:
             weight=weight,
             cluster=cluster,
             threshold=self.threshold,
+            sql=self.sql,
+            where=where,
         )
 
 
@@ -101,12 +107,15 @@ def _codes(ev: Evaluation, class_: Any) -> list[int]:
 
 def _of_class(ev: Evaluation, code: int) -> Part:
     score, threshold = np.asarray(ev.score), None
+    sql = ev.words().score(code)
     if ev.task == "multiclass":
         score = score[:, code]
     elif code == ev.positive_index:
         threshold = ev.threshold
     else:
+        turned = "1 - " if ev.score_kind == "probability" else "-"
         score = 1 - score if ev.score_kind == "probability" else -score
+        sql = None if sql is None else f"({turned}{sql})"
     return Part(
         group=str(ev.classes[code]),
         y=ev.y == code,
@@ -116,6 +125,7 @@ def _of_class(ev: Evaluation, code: int) -> Part:
         cluster=ev.cluster,
         threshold=threshold,
         scores=ev.keep(("sorted scores", code), lambda: sort_scores(score, ev.y == code, ev.weight)),
+        sql=sql,
     )
 
 
@@ -125,7 +135,10 @@ def _by_slice(ev: Evaluation, by: str, whole: Part) -> tuple[list[Part], str]:
     kept = np.sort(np.argsort(-size, kind="stable")[:MOST_SLICES])
     kept = kept[size[kept] > 0]
     found = [whole.cut(np.arange(len(whole.y)), WHOLE)]
-    found += [whole.cut(np.flatnonzero(coding.codes == code), str(coding.labels[code])) for code in kept]
+    found += [
+        whole.cut(np.flatnonzero(coding.codes == code), str(coding.labels[code]), coding.conditions[code])
+        for code in kept
+    ]
     left = int((size > 0).sum()) - len(kept)
     said = [coding.note] if coding.note else []
     if left:

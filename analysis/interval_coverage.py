@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from modelglass.analysis.wording import percent, say
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-COLUMNS = ["group", "kind", "what", "nominal", "estimate", "low", "high", "clear", "mean_width", "n"]
+COLUMNS = ["group", "kind", "what", "nominal", "estimate", "low", "high", "clear", "mean_width", "n", "where"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -33,7 +33,8 @@ class IntervalCoverage(Result):
             outcomes between a quantile and its mirror, both included), what ("0.05", "0.05 to 0.95"), nominal (promised share),
             estimate (share that came true), low, high (Wilson 1927 at settings["level"]; with weights and clusters from
             effective rows), clear (whether nominal is outside the interval corrected for the number of promises and groups,
-            Bonferroni), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows)
+            Bonferroni), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows), where (SQL condition
+            of the group's rows)
     crossed rows in which a higher quantile lies below a lower one
     """
 
@@ -106,7 +107,7 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
             "no quantiles are known here; give them as quantiles={0.05: ..., 0.95: ...} (columns, arrays or models that predict "
             "them), on the command line as --quantile 0.05=COL --quantile 0.95=COL"
         )
-    codes, labels, note = None, [], ""
+    codes, labels, note, conditions = None, [], "", {WHOLE: "TRUE"}
     if by:
         coding = ev.coding(by)
         size = np.bincount(coding.codes, minlength=len(coding.labels))
@@ -115,10 +116,11 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
         place = np.full(len(size), len(kept))
         place[kept] = np.arange(len(kept))
         codes, labels = place[coding.codes], [str(coding.labels[c]) for c in kept]
+        conditions |= {str(coding.labels[c]): coding.conditions[c] for c in kept}
         left = int((size > 0).sum()) - len(kept)
         said = [coding.note] if coding.note else []
         note = "; ".join(said + ([f"{left:,} levels of {by} with fewer rows are left out"] if left else []))
-    return measure(
+    found = measure(
         ev.y,
         ev.quantiles,
         ev.weight,
@@ -130,6 +132,7 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
         level=level,
         source=ev.source,
     )
+    return replace(found, table=found.table.assign(where=found.table["group"].map(conditions)))
 
 
 def measure(
@@ -212,6 +215,7 @@ def _rows(
             "clear": ((strict.low > nominal) | (strict.high < nominal))[:size],
             "mean_width": mean,
             "n": groups.n[:size],
+            "where": None,
         }
     )
     return frame[COLUMNS]

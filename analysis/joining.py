@@ -27,6 +27,35 @@ def between(name: str | None, low: float, high: float, *, left: bool = True, rig
     return " AND ".join(parts) or f"{name} IS NOT NULL"
 
 
+def in_bins(
+    name: str | None,
+    left: Iterable[float],
+    right: Iterable[float],
+    *,
+    closed: str = "left",
+    outer: Iterable[float] = (),
+) -> list[str | None]:
+    """Give the condition of each bin; the two outer edges are no bounds, because the outer bins hold what lies beyond.
+
+    Parameters
+    ----------
+    name : str or None
+        What is binned, as SQL reads it.
+    left, right : edges of the bins
+    closed : {"left", "right"}
+        Which edge belongs to its bin.
+    outer : two numbers, optional
+        Lowest and highest edge; without them those of these bins.
+
+    >>> in_bins("x", [0, 1], [1, 2])
+    ['x < 1.0', 'x >= 1.0']
+    """
+    lefts, rights = np.asarray(list(left), dtype=float), np.asarray(list(right), dtype=float)
+    ends = list(outer) or ([lefts.min(), rights.max()] if len(lefts) else [0.0, 0.0])
+    low, high = np.where(lefts <= ends[0], -np.inf, lefts), np.where(rights >= ends[1], np.inf, rights)
+    return [between(name, a, b, left=closed == "left", right=closed == "right") for a, b in zip(low, high)]
+
+
 def conjoined(*parts: str | None) -> str | None:
     """Join conditions by AND, each in brackets where it needs them; None where one of them is None, ``TRUE`` adds nothing.
 

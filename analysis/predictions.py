@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.auc import SortedScores
+from modelglass.analysis.curves import Part
 from modelglass.analysis.curves import parts as curve_parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.joining import conjoined, in_bins
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.ranking import one, one_group, share, weights
+from modelglass.analysis.reserved import OUTCOME, PREDICTION
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent, ranged, say, score
@@ -34,7 +37,8 @@ class Predictions(Result):
     bins    classification: one row per class scored (group), actual ("GROUP" or "not GROUP") and bin: left,
             right (edges; a bin holds left <= score < right, the last also its right edge), n, weight, share
             (of the weight of that actual). regression: one row per used cell: group "", left, right
-            (predicted), bottom, top (actual), n, weight, share (of all)
+            (predicted), bottom, top (actual), n, weight, share (of all). Both: where (SQL condition of the rows, None
+            where it cannot be written)
     summary classification: group, n, n_actual, median_of_class, median_of_others, and roc_auc with low and
             high (DeLong). regression: n, r2, mae, each with low and high
     sample  regression: at most 2,000 rows drawn with settings["seed"], for the eye only: row, predicted,
@@ -91,7 +95,7 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
     if bins < 2:
         raise InputError("Expected two bins or more.", f"Got {bins}.")
     if ev.task == "regression":
-        return measure_numbers(
+        found = measure_numbers(
             ev.y,
             ev.predicted,
             ev.weight,
@@ -102,6 +106,8 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
             rows=ev.rows,
             source=ev.source,
         )
+        return replace(found, bins=found.bins.assign(where=_cells(ev, found.bins)))
+    of = curve_parts(ev)[0]
     parts = [
         measure_scores(
             part.y,
@@ -115,15 +121,30 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
             unit=ev.score_kind == "probability",
             source=ev.source,
         )
-        for part in curve_parts(ev)[0]
+        for part in of
     ]
     return Predictions(
-        bins=pd.concat([p.bins for p in parts], ignore_index=True),
+        bins=pd.concat([_placed(ev, p.bins, part) for p, part in zip(parts, of)], ignore_index=True),
         summary=pd.concat([p.summary for p in parts], ignore_index=True),
         sample=pd.DataFrame(),
         source=ev.source,
         settings=parts[0].settings,
     )
+
+
+def _placed(ev: Evaluation, bins: pd.DataFrame, part: Part) -> pd.DataFrame:
+    code = [str(c) for c in ev.classes].index(part.group)
+    own = ev.words().label(OUTCOME, code)
+    among = [None if own is None else own if a == part.group else f"NOT ({own})" for a in bins.actual]
+    conditions = in_bins(part.sql, bins.left, bins.right)
+    return bins.assign(where=[conjoined(a, c) if n else None for a, c, n in zip(among, conditions, bins.n)])
+
+
+def _cells(ev: Evaluation, bins: pd.DataFrame) -> list[str | None]:
+    words = ev.words()
+    across = in_bins(words.name(PREDICTION), bins.left, bins.right)
+    up = in_bins(words.name(OUTCOME), bins.bottom, bins.top)
+    return [conjoined(a, b) for a, b in zip(across, up)]
 
 
 def measure_scores(
@@ -164,6 +185,7 @@ def measure_scores(
                     "n": np.bincount(place[among], minlength=size),
                     "weight": mass,
                     "share": share(mass, mass.sum()),
+                    "where": None,
                 }
             )
         )
@@ -219,6 +241,7 @@ def measure_numbers(
             "n": n[used],
             "weight": mass[used],
             "share": share(mass[used], mass.sum()),
+            "where": None,
         }
     )
     everyone = Groups(

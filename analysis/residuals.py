@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.estimates_values import SIGNED_SKEWNESS_FACTOR, mean_of
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import SKEWNESS_FACTOR
+from modelglass.analysis.joining import in_bins
 from modelglass.analysis.ranking import one, one_group, weights
+from modelglass.analysis.reserved import ERROR, PREDICTION
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.sql_text import literal, quote_name
 from modelglass.analysis.wording import percent, ranged, say
 
 if TYPE_CHECKING:
@@ -38,10 +42,10 @@ class Residuals(Result):
             high (t interval with Hall's correction for skewness, 1992, at settings["level"]; between clusters
             where given; NaN in bins of less than 20 rows or with one residual only), clear (is it off after a
             Bonferroni correction for the number of bins?), q05 ... q95 (quantiles of the residual), n (rows),
-            weight
+            weight, where (SQL condition of the bin's rows, None where it cannot be written)
     summary mean_residual, share_over, share_under (predicted too high, too low), mean_over, mean_under (by
             how much, both above 0): what, estimate, low, high, n
-    histogram   left, right, n, weight of the residuals of all rows; the two outer bins hold everything beyond
+    histogram   left, right, n, weight, where of the residuals of all rows; the two outer bins hold everything beyond
     the 0.5 % quantiles
     sample  at most 2,000 rows drawn with settings["seed"], for the eye only: row, value, predicted, residual
     """
@@ -116,17 +120,23 @@ def residuals(ev: Evaluation, *, against: str | None = None, bins: int = 10, lev
         raise NotApplicable("the target is a class and not a number, so there are no residuals")
     if bins < 1:
         raise InputError("Expected one bin or more.", f"Got {bins}.")
+    conditions: Callable[[pd.DataFrame], list[str | None]]
     if against in (None, "prediction") and "prediction" not in ev.columns:
         against, codes, labels, x = "prediction", *binned(ev.predicted, bins)
+        conditions = functools.partial(spans, ev.words().name(PREDICTION))
     elif ev.time is not None and against in ("time", ev.source.time):
-        against = ev.source.time
+        against = str(ev.source.time)
         codes, labels, x = binned(ev.time, bins)
+        as_times = ev.columns[against].kind == "datetime" if against in ev.columns else False
+        conditions = functools.partial(spans, quote_name(against) if as_times else None)
     elif against is not None and against in ev.columns:
         coding, x = ev.coding(against, bins), _values(ev, against)
         codes, labels = coding.codes, list(coding.labels)
+        known = dict(zip(coding.labels, coding.conditions))
+        conditions = functools.partial(_levels, known)
     else:
         raise unknown_name("column", str(against), ["prediction", *ev.columns])
-    return measure(
+    found = measure(
         ev.y,
         ev.predicted,
         ev.weight,
@@ -141,6 +151,30 @@ def residuals(ev: Evaluation, *, against: str | None = None, bins: int = 10, lev
         rows=ev.rows,
         source=ev.source,
     )
+    return replace(
+        found,
+        bins=found.bins.assign(where=conditions(found.bins)),
+        histogram=found.histogram.assign(where=_by_size(ev, found.histogram)),
+    )
+
+
+def spans(name: str | None, bars: pd.DataFrame) -> list[str | None]:
+    """Give the conditions of bins by the smallest and largest value in each."""
+    if name is None:
+        return [None] * len(bars)
+    return [
+        f"{name} IS NULL" if pd.isna(low) else f"{name} BETWEEN {literal(low)} AND {literal(high)}"
+        for low, high in zip(bars["left"], bars["right"])
+    ]
+
+
+def _levels(known: Mapping[str, str], bars: pd.DataFrame) -> list[str | None]:
+    return [known.get(label) for label in bars["bin"]]
+
+
+def _by_size(ev: Evaluation, bars: pd.DataFrame) -> list[str | None]:
+    """Give the conditions of bins of the residual, which is the error with its sign turned."""
+    return in_bins(ev.words().name(ERROR), -bars["right"], -bars["left"], closed="right")
 
 
 def _values(ev: Evaluation, column: str) -> np.ndarray:
@@ -255,6 +289,7 @@ def _bins(
             **quantiles,
             "n": groups.n,
             "weight": groups.w,
+            "where": None,
         }
     )
     return frame.iloc[used].reset_index(drop=True)
@@ -314,6 +349,7 @@ def _histogram(r: np.ndarray, w: np.ndarray) -> pd.DataFrame:
             "right": edges[1:],
             "n": np.bincount(code, minlength=len(edges) - 1),
             "weight": np.bincount(code, w, minlength=len(edges) - 1),
+            "where": None,
         }
     )
 

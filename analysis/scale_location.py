@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import critical
 from modelglass.analysis.ranking import weights
-from modelglass.analysis.residuals import MOST_POINTS, binned
+from modelglass.analysis.reserved import PREDICTION
+from modelglass.analysis.residuals import MOST_POINTS, binned, spans
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import ranged, say
@@ -33,7 +34,7 @@ class ScaleLocation(Result):
     bins    one row per bin of the prediction: bin (label), left, right (smallest and largest prediction), center (mean),
             estimate (mean absolute residual, in the target's unit), low, high (t interval corrected for skewness, Hall 1992, at
             settings["level"]; NaN with fewer than 20 rows), root (mean of the root of the absolute residual over the residuals'
-            standard deviation: what a scale-location plot shows), n (rows)
+            standard deviation: what a scale-location plot shows), n (rows), where (SQL condition of the bin's rows)
     trend   one row: estimate (by how much the absolute residual rises per unit of the prediction; the slope of a straight line,
             Glejser 1969), low, high (sandwich variance, over clusters where given), at_low, at_high (the line at the 10 % and
             the 90 % quantile of the prediction), from_value, to_value (these quantiles), n
@@ -81,7 +82,7 @@ def scale_location(ev: Evaluation, *, bins: int = 10, level: float = 0.95) -> Sc
     """
     if ev.task != "regression":
         raise NotApplicable("the target is a class and not a number, so there are no residuals")
-    return measure(
+    found = measure(
         ev.y,
         ev.predicted,
         ev.weight,
@@ -92,6 +93,7 @@ def scale_location(ev: Evaluation, *, bins: int = 10, level: float = 0.95) -> Sc
         rows=ev.rows,
         source=ev.source,
     )
+    return replace(found, bins=found.bins.assign(where=spans(ev.words().name(PREDICTION), found.bins)))
 
 
 def measure(
@@ -153,6 +155,7 @@ def _bins(held: Rows, root: np.ndarray, w: np.ndarray, bins: int, level: float) 
             "high": mean.high,
             "root": rooted,
             "n": groups.n,
+            "where": None,
         }
     )
     return frame.iloc[used].reset_index(drop=True)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.calibration import Calibration
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.figures.curve_parts import legend_below, numbered, several_title
 
 
@@ -51,6 +51,7 @@ def _(result: Calibration) -> go.Figure:
             col=1,
             marker={"size": 7},
             hovertext=_hover(bins),
+            customdata=marks.customdata(bins["where"]),
             hoverinfo="text",
             legendgroup=str(i),
             name=f"{style.short(group.group, 24)} {group.gap:.1%}",
@@ -65,6 +66,7 @@ def _(result: Calibration) -> go.Figure:
             row=2,
             col=1,
             hovertext=_hover(bins),
+            customdata=marks.customdata(bins["where"]),
             hoverinfo="text",
             marker={"color": style.faint(colour, 0.55), "line": {"width": 0}},
             showlegend=False,
@@ -76,7 +78,7 @@ def _(result: Calibration) -> go.Figure:
     made.update_xaxes(title_text="promised probability", row=2, col=1)
     made.update_yaxes(title_text="share that came true", range=[-0.02, 1.04], row=1, col=1)
     made.update_yaxes(title_text="rows", rangemode="tozero", row=2, col=1)
-    return legend_below(made)
+    return marks.clickable(legend_below(made))
 
 
 def _hover(bins: pd.DataFrame) -> list[str]:

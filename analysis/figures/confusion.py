@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.confusion import Confusion
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 
 SHARE_OF = {"actual": "the actual class", "predicted": "the predicted class", "all": "all rows"}
 STRONG = 0.5
@@ -41,7 +41,7 @@ def _(result: Confusion) -> go.Figure:
     }
     made.update_xaxes(range=[-0.5, k - 0.5], constrain="domain", **axis)
     made.update_yaxes(range=[k - 0.5, -0.5], **axis)
-    return made
+    return marks.clickable(made)
 
 
 def _box(cell, share: float) -> dict:
@@ -61,7 +61,7 @@ def _box(cell, share: float) -> dict:
 
 
 def _texts(part: pd.DataFrame, k: int, size: int, paint: str | None) -> go.Scatter:
-    """One point a cell: it carries the numbers and [actual, predicted], and answers a click."""
+    """One point a cell: it carries the numbers and [actual, predicted, condition], and answers a click."""
     font = {"size": 14 if k <= 5 else 11, **({"color": paint} if paint else {})}
     return go.Scatter(
         x=part.column,
@@ -70,7 +70,7 @@ def _texts(part: pd.DataFrame, k: int, size: int, paint: str | None) -> go.Scatt
         text=[_text(c, k) for c in part.itertuples()],
         textfont=font,
         marker={"symbol": "square", "size": 0.86 * size, "color": style.CLEAR, "line": {"width": 0}},
-        customdata=[[str(c.actual), str(c.predicted)] for c in part.itertuples()],
+        customdata=marks.customdata(part["where"], map(str, part.actual), map(str, part.predicted)),
         hoverinfo="text",
         hovertext=_hover(part),
         selected={"marker": {"opacity": 1}},

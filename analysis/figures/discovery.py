@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from modelglass.analysis.discovery import FoundSlices
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.performance import metric_label
 
 
@@ -33,6 +33,7 @@ def _(result: FoundSlices) -> go.Figure:
         adjusted_p=rows["p_adjusted"],
     )
     shared = {"y": names, "mode": "markers", "hoverinfo": "text", "hovertext": hover}
+    shared["customdata"] = marks.customdata(rows["where"])
     made.add_scatter(
         x=rows["rest"], marker={"size": 9, "color": style.GREY, "symbol": "line-ns-open"}, name="rest", **shared
     )
@@ -45,4 +46,4 @@ def _(result: FoundSlices) -> go.Figure:
     )
     made.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names, dtick=1)
     lines = str(made.layout.title.text).count("<br>")
-    return made.update_layout(margin_t=70 + 19 * lines)
+    return marks.clickable(made.update_layout(margin_t=70 + 19 * lines))

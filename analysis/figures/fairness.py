@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from modelglass.analysis.fairness import Fairness
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.performance import metric_label
 
 MOST = 30
@@ -42,6 +42,7 @@ def _(result: Fairness) -> go.Figure:
                 "color": [style.BAD if p <= result.settings["alpha"] else style.GREY for p in part["p_adjusted"]],
             },
             error_x=style.intervals(part["difference_low"], part["difference"], part["difference_high"]),
+            customdata=marks.customdata(part["where"]),
             hoverinfo="text",
             hovertext=style.hover_texts(
                 group=[f"{c}: {g}" for c, g in zip(part["columns"], part["group"])],
@@ -55,4 +56,4 @@ def _(result: Fairness) -> go.Figure:
             ),
             **where,
         )
-    return made.update_yaxes(type="category", autorange="reversed").update_layout(margin_t=80)
+    return marks.clickable(made.update_yaxes(type="category", autorange="reversed").update_layout(margin_t=80))

@@ -20,6 +20,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures import figure
+from modelglass.analysis.figures.marks import without_conditions
 from modelglass.analysis.result import Result
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def figure_html(fig: go.Figure, id: str) -> str:
     str
         Needs :func:`plotly_script` once, anywhere on the page.
     """
-    spec = fig.to_dict()
+    spec = without_conditions(fig.to_dict())
     spec.pop("frames", None)
     layout = spec.get("layout", {})
     if layout.get("template") in _default_templates():

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.curves import WHOLE
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.figures.curve_parts import legend_below
 from modelglass.analysis.interval_coverage import IntervalCoverage
 
@@ -50,6 +50,7 @@ def _(result: IntervalCoverage) -> go.Figure:
                 rows=at.n,
             ),
             hoverinfo="text",
+            customdata=marks.customdata(at["where"].where(at["where"] != "TRUE")),
             name=style.short(group, 24),
         )
     nominal = result.table[result.table.group == WHOLE].set_index("what").nominal
@@ -66,4 +67,4 @@ def _(result: IntervalCoverage) -> go.Figure:
     texts = [f"below {w}" if kinds[w] == "quantile" else w for w in promises]
     made.update_yaxes(tickvals=list(range(len(promises))), ticktext=texts, range=[len(promises) - 0.5, -0.5])
     made.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
-    return legend_below(made)
+    return marks.clickable(legend_below(made))

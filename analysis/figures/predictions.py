@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.figures.curve_parts import legend_below
 from modelglass.analysis.predictions import Predictions
 
@@ -51,6 +51,7 @@ def _scores(result: Predictions) -> go.Figure:
                 width=part.right - part.left,
                 hovertext=texts,
                 hoverinfo="text",
+                customdata=marks.customdata(part["where"]),
                 name=name,
                 legendgroup=str(own),
                 showlegend=i == 1,
@@ -69,7 +70,7 @@ def _scores(result: Predictions) -> go.Figure:
             col=1,
         )
     made.update_xaxes(title_text="score", row=len(groups), col=1)
-    return legend_below(made)
+    return marks.clickable(legend_below(made))
 
 
 def _numbers(result: Predictions) -> go.Figure:
@@ -86,8 +87,7 @@ def _numbers(result: Predictions) -> go.Figure:
         z=np.log10(np.maximum(cells.n, 1)),
         colorscale=style.SEQUENTIAL,
         showscale=False,
-        hovertext=texts,
-        hoverinfo="text",
+        hoverinfo="skip",
         name="all rows",
     )
     made.add_scatter(
@@ -98,6 +98,17 @@ def _numbers(result: Predictions) -> go.Figure:
         showlegend=False,
         name="sample",
         marker={"size": 3, "color": style.GREY, "opacity": 0.35},
+    )
+    made.add_scatter(  # heat maps answer no click: each cell has a mark that is not seen
+        x=(cells.left + cells.right) / 2,
+        y=(cells.bottom + cells.top) / 2,
+        mode="markers",
+        marker={"size": 9, "symbol": "square", "color": style.CLEAR, "line": {"width": 0}},
+        hovertext=texts,
+        hoverinfo="text",
+        customdata=marks.customdata(cells["where"]),
+        showlegend=False,
+        name="cells",
     )
     low, high = max(across[0], up[0]), min(across[-1], up[-1])
     made.add_scatter(
@@ -110,4 +121,4 @@ def _numbers(result: Predictions) -> go.Figure:
         name="perfect",
     )
     made.add_annotation(x=high, y=high, text="perfect", showarrow=False, xanchor="right", yanchor="bottom")
-    return made
+    return marks.clickable(made)

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.residuals import Residuals
 
 
@@ -51,6 +51,7 @@ def _(result: Residuals) -> go.Figure:
         hoverinfo="text",
         name="all rows",
         hovertext=style.hover_texts(**{"from": bars.left}, to=bars.right, rows=bars.n),
+        customdata=marks.customdata(bars["where"].where(bars.n > 0)),
     )
     made.update_yaxes(range=_reach(result, edges))
     made.update_yaxes(title_text=f"residual, in units of {style.escape(target)}", row=1, col=1)
@@ -62,7 +63,7 @@ def _(result: Residuals) -> go.Figure:
     made.update_xaxes(
         title_text="rows" if result.source.weight is None else "weight", nticks=3, tickangle=0, row=1, col=2
     )
-    return made
+    return marks.clickable(made)
 
 
 def _spread(made: go.Figure, bins: pd.DataFrame, places) -> None:
@@ -108,6 +109,7 @@ def _spread(made: go.Figure, bins: pd.DataFrame, places) -> None:
             marker={"size": 9, "color": paint},
             hoverinfo="text",
             hovertext=[t for t, c in zip(texts, chosen) if c],
+            customdata=marks.customdata(part["where"]),
             error_y=style.intervals(part.low, part.estimate, part.high, line=paint),
             name="clearly off" if paint == style.ORANGE else "mean",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.scale_location import ScaleLocation
 
 
@@ -40,6 +40,7 @@ def _(result: ScaleLocation) -> go.Figure:
             prediction=bins["bin"], mean_absolute_residual=bins.estimate, low=bins.low, high=bins.high, rows=bins.n
         ),
         hoverinfo="text",
+        customdata=marks.customdata(bins["where"]),
         showlegend=False,
         name="mean absolute residual",
         row=1,
@@ -71,4 +72,4 @@ def _(result: ScaleLocation) -> go.Figure:
     made.update_yaxes(title_text=f"mean error in {style.short(unit, 16)}", row=1, col=1)
     made.update_yaxes(title_text="√(error / spread)", row=2, col=1)
     made.update_xaxes(title_text=f"prediction, in units of {style.short(unit, 24)}", row=2, col=1)
-    return made
+    return marks.clickable(made)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.slices import Slices
 
 MOST_SLICES = 30
@@ -36,7 +36,7 @@ def _(result: Slices) -> go.Figure:
             result.better[metric],
         )
     made.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names, dtick=1)
-    return made
+    return marks.clickable(made)
 
 
 def _title(label: str, drawn: int, of: int) -> str:
@@ -96,6 +96,7 @@ def _panel(
             marker={"size": 7, "color": paint, "symbol": symbol},
             hoverinfo="text",
             hovertext=_hover(part, overall),
+            customdata=marks.customdata(part["where"]),
             error_x=style.intervals(part["low"], part["estimate"], part["high"], line=paint),
         )
     if np.isfinite(overall):

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from modelglass.analysis.curves import WHOLE
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.figures.curve_parts import legend_below
 from modelglass.analysis.thresholds_by_slice import ThresholdsBySlice
 
@@ -50,7 +50,7 @@ def _(result: ThresholdsBySlice) -> go.Figure:
         )
         made.update_xaxes(rangemode="tozero" if metric != "mean_cost" else "normal", nticks=5, row=row, col=col)
     made.update_annotations(font_size=12.5)
-    return legend_below(made)
+    return marks.clickable(legend_below(made))
 
 
 def _dots(
@@ -84,6 +84,7 @@ def _dots(
         error_x=style.intervals(at.low, at.estimate, at.high, line=colour),
         hovertext=texts,
         hoverinfo="text",
+        customdata=marks.customdata([None, *result.slices["where"]]),
         name=name,
         legendgroup=rule,
         showlegend=row == 1 and col == 1,
