@@ -220,9 +220,17 @@ def _printed(texts: list[str]) -> list[str]:
 
 
 def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
-    """Ask the model once, and turn its complaints into an error for people."""
+    """Ask the model once, and turn its complaints into an error for people.
+
+    Raises
+    ------
+    InputError
+        The model refuses rows.
+    MachineError
+        A model of foreign code took longer than the limit. The libraries known here always answer, and answer faster on this thread.
+    """
     try:
-        return asked(model, X)
+        return within(partial(asked, model, X), limit(), len(X)) if model.foreign else asked(model, X)
     except (AnalysisError, MemoryError):
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from modelglass.analysis.errors import AnalysisError, InputError, MachineError, Stopped
+from modelglass.analysis.errors import AnalysisError, InputError, MachineError, Stopped, listed
 from modelglass.app import completion
 from modelglass.app.inputs import Inputs, at_terminal, checked, names, pairs
 from modelglass.app.options import takes_address, takes_budget, takes_inputs
@@ -108,12 +108,14 @@ def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows:
     from modelglass.analysis.budget import within_budget
 
     ev = _open(inputs)
-    from modelglass.app.report import report as write_report
+    from modelglass.app.report import written
 
     with _Bar(quiet) as bar, within_budget(budget):
-        path = write_report(ev, output, cohorts=cohort, include_rows=rows, progress=bar)
+        path, lacking = written(ev, output, cohorts=cohort, include_rows=rows, progress=bar)
     _say(ev, quiet)
     click.echo(str(path))
+    if lacking:
+        raise MachineError(f"the report is written, without {listed(lacking)}; their places say why.")
 
 
 @cli.command()

@@ -49,6 +49,8 @@ class Model:
     """
 
     kind: ClassVar[str] = "model"
+    foreign: bool = False
+    """Whether it runs code of its maker, which may never answer: then each question to it has a limit (patience.py)."""
 
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         self.estimator = estimator

@@ -148,6 +148,7 @@ class PyfuncModel(AnsweringModel):
     """Any MLflow model through its pyfunc face: a frame in, an answer out; the signature names and types the columns."""
 
     kind: ClassVar[str] = "mlflow"
+    foreign = True
 
     def __init__(self, estimator: Any, *, types: Mapping[str, str], name: str = "in memory"):
         super().__init__(estimator, name=name)

@@ -20,6 +20,7 @@ class PythonModel(SklearnModel):
     """An object that says its classes, like scikit-learn's estimators; it is handed data frames."""
 
     kind: ClassVar[str] = "Python object"
+    foreign = True
 
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give the frame."""
@@ -43,6 +44,7 @@ class ObjectModel(AnsweringModel):
     """An object with ``predict_proba``, ``decision_function`` or ``predict`` that records no classes; it is handed data frames."""
 
     kind: ClassVar[str] = "Python object"
+    foreign = True
 
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
@@ -68,6 +70,7 @@ class FunctionModel(AnsweringModel):
     """A function of a data frame that gives labels, values, or probabilities."""
 
     kind: ClassVar[str] = "Python function"
+    foreign = True
 
     def ask(self, X: Any) -> Any:
         """Call it."""

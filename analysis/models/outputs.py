@@ -18,7 +18,7 @@ class OneOutput(Model):
     def __init__(self, model: Model, column: int, label: str):
         super().__init__(model.estimator, name=model.name)
         self.whole, self.column = model, column
-        self.kind = model.kind  # type: ignore[misc]
+        self.kind, self.foreign = model.kind, model.foreign  # type: ignore[misc]
         if model.fingerprint:
             self.fingerprint = hashlib.blake2b(f"{model.fingerprint} output {column}".encode()).hexdigest()
         self.task = "regression"

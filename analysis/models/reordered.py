@@ -19,7 +19,7 @@ def reordered(model: Model, classes: Sequence[Any]) -> Model:
 class _Reordered(Model):
     def __init__(self, model: Model, classes: tuple[Any, ...]):
         super().__init__(model.estimator, name=model.name, fingerprint=model.fingerprint)
-        self.kind = model.kind  # type: ignore[misc]
+        self.kind, self.foreign = model.kind, model.foreign  # type: ignore[misc]
         self.task, self.classes, self.score_kind, self.notes = model.task, classes, model.score_kind, model.notes
         self.feature_names, self.n_features, self.categories = model.feature_names, model.n_features, model.categories
         self._model = model

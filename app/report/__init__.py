@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from modelglass.app.report.build import report
+from modelglass.app.report.build import report, written
 
-__all__ = ["report"]
+__all__ = ["report", "written"]

@@ -16,7 +16,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures.html import plotly_script, style, visible
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, fitting, get
-from modelglass.app.report.sections import Cohort, Group, groups
+from modelglass.app.report.sections import GAVE_OUT, Cohort, Group, groups
 from modelglass.app.report.summary import summary
 from modelglass.app.report.writing import checked_path, write_whole
 
@@ -67,8 +67,24 @@ def report(
     InputError
         The path cannot be written, an analysis or one of its settings does not exist, or a condition is wrong or selects no row.
     MachineError
-        The disk gave out while writing.
+        The disk gave out while writing. Where the machine gives out in a section, the section says so and the others stand.
     """
+    asked = {"cohorts": cohorts, "analyses": analyses, "settings": settings, "include_rows": include_rows}
+    return written(ev, path, **asked, level=level, progress=progress)[0]  # type: ignore[arg-type]
+
+
+def written(
+    ev: Evaluation,
+    path: str | os.PathLike[str],
+    *,
+    cohorts: Sequence[str] = (),
+    analyses: Sequence[str | Analysis] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    include_rows: bool = False,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> tuple[Path, list[str]]:
+    """Do the same as ``report``; also give the titles of the sections in which the machine gave out."""
     path = checked_path(path)
     if not 0 < level < 1:
         raise InputError("Expected a confidence level between 0 and 1, such as 0.95.", f"Got {level!r}.")
@@ -83,7 +99,7 @@ def report(
     text = render(ev, made, columns, level=level, include_rows=include_rows)
     write_whole(path, text)
     tell(progress, 1.0, "Done")
-    return path
+    return path, [s.analysis.title for g in made for s in g.sections if any(b.failed == GAVE_OUT for b in s.blocks)]
 
 
 def _chosen(ev: Evaluation, names: Sequence[str | Analysis] | None) -> list[Analysis]:

@@ -29,6 +29,10 @@ PAGES = {
     "sensitivity": "Sensitivity",
 }
 """Page groups in the order of reading; any other group follows under its own name."""
+FAILED, GAVE_OUT = "This failed.", "The machine could not."
+"""What stands before the reason of a section that is missing for another cause than its question."""
+PATIENCE = 2
+"""Sections in which the machine may give out before nothing long is tried any more."""
 ROW_COLUMNS = frozenset({"row", "row_number", "row_id"})
 """A table with one of these columns lists rows of the data."""
 
@@ -43,11 +47,11 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Block:
-    """One outcome as the report shows it; ``*_html`` is escaped; ``reason`` says why there is none."""
+    """One outcome as the report shows it; ``*_html`` is escaped; ``reason`` says why there is none, ``failed`` what gave way."""
 
     label: str
     reason: str | None = None
-    failed: bool = False
+    failed: str = ""
     sentence: str = ""
     chart_html: str = ""
     table_html: str = ""
@@ -105,15 +109,19 @@ def groups(
     include_rows : bool
         Whether rows of the data may be listed.
     """
-    done = 0
+    done, gave_out = 0, 0
     for page, title, members in grouped(analyses):
-        sections = []
+        sections: list[Section] = []
         for analysis in members:
             part = span(progress, done / len(analyses), (done + 1) / len(analyses))
             tell(part, 0.0, analysis.title)
             given = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
             given |= settings.get(analysis.name, {})
-            sections.append(_section(cohorts, analysis, given, include_rows=include_rows, progress=part))
+            if gave_out >= PATIENCE and analysis.cost != "instant":
+                sections.append(Section(analysis=analysis, outcomes=(), blocks=[_not_tried(gave_out)]))
+            else:
+                sections.append(_section(cohorts, analysis, given, include_rows=include_rows, progress=part))
+                gave_out += any(b.failed == GAVE_OUT for b in sections[-1].blocks)
             done += 1
         yield Group(page=page, title=title, sections=sections)
 
@@ -159,6 +167,12 @@ def _section(
     return Section(analysis=analysis, outcomes=outcomes, blocks=blocks, note=note, changed=changed(analysis, settings))
 
 
+def _not_tried(sections: int) -> Block:
+    """Stand for a section that was not tried: a model that never answers must not cost ten minutes a section."""
+    reason = f"Not tried, because the machine gave out in {sections} sections before."
+    return Block(label="", reason=reason, failed=GAVE_OUT, settings={}, fingerprints={})
+
+
 def changed(analysis: Analysis, settings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Give (label, value, the usual value) of the settings that are not as usual."""
     return [
@@ -170,8 +184,8 @@ def changed(analysis: Analysis, settings: Mapping[str, Any]) -> list[tuple[str, 
 
 def _outcome(
     ev: Evaluation, analysis: Analysis, progress: Progress | None, settings: dict[str, Any]
-) -> tuple[Outcome, bool]:
-    """Run one analysis; what fails is said in its place: one broken guest must not cost the whole report."""
+) -> tuple[Outcome, str]:
+    """Run one analysis; what fails is said in its place: one section must not cost the whole report."""
     raised: list[BaseException] = []
 
     def heard(share: float, what: str) -> None:
@@ -182,19 +196,21 @@ def _outcome(
             raise
 
     try:
-        return run(ev, analysis, progress=heard, **settings), False
-    except (MachineError, Stopped):
+        return run(ev, analysis, progress=heard, **settings), ""
+    except Stopped:
         raise
-    except AnalysisError as error:
-        return Outcome(analysis=analysis, reason=str(error)), True
     except Exception as error:
         if any(error is one for one in raised):
             raise
+        if isinstance(error, (MachineError, MemoryError)):
+            return Outcome(analysis=analysis, reason=str(error) or "There was not enough memory for this."), GAVE_OUT
+        if isinstance(error, AnalysisError):
+            return Outcome(analysis=analysis, reason=str(error)), FAILED
         log.exception("%s failed and is left out of the report", analysis.name)
-        return Outcome(analysis=analysis, reason=f"{type(error).__name__}: {error}"), True
+        return Outcome(analysis=analysis, reason=f"{type(error).__name__}: {error}"), FAILED
 
 
-def block(outcome: Outcome, *, failed: bool, label: str, id: str, include_rows: bool) -> Block:
+def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: bool) -> Block:
     """Turn an outcome into what the template shows. Nothing is computed here."""
     if outcome.result is None:
         return Block(label=label, reason=outcome.reason, failed=failed, settings={}, fingerprints={})

@@ -149,6 +149,21 @@ def test_report_is_written(command, place):
     assert "sex = " in (place / "out.html").read_text(encoding="utf-8")
 
 
+def test_a_report_is_finished_where_the_model_stops_answering(command, place, monkeypatch):
+    code = "import time\n\ndef model(rows):\n    time.sleep(5 if len(rows) > 450 else 0)\n    return (rows.age > 50) * 0.5 + 0.2\n"
+    (place / "tires.py").write_text(code)
+    monkeypatch.syspath_prepend(place)
+    monkeypatch.setenv("MODELGLASS_PREDICT_SECONDS", "1")
+    given = ["--target", "rich", "--positive", "yes", "--features", "age", "-o", "tired.html"]
+    code, out, err = command("report", "tires:model", "data.csv", *given)
+    assert (code, out.strip()) == (3, "tired.html"), err
+    assert "The machine could not: the report is written, without " in err
+    assert 1 <= len(err.split("The machine could not:")[1].strip().splitlines()) <= 5
+    text = (place / "tired.html").read_text(encoding="utf-8")
+    assert "the model did not answer for" in text
+    assert "ROC AUC" in text
+
+
 def test_predictions_only(command):
     code, out, _ = command(
         "slices", "-", "scored.parquet", "--target", "rich", "--score", "score", "--by", "sex", "--json"

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import InputError, MachineError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.progress import tell
@@ -73,6 +73,14 @@ def refused(ev):
     raise InputError("Expected the package frob.", "It is not installed.", "Install it.")
 
 
+def unanswered(ev, *, progress=None):
+    raise MachineError("the model did not answer")
+
+
+def hungry(ev, *, progress=None):
+    return bytearray(2**62)
+
+
 def slow(ev, *, progress=None):
     for i in range(4):
         tell(progress, i / 4, f"block {i}")
@@ -112,6 +120,12 @@ SLOW, ROWS, WORST_ROWS = (
     record("slow", "sensitivity", cost="seconds"),
     record("rows", "errors"),
     record("rows", "errors", as_name="worst_rows", raw_rows=True),
+)
+UNANSWERED, HUNGRY, AFTER, QUICK = (
+    record("unanswered", "a first", cost="minutes", order=1),
+    record("hungry", "a first", cost="seconds", order=2),
+    record("slow", "b second", as_name="after", cost="seconds"),
+    record("toy", "b second", as_name="quick"),
 )
 PERFORMANCE = Analysis(
     name="performance",
@@ -157,6 +171,12 @@ def ev(frame):
 def everything():
     """Every toy, and the two analyses that the summary is picked from."""
     return [PERFORMANCE, SLICES, TOY, CANNOT, BROKEN, REFUSED, SLOW, ROWS, WORST_ROWS]
+
+
+@pytest.fixture(scope="session")
+def giving_out():
+    """Two analyses in which the machine gives out, then a long and a quick one."""
+    return [UNANSWERED, HUNGRY, AFTER, QUICK]
 
 
 class Read(HTMLParser):

@@ -14,7 +14,7 @@ from modelglass.analysis import registry
 from modelglass.analysis.errors import InputError, MachineError, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.findings import findings
-from modelglass.app.report import build, report, writing
+from modelglass.app.report import build, report, writing, written
 from modelglass.app.report.sections import PAGES, grouped
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -219,6 +219,27 @@ def test_any_exception_of_the_progress_ends_the_work(ev, everything, tmp_path):
     with pytest.raises(ValueError, match="enough"):
         report(ev, tmp_path / "r.html", analyses=everything, progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_machine_gives_out_the_section_says_so_and_the_report_is_finished(ev, giving_out, tmp_path, reading):
+    path, lacking = written(ev, tmp_path / "r.html", analyses=giving_out[:2] + giving_out[3:])
+    assert lacking == ["The unanswered & co", "The hungry & co"]
+    text = path.read_text(encoding="utf-8")
+    assert "The machine could not.</strong> the model did not answer" in text
+    assert "The machine could not.</strong> There was not enough memory for this." in text
+    assert reading.Read(text).articles["quick"][0]["sentence"].startswith("The toy")
+
+
+def test_after_the_machine_gave_out_twice_only_quick_sections_are_tried(ev, giving_out, tmp_path, reading):
+    path, lacking = written(ev, tmp_path / "r.html", analyses=giving_out)
+    assert lacking == ["The unanswered & co", "The hungry & co", "The slow & co"]
+    text = path.read_text(encoding="utf-8")
+    assert (
+        text.count("Not tried, because the machine gave out in 2 sections before.") == 2
+    )  # in place, and in the summary
+    assert reading.Read(text).articles["quick"][0]["sentence"].startswith("The toy")
+    once = written(ev, tmp_path / "r.html", analyses=giving_out[1:])
+    assert once[1] == ["The hungry & co"]
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
