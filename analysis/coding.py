@@ -25,6 +25,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 MISSING = "(missing)"
 OTHER = "(other)"
 MOST_PERIODS = 12
+Bound = tuple[Any, bool, Any, bool]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,6 +39,8 @@ class Coding:
     kind        kind of the column, or "crossed"
     edges       inner edges of numeric bins (float64, never falling: the low ends of all levels but the first), else None
     note        what a person should know, such as rare levels that were grouped; empty where there is nothing
+    bounds      of numbers and times: (low, low included, high, high included) of each level but missing, rising, None for no bound; else None
+    term        how SQL reads the value, where there are bounds
     """
 
     column: str
@@ -47,6 +50,8 @@ class Coding:
     kind: str
     edges: np.ndarray | None = None
     note: str = ""
+    bounds: tuple[Bound, ...] | None = None
+    term: str = ""
 
 
 def code_column(series: pd.Series, column: Column, *, bins: int = 5, max_levels: int = 50) -> Coding:
@@ -144,6 +149,8 @@ def _with_missing(
     conditions: list[str],
     edges: np.ndarray | None = None,
     note: str = "",
+    bounds: Sequence[Bound] | None = None,
+    term: str = "",
 ) -> Coding:
     """Put the codes of the filled rows in their places, and missing as the last level."""
     full = np.full(len(missing), len(labels), dtype=np.int64)
@@ -151,7 +158,8 @@ def _with_missing(
     if missing.any():
         labels.append(_unused(MISSING, labels))
         conditions.append(f"{quote_name(column.name)} IS NULL")
-    return Coding(column.name, full, tuple(labels), tuple(conditions), column.kind, edges, note)
+    known = None if bounds is None else tuple(bounds)
+    return Coding(column.name, full, tuple(labels), tuple(conditions), column.kind, edges, note, known, term)
 
 
 def _unused(label: str, labels: Sequence[str]) -> str:
@@ -186,7 +194,7 @@ def _code_numbers(values: pd.Series, column: Column, bins: int) -> Coding:
     labels = [level_label(*level, whole) for level in levels]
     conditions = [level_condition(name, *level) for level in levels]
     edges = np.array([float(low) for low, *_ in levels[1:]], dtype=np.float64)
-    return _with_missing(column, codes, missing, labels, conditions, edges)
+    return _with_missing(column, codes, missing, labels, conditions, edges, bounds=levels, term=name)
 
 
 def _filled(values: pd.Series, missing: np.ndarray) -> np.ndarray:
@@ -279,13 +287,14 @@ def _code_times(values: pd.Series, column: Column, name: str) -> Coding:
     missing = values.isna().to_numpy(dtype=bool)
     times = values.to_numpy()[~missing]
     if not len(times):
-        return _with_missing(column, np.array([], dtype=np.int64), missing, [], [])
+        return _with_missing(column, np.array([], dtype=np.int64), missing, [], [], bounds=[])
     unit, starts, step = _starts(times.min(), times.max())
     periods = times.astype(starts.dtype).astype(np.int64)  # numpy rounds down, before 1970 too
     codes, present = _compact((periods - starts[0].astype(np.int64)) // step, len(starts))
     labels = [_period(unit, starts[i], starts[i + 1]) for i in present]
     conditions = [f"{name} >= {literal(starts[i])} AND {name} < {literal(starts[i + 1])}" for i in present]
-    return _with_missing(column, codes, missing, labels, conditions)
+    bounds = [(starts[i], True, starts[i + 1], False) for i in present]
+    return _with_missing(column, codes, missing, labels, conditions, bounds=bounds, term=name)
 
 
 def _starts(first: np.datetime64, last: np.datetime64) -> tuple[str, np.ndarray, int]:

@@ -160,6 +160,25 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="error_tree",
+        title="Error tree",
+        question="Which few conditions part the rows where the model errs from the others?",
+        page="slices",
+        compute="modelglass.analysis.error_tree:error_tree",
+        cost="seconds",
+        order=25,
+        settings=(
+            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
+            Setting(name="max_leaves", kind="integer", default=8, low=2, high=64, label="Most leaves"),
+            Setting(name="depth", kind="integer", default=3, low=1, high=6, label="Most conditions of a leaf"),
+            Setting(
+                name="support", kind="integer", low=1, high=1_000_000, label="Fewest rows", help="Empty: 2 % of a half."
+            ),
+            Setting(name="columns", kind="columns", label="Columns split by", help="Empty: all that can be sliced."),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
         name="confusion",
         title="Confusion",
         question="Which class is taken for which?",

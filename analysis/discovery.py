@@ -159,8 +159,10 @@ def find_slices(
     )
 
 
-def codings_of(ev: Evaluation, columns: Sequence[str] | None = None) -> list[Coding]:
-    """Give the codings to search: categories, numbers in coarse and fine bins, dates by period and by recurring part."""
+def codings_of(
+    ev: Evaluation, columns: Sequence[str] | None = None, bins: Sequence[int] = BINS, *, recurring: bool = True
+) -> list[Coding]:
+    """Give the codings to search: categories, numbers in bins (coarse and fine), dates by period and by recurring part."""
     for name in columns or ():
         if name not in ev.columns:
             raise unknown_name("column", str(name), ev.columns)
@@ -173,12 +175,12 @@ def codings_of(ev: Evaluation, columns: Sequence[str] | None = None) -> list[Cod
     for column in wanted:
         try:
             own = (
-                [ev.coding(column.name, bins) for bins in BINS]
+                [ev.coding(column.name, count) for count in bins]
                 if column.kind == "numeric"
                 else [ev.coding(column.name)]
             )
             codings += [c for i, c in enumerate(own) if all(c.labels != other.labels for other in own[:i])]
-            codings += date_parts(ev.frame[column.name], column) if column.kind == "datetime" else []
+            codings += date_parts(ev.frame[column.name], column) if column.kind == "datetime" and recurring else []
         except NotApplicable:
             if columns:
                 raise
