@@ -255,6 +255,13 @@ def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any
 
     ``a) OR (b`` passes only within parentheses; ``a LIMIT 3``, ``a UNION ...`` and ``a; b`` only without.
     """
+    try:
+        return _one_condition(connection, sql, names)
+    except RecursionError:
+        raise _refused("expressions nested this deep", sql) from None
+
+
+def _one_condition(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
     import duckdb
 
     cursor = connection.cursor()
@@ -264,8 +271,6 @@ def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any
             raise _broken(sql, bare, names)
         wrapped = _serialized(cursor, WRAPPED.format(sql))
         template = _serialized(cursor, WRAPPED.format("TRUE"))
-    except RecursionError:
-        raise _refused("expressions nested this deep", sql) from None
     except duckdb.Error as error:
         raise InputError(
             f"Expected a condition in SQL, not: {_shown(sql)}", f"DuckDB says: {_first_line(error)}", "Mend it there."
@@ -350,6 +355,8 @@ def _not_one(sql: str) -> InputError:
 
 def _broken(sql: str, parsed: Mapping[str, Any], names: Mapping[str, Any]) -> InputError:
     said = str(parsed.get("error_message", "it cannot be read")).strip().splitlines()[0][:200].rstrip(".")
+    if said.startswith("Only SELECT"):  # of several statements, one is of another kind
+        return _not_one(sql)
     found = re.search(r'at or near "(.*)"', said)
     near = found[1] if found else ""
     todo = "Texts are written in single quotes, names with spaces or signs in double quotes."

@@ -177,7 +177,7 @@ def iso_times(values: pd.Series) -> pd.Series | None:
     except (ValueError, OverflowError, pd.errors.OutOfBoundsDatetime):
         return None
     taken = parsed.to_numpy()[codes]
-    taken[codes < 0] = np.datetime64("NaT")
+    taken[codes < 0] = np.datetime64("NaT", "ns")
     return pd.Series(taken, index=values.index, name=values.name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,8 @@ def check_model(model: Any, file: str) -> None:
 
 
 def _plain(item: Any) -> bool:
-    return item is None or isinstance(
-        item, (bool, int, float, complex, str, bytes, bytearray, slice, type, np.generic, np.dtype, np.ufunc)
-    )
+    kinds = (bool, int, float, complex, str, bytes, bytearray, slice, type, np.generic, np.dtype, np.ufunc, ModuleType)
+    return item is None or isinstance(item, kinds)
 
 
 def _check_place(item: Any, where: str, parent: Any) -> None:
@@ -370,7 +370,7 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     f"{_X}_dict_vectorizer.DictVectorizer": check_vectorizer,
     **{_X + n: check_hashing for n in ("text.HashingVectorizer", "_hash.FeatureHasher")},
     "sklearn.preprocessing._encoders.OneHotEncoder": check_one_hot,
-    "scipy.interpolate._bsplines.BSpline": check_spline,
+    **{f"scipy.interpolate._bsplines.{n}": check_spline for n in ("BSpline", "_BSpline")},
 }
 FITTED = frozenset(name for name, rule in RULES.items() if rule not in (check_hashing, check_spline, check_vectorizer))
 """Estimators that check for themselves, before anything else, whether they were fitted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,14 @@ def check_hashing(est: Any) -> None:
 
 
 def check_spline(spline: Any) -> None:
-    """What the constructor of BSpline checks, which loading goes around."""
+    """What the constructor of BSpline checks, which loading goes around. Since scipy 1.18 the numbers stand in an object within."""
+    inner = vars(spline).get("_delegate_to")
+    if inner is not None:
+        from scipy.interpolate import BSpline
+
+        spaces = [vars(spline).get(name) for name in ("_xp", "_xp_internal")]
+        if type(spline) is not BSpline or type(inner).__qualname__ != "_BSpline" or not all(map(_is_numpy, spaces)):
+            raise Damaged("a spline does not hold what scipy puts there")
     knots, values, degree = np.asarray(spline.t), np.asarray(spline.c), spline.k
     if (
         isinstance(degree, bool)
@@ -205,6 +213,10 @@ def check_spline(spline: Any) -> None:
         raise Damaged("the knots of a spline are not in order")
     if spline.axis != 0 or not np.isfinite(values).all() or spline.extrapolate not in (True, False, "periodic"):
         raise Damaged("the coefficients of a spline cannot be so")
+
+
+def _is_numpy(space: Any) -> bool:
+    return isinstance(space, ModuleType) and space.__name__.rpartition(".")[2] == "numpy"
 
 
 def check_generator(generator: Any) -> None:

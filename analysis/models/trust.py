@@ -78,7 +78,7 @@ _OBJECTS = _reasons(
         [
             "sklearn.preprocessing._encoders.OneHotEncoder",
             "sklearn.preprocessing._polynomial.SplineTransformer",
-            "scipy.interpolate._bsplines.BSpline",
+            *_names("scipy.interpolate._bsplines", "BSpline _BSpline"),
             "sklearn.feature_extraction._dict_vectorizer.DictVectorizer",
             "sklearn.feature_extraction._hash.FeatureHasher",
         ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -104,6 +106,11 @@ class XGBoostBooster(Model):
         return (scores[:, 1] > 0.5).astype(np.int64) if self.task == "binary" else scores.argmax(axis=1), scores
 
 
+def _bare(message: Any) -> str:
+    """Take time and place from a warning of XGBoost, which writes ``[10:51:18] WARNING: /src/learner.cc:825: text``."""
+    return re.sub(r"^\[[\d:]+\] WARNING: \S+: ", "", " ".join(str(message).split()))[:300]
+
+
 def _best_rounds(booster: Any) -> tuple[int, int]:
     best = booster.attr("best_iteration")
     return (0, int(best) + 1) if best is not None and booster.attr("scikit_learn") is not None else (0, 0)
@@ -141,8 +148,12 @@ def load_xgboost(data: bytes, name: str) -> Model:
     xgboost = _library(f"The model in {name}")
     booster = xgboost.Booster()
     try:
-        booster.load_model(bytearray(data))
-        return XGBoostBooster(booster, name=name)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            booster.load_model(bytearray(data))
+            model = XGBoostBooster(booster, name=name)
+        model.notes += list(dict.fromkeys(f"XGBoost warned while loading: {_bare(w.message)}" for w in heard))
+        return model
     except AnalysisError:
         raise
     except (xgboost.core.XGBoostError, ValueError, KeyError, TypeError) as error:

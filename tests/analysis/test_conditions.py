@@ -426,7 +426,7 @@ def test_any_words_give_a_mask_or_a_plain_refusal(words):
 
 
 def test_nothing_missing_values():
-    assert [literal(v) for v in (None, pd.NaT, pd.NA, np.datetime64("NaT"))] == ["NULL"] * 4
+    assert [literal(v) for v in (None, pd.NaT, pd.NA, np.datetime64("NaT", "ns"))] == ["NULL"] * 4
 
 
 def test_duckdb_is_not_imported_before_the_first_condition():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import struct
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -88,9 +89,12 @@ def test_both_formats_hold_the_same_trees(booster, tmp_path):
 def test_xgboost_of_every_kind(how, table, tmp_path):
     frame, _ = table
     frame = frame[["a", "b"]].fillna(0)
-    classifier = xgboost.XGBClassifier(n_estimators=4, **how).fit(frame, np.digitize(frame.b, [-0.5, 0.5]))
-    classifier.save_model(tmp_path / "m.json")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is deprecated", UserWarning)  # newer ones say so of dart and gblinear
+        classifier = xgboost.XGBClassifier(n_estimators=4, **how).fit(frame, np.digitize(frame.b, [-0.5, 0.5]))
+        classifier.save_model(tmp_path / "m.json")
     model = load_model(tmp_path / "m.json")
+    assert all(n.startswith(("XGBoost warned while loading: `booster=", "The model")) for n in model.notes)
     labels, scores = model.both(model.prepare(frame))
     assert (model.task, model.classes) == ("multiclass", (0, 1, 2))
     np.testing.assert_array_equal(labels, classifier.predict(frame))

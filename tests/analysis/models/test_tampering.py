@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 import skops.io
 from scipy import sparse
 from sklearn.ensemble import (
@@ -26,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.fixes import parse_version as parse
 from sklearn.utils.validation import check_array
 
 from modelglass.analysis.errors import InputError
@@ -450,20 +453,29 @@ def test_tampered_one_hot_encoder(name, small, tmp_path):
     assert reason in refused(dumped(model, tmp_path))
 
 
-def test_tampered_splines_and_random_states(small, tmp_path):
+def test_tampered_splines(small, archive, tmp_path):
     model = make_pipeline(SplineTransformer(), Ridge()).fit(small.Xr, small.yr)
     model[0].bsplines_[0].c = model[0].bsplines_[0].c[:2]
     assert "spline" in refused(dumped(model, tmp_path))
     model = make_pipeline(SplineTransformer(), Ridge()).fit(small.Xr, small.yr)
     model[0].bsplines_[0].k = 300
     assert "spline" in refused(dumped(model, tmp_path))
-    state = np.random.RandomState(0)
-    inner = state.get_state(legacy=False)
-    inner["state"]["pos"] = 10**8
-    state.set_state(inner)
-    forest = RandomForestClassifier(2, random_state=state)
-    forest.estimators_ = []
-    assert "random generator" in refused(dumped(make_pipeline(Ridge(random_state=state)), tmp_path))
+    model = make_pipeline(SplineTransformer(), Ridge()).fit(small.Xr, small.yr)
+    made = archive(make_pipeline(SplineTransformer(), Ridge()).fit(small.Xr, small.yr))
+    inner = made.nodes("_BSpline")
+    assert len(inner) == (0 if parse(scipy.__version__) < parse("1.18") else small.Xr.shape[1])
+    for node in inner[:1]:
+        node.update(__class__="Ridge", __module__="sklearn.linear_model._ridge")
+        assert "spline" in refused(made.write(tmp_path / "tampered.skops"))
+
+
+def test_tampered_random_states(small, archive, tmp_path):
+    made = archive(make_pipeline(Ridge(random_state=np.random.RandomState(0))).fit(small.Xr, small.yr))
+    (node,) = made.nodes("RandomState")
+    position = node["content"]["content"]["state"]["content"]["pos"]
+    assert position["content"] == "624"
+    position["content"] = str(10**8)
+    assert re.search(r"random generator|state position", refused(made.write(tmp_path / "tampered.skops")))
 
 
 # The archive and its schema --------------------------------------------------------------------------------------------------------
