@@ -209,7 +209,7 @@ def skewed(
     skewness: Floats,
     level: float,
     df: ArrayLike | None = None,
-    factor: float = SKEWNESS_FACTOR,
+    factor: float | Floats = SKEWNESS_FACTOR,
 ) -> Interval:
     """Interval of a mean with Hall's monotone cubic correction for skewness (1992, JRSS B 54, 221-228).
 

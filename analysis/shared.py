@@ -42,6 +42,10 @@ class Shared:
         """Give the reserved columns that a condition names."""
         return frozenset(map(str, self._conditions.reads(sql))) & frozenset(reserved.available(self.data))
 
+    def named(self, sql: str) -> list[str]:
+        """Give the columns of the data that a condition names."""
+        return [str(name) for name in self._conditions.reads(sql) if str(name) not in self.reads(sql)]
+
     def coding(self, column: str, bins: int) -> Coding:
         """Give the level of each row in a column."""
         if column not in self.data.columns:

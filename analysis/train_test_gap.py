@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
+from modelglass.analysis.sides import joined, one_count_of_clusters
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -128,22 +129,11 @@ def train_test_gap(
     train = ev.on("train")
     tell(progress, 0.5, "Looking for rows that stand in both")
     both = int(overlap(ev.frame, train.frame, [*ev.features, ev.target]).sum())
-    here, there = _one_count_of_clusters(ev, train)
+    here, there = one_count_of_clusters(ev, rows_of(ev), train, rows_of(train))
     usual = default_metric(ev).name
     main = usual if metrics is None and usual in [m.name for m in chosen] else chosen[0].name
     tell(progress, 0.6, "Measuring")
     return _measure(here, there, chosen, main, both, level, ev.source, progress)
-
-
-def _one_count_of_clusters(ev: Evaluation, train: Evaluation) -> tuple[Rows, Rows]:
-    """Give both parts with clusters counted together, because a cluster may have rows in both; none where one part has none."""
-    here, there = rows_of(ev), rows_of(train)
-    if here.cluster is None or there.cluster is None:
-        return replace(here, cluster=None, _kept={}), replace(there, cluster=None, _kept={})
-    name = str(ev.source.cluster)
-    joined = pd.concat([ev.frame[name].astype("object"), train.frame[name].astype("object")])
-    codes = pd.factorize(joined)[0].astype(np.int64)
-    return replace(here, cluster=codes[: len(here.y)], _kept={}), replace(there, cluster=codes[len(here.y) :], _kept={})
 
 
 def measure(
@@ -170,7 +160,7 @@ def _measure(
     source: Source,
     progress: Progress | None,
 ) -> TrainTestGap:
-    rows = _joined(here, there)
+    rows = joined(here, there)
     inside = np.arange(len(rows.y)) < len(here.y)
     records: list[dict[str, Any]] = []
     for place, metric in enumerate(chosen):
@@ -223,12 +213,3 @@ def _of_metric(metric: Metric, rows: Rows, inside: np.ndarray, level: float) -> 
         }
     )
     return records
-
-
-def _joined(here: Rows, there: Rows) -> Rows:
-    def both(name: str) -> Any:
-        parts = getattr(here, name), getattr(there, name)
-        return None if parts[0] is None or parts[1] is None else np.concatenate(parts)
-
-    names = ("y", "predicted", "score", "weight", "cluster")
-    return replace(here, **{n: both(n) for n in names}, _kept={})

@@ -13,6 +13,7 @@ from modelglass.explainers.partial_dependence import (
 )
 from modelglass.explainers.permutation_importance import PermutationImportance, permutation_importance
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row, shapley_values
+from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
 
 __all__ = [
     "Anchor",
@@ -20,6 +21,7 @@ __all__ = [
     "LimeWeights",
     "PartialDependence",
     "PermutationImportance",
+    "ShapleyDifference",
     "ShapleyRow",
     "ShapleyValues",
     "anchor",
@@ -27,6 +29,7 @@ __all__ = [
     "lime_weights",
     "partial_dependence",
     "permutation_importance",
+    "shapley_difference",
     "shapley_row",
     "shapley_values",
 ]

@@ -20,6 +20,13 @@ _METHOD = Setting(
     help="auto: exact where the model allows it, else by sampling; the result says which.",
 )
 
+_OTHER = Setting(
+    name="other",
+    kind="text",
+    label="Compare with",
+    help="Another cohort, as a condition in SQL; empty: the rest of the rows.",
+)
+
 ANALYSES: list[Analysis] = [
     Analysis(
         name="permutation_importance",
@@ -56,6 +63,30 @@ ANALYSES: list[Analysis] = [
                 high=100_000,
                 label="Rows explained",
                 help="Empty: 1,000, or 20 to 200 where the values are sampled.",
+            ),
+            _METHOD,
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="shapley_difference",
+        reads_threshold="never",
+        needs_cohort=True,
+        title="What moves predictions here",
+        page="why",
+        question="Which columns move predictions otherwise here than in the rest?",
+        cost="seconds",
+        order=40,
+        compute="modelglass.explainers.shapley_difference:shapley_difference",
+        settings=(
+            _OTHER,
+            Setting(
+                name="rows",
+                kind="integer",
+                low=1,
+                high=100_000,
+                label="Rows of each side",
+                help="Empty: 1,000, or 100 to 200 where the values are sampled.",
             ),
             _METHOD,
             _LEVEL,

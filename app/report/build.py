@@ -47,7 +47,7 @@ def report(
     cohorts : sequence of str
         SQL conditions; each section shows these rows beside all rows.
     analyses : sequence of str or Analysis, optional
-        Which to run; without it every one that fits the task and belongs in a report.
+        Which to run; without it every one that fits the task and belongs in a report (those about a cohort where there is one).
     settings : mapping of an analysis to a mapping of its settings, optional
         What is not as usual, e.g. ``{"calibration": {"n_bins": 20}}``. The report says which settings are not the usual ones.
     include_rows : bool
@@ -88,7 +88,7 @@ def written(
     path = checked_path(path)
     if not 0 < level < 1:
         raise InputError("Expected a confidence level between 0 and 1, such as 0.95.", f"Got {level!r}.")
-    chosen = _chosen(ev, analyses)
+    chosen = _chosen(ev, analyses, bool(cohorts) or ev.condition is not None)
     asked = _settings(chosen, settings or {})
     columns = [Cohort(label="All rows" if ev.source.condition is None else str(ev.source.condition), ev=ev)]
     columns += [Cohort(label=str(sql), ev=ev.where(sql)) for sql in cohorts]
@@ -102,9 +102,9 @@ def written(
     return path, [s.analysis.title for g in made for s in g.sections if any(b.failed == GAVE_OUT for b in s.blocks)]
 
 
-def _chosen(ev: Evaluation, names: Sequence[str | Analysis] | None) -> list[Analysis]:
+def _chosen(ev: Evaluation, names: Sequence[str | Analysis] | None, cohort: bool = False) -> list[Analysis]:
     if names is None:
-        return [a for a in fitting(ev.task) if a.report]
+        return [a for a in fitting(ev.task) if a.report and (cohort or not a.needs_cohort)]
     if isinstance(names, str):
         raise InputError("Expected a list of analyses.", f"Got the text {names!r}.", f"Write [{names!r}].")
     return [a if isinstance(a, Analysis) else get(a) for a in names]

@@ -23,6 +23,7 @@ PAGES = {
     "curves": "Curves and thresholds",
     "residuals": "Residuals",
     "errors": "Errors",
+    "why": "Why here?",
     "importance": "What matters",
     "effects": "Effects",
     "row": "One prediction",
@@ -101,7 +102,8 @@ def groups(
     Parameters
     ----------
     cohorts : sequence of Cohort
-        All rows first. Analyses that take longer than a second are made for the first one only; this is said.
+        All rows first. Analyses that take longer than a second are made for the first one only; this is said. Those that compare
+        a cohort with the rest are made for every cohort.
     analyses : sequence of Analysis
     settings : mapping of an analysis's name to its settings
     level : float
@@ -145,7 +147,10 @@ def _section(
             ),
         )
     use, note = list(cohorts), ""
-    if len(use) > 1 and analysis.cost != "instant":
+    if analysis.needs_cohort:
+        use = [c for c in cohorts if c.ev.n < c.ev.whole.n]
+        note = "" if use else "Left out: it is about a cohort. Give one with --cohort (cohorts=[...] in Python)."
+    elif len(use) > 1 and analysis.cost != "instant":
         use, note = (
             use[:1],
             "For all rows only: it takes too long to repeat for each cohort. In Python, call it on ev.where(...).",
@@ -159,7 +164,7 @@ def _section(
             block(
                 outcome,
                 failed=failed,
-                label=cohort.label if len(use) > 1 else "",
+                label=cohort.label if len(use) > 1 or (analysis.needs_cohort and len(cohorts) > 1) else "",
                 id=f"{analysis.name}-{i}",
                 include_rows=include_rows,
             )
