@@ -6,6 +6,7 @@ from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_facts import column_facts
 from modelglass.analysis.confusion import confusion
 from modelglass.analysis.discovery import find_slices
+from modelglass.analysis.error_heatmap import error_heatmap
 from modelglass.analysis.error_tree import error_tree
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
@@ -41,6 +42,7 @@ __all__ = [
     "calibration",
     "column_facts",
     "confusion",
+    "error_heatmap",
     "error_tree",
     "fairness",
     "find_slices",

@@ -179,6 +179,24 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="error_heatmap",
+        title="Two columns together",
+        question="Where do two columns together go with errors?",
+        page="slices",
+        compute="modelglass.analysis.error_heatmap:error_heatmap",
+        cost="seconds",
+        order=30,
+        settings=(
+            Setting(name="x", kind="column", label="Across", help="Empty: chosen so that the two explain most errors."),
+            Setting(
+                name="y", kind="column", label="Upwards", help="Empty: chosen so that the two explain most errors."
+            ),
+            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
+            Setting(name="bins", kind="integer", default=5, low=2, high=10, label="Bins of a numeric column"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
         name="confusion",
         title="Confusion",
         question="Which class is taken for which?",

@@ -161,7 +161,7 @@ def grow(
     """
     size = np.uint8 if max((len(c.labels) for c in codings), default=1) <= 256 else np.uint16
     table = np.ascontiguousarray(codes, dtype=size)
-    work = _Growing(table, codings, loss, weight, support, _inflation(loss, weight, cluster))
+    work = _Growing(table, codings, loss, weight, support, inflation_of(loss, weight, cluster))
     nodes = [Node(parent=-1, depth=0, column=-1, allowed={})]
     rows = {0: np.arange(len(loss))}
     found = {0: work.best(rows[0])} if depth > 0 else {}
@@ -191,8 +191,8 @@ def _mean(loss: Floats, weight: Floats | None, rows: np.ndarray) -> float:
     return float(np.average(loss[rows], weights=None if weight is None else weight[rows]))
 
 
-def _inflation(loss: Floats, weight: Floats | None, cluster: np.ndarray | None) -> float:
-    """How much the variance of a mean grows because rows of a cluster go together, at least 1."""
+def inflation_of(loss: Floats, weight: Floats | None, cluster: np.ndarray | None) -> float:
+    """Give how much the variance of a mean grows because rows of a cluster go together, at least 1."""
     if cluster is None:
         return 1.0
     w = np.ones(len(loss)) if weight is None else weight
