@@ -171,10 +171,10 @@ def measure(
     >>> round(measure([0, 0, 1, 1], [0.1, 0.1, 0.9, 0.9], n_bins=2).gap, 3)
     0.1
     """
-    if strategy not in STRATEGIES or n_bins < 1:
+    if strategy not in STRATEGIES or not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
         raise InputError(
             "Expected one bin or more, by strategy 'uniform' or 'quantile'.",
-            f"Got {n_bins} bins, strategy {strategy!r}.",
+            f"Got {n_bins!r} bins, strategy {strategy!r}.",
         )
     y, p = np.asarray(y_true, dtype=float), np.asarray(proba, dtype=float)
     w = weights(weight, len(y))

@@ -61,6 +61,8 @@ def read_costs(costs: Mapping[str, Any] | str | None) -> Said | None:
         if None in pairs:
             raise InputError(_WANTED, f"Got {costs!r}.", "Write each as name=number, separated by commas.")
         costs = {pair[1]: pair[2] for pair in pairs if pair}
+    if not isinstance(costs, Mapping):
+        raise InputError(_WANTED, f"Got {costs!r}.", "Write e.g. costs={'fp': 1, 'fn': 5}.")
     unknown = [str(name) for name in costs if name not in CELLS]
     if unknown:
         raise InputError(_WANTED, f"Got a cost of {unknown[0]!r}.", "Use the names tp, fp, fn and tn.")

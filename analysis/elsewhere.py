@@ -49,6 +49,13 @@ def prepare_predictions(
     data_fingerprint: str | None,
 ) -> tuple[Prepared, float | None]:
     """Check predictions made elsewhere; gives also the threshold, which scores without predictions need."""
+    for what, given in (("outcomes", y_true), ("predictions", prediction)):
+        if given is not None and np.ndim(given) != 1:
+            raise InputError(
+                f"Expected {what} as one value a row.",
+                f"Got an array of {np.ndim(given)} dimensions.",
+                "Give one column.",
+            )
     values = pd.Series(np.asarray(y_true) if not isinstance(y_true, pd.Series) else y_true.array, name=target)
     if prediction is None and score is None:
         raise InputError(

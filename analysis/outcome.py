@@ -250,7 +250,8 @@ def _label_texts(
         return {str(k): v for k, v in given.items()}
     data, model = {str(f) for f in found}, {str(c) for c in model_classes}
     pairs = {}
-    for text in given:
+    for text in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
+        text = str(text)
         cuts = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == "="]
         fits = [(left, right) for left, right in cuts if left in data and right in model]
         if len(fits) != 1:

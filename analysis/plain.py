@@ -199,5 +199,6 @@ def example(series: pd.Series, numbers: bool = True) -> str:
     if not numbers:
         odd = known[pd.to_numeric(known.astype(str), errors="coerce").isna()]
         known = odd if len(odd) else known
-    shown = repr(known.iloc[0])
+    first = known.iloc[0]
+    shown = repr(first.item() if isinstance(first, (np.number, np.bool_)) else first)
     return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -13,6 +13,7 @@ from modelglass.analysis import fingerprints
 from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_levels
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
@@ -249,7 +250,7 @@ def checked_predictions(predicted: np.ndarray, understood: Target, frame: pd.Dat
     if missing.any():
         raise InputError(
             "Expected a prediction for each row.",
-            f"{int(missing.sum()):,} are NaN, the first in row {frame.index[missing.argmax()]}.",
+            f"NaN in {rows_text(int(missing.sum()))}, the first in row {frame.index[missing.argmax()]}.",
             "Repair the model or these rows; nothing can be measured on NaN.",
         )
     if understood.task != "regression":
@@ -292,7 +293,7 @@ def checked_scores(
     if not np.isfinite(scores).all():
         raise InputError(
             "Expected a score for each row.",
-            f"{int((~np.isfinite(scores)).any(axis=1).sum()):,} rows have NaN or infinite scores.",
+            f"NaN or infinite scores in {rows_text(int((~np.isfinite(scores)).any(axis=1).sum()))}.",
             "Repair the model or these rows; nothing can be measured on NaN.",
         )
     notes = []
@@ -334,7 +335,7 @@ def _input_notes(model: Model, feed: Feed, frame: pd.DataFrame, left_out: Sequen
         notes.append(
             Note(
                 level="info",
-                text=f"{len(extra)} columns are not used by the model and stay available for slicing: {listed(extra)}.",
+                text=f"Not used by the model, but there for slicing: {listed(extra)}.",
             )
         )
     return notes

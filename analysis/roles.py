@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,19 @@ import pandas as pd
 
 from modelglass.analysis.columns import as_datetime
 from modelglass.analysis.errors import InputError, unknown_name
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.selfcheck import Note
 
 
 def check_columns(frame: pd.DataFrame, roles: Mapping[str, str | None], ignore: Sequence[str]) -> None:
     """Check that the columns of all roles exist."""
     for role, name in roles.items():
+        if not isinstance(name, Hashable) or (name is None and role == "target"):
+            raise InputError(
+                f"Expected the name of a column for --{role}.",
+                f"Got {'nothing' if name is None else f'an object of type {type(name).__name__}'}.",
+                "Put the values into a column of the data, and give its name.",
+            )
         if name is not None and name not in frame.columns:
             raise unknown_name(f"column for --{role}", name, frame.columns)
         if name is not None and name in ignore:
@@ -65,9 +72,11 @@ def _weights(values: pd.Series) -> np.ndarray:
     bad = ~np.isfinite(weight) | (weight < 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
+        count = int(bad.sum())
+        said = "1 row does not have one: row" if count == 1 else f"{count:,} rows do not have one; the first is row"
         raise InputError(
             f"Expected weights of zero or more in the column {values.name!r}.",
-            f"{int(bad.sum()):,} rows do not have one; the first is row {values.index[row]} with {values.iloc[row]}.",
+            f"{said} {values.index[row]} with {values.iloc[row]}.",
             "Repair the weights, or evaluate without --weight.",
         )
     if not weight.any():
@@ -81,7 +90,7 @@ def _clusters(values: pd.Series) -> np.ndarray:
     if values.isna().any():
         raise InputError(
             f"Expected a cluster for each row in the column {values.name!r}.",
-            f"{int(values.isna().sum()):,} rows have none.",
+            f"{rows_text(int(values.isna().sum()))} without one.",
             "Fill them, or leave out --cluster.",
         )
     codes = pd.factorize(values)[0].astype(np.int64)

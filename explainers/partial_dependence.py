@@ -220,7 +220,7 @@ def _chosen(ev: Evaluation, features: Any, grid: int, progress: Progress | None)
         middle = weight @ mean / weight.sum()
         moves.append(np.sqrt(weight @ (mean - middle) ** 2 / weight.sum()).max())
     best = np.argsort(-np.array(moves), kind="stable")[:TOP]
-    return [able[i] for i in best], f"the {TOP} columns that move it most in a coarse pass over {few.n:,} rows"
+    return [able[i] for i in best], f"the {TOP} columns that move it most in a coarse pass over {rows_text(few.n)}"
 
 
 def grid_rows(ev: Evaluation, name: str, grid: int) -> tuple[np.ndarray, str]:

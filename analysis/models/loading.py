@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import warnings
 import zipfile
@@ -48,9 +49,21 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
     MissingPackage
         A library that the file needs is not installed.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            "Expected the path of a model file, or package.module:object.",
+            f"Got an object of type {type(path).__name__}.",
+            "A model in memory needs no loading: give it to Evaluation.",
+        )
     if isinstance(path, str) and names_object(path):
         return _from_code(path)
-    path = Path(path)
+    given, path = path, Path(path)
+    if str(given).startswith(("http:", "https:")):
+        raise InputError(
+            "Expected a model file.",
+            f"{given} is an address.",
+            "Save the model as a file, or write a function that asks the server, and give package.module:function.",
+        )
     _check_there(path)
     if path.is_dir():
         from modelglass.analysis.models.mlflow import load_mlflow
@@ -142,7 +155,7 @@ def _check_there(path: Path) -> None:
         )
     if not path.exists():
         folder = path.parent
-        names = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        names = [p.name for p in folder.iterdir() if p.suffix.lower() in KNOWN] if folder.is_dir() else []
         close = nearest(path.name, names)
         hint = (
             f"Did you mean {folder / close[0]}?"
@@ -204,7 +217,7 @@ def _from_skops(data: bytes, name: str, trust_types: Sequence[str]) -> Model:
     except Exception as error:  # noqa: BLE001  properties of a damaged estimator may raise anything
         raise InputError(
             "Expected a model whose parts agree with each other.",
-            f"{name} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
+            f"{name} cannot be read: {type(error).__name__}{f': {error}'[:200] if str(error) else ''}.",
             DAMAGED,
         ) from None
     model.notes.extend(notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import modelglass as mg
+from modelglass.analysis import calibration, thresholds
 from modelglass.analysis.errors import InputError, NotApplicable
 
 
@@ -334,6 +337,36 @@ def test_settings_that_cannot_be_are_refused(model, frame, ev):
             mg.Evaluation(model, frame, target="y", **given)
     said = mg.Evaluation(model, frame, target="y", features=["age"])
     assert any("--features is not used" in n.text for n in said.notes)
+
+
+WRONG_KINDS = {
+    "target nothing": (lambda model, frame: mg.Evaluation(model, frame, target=None), "Got nothing"),
+    "weights as array": (lambda model, frame: mg.Evaluation(model, frame, target="y", weight=frame.w.to_numpy()), "ndarray"),
+    "threshold as text": (lambda model, frame: mg.Evaluation(model, frame, target="y", threshold="0.5"), "Got '0.5'"),
+    "threshold as flag": (lambda model, frame: mg.Evaluation(model, frame, target="y", threshold=True), "Got True"),
+    "label as number": (lambda model, frame: mg.Evaluation(model, frame, target="y", label=3), "Got '3'"),
+    "sample as text": (lambda model, frame: mg.Evaluation(model, frame, target="y").sample("a"), "Got 'a'"),
+    "part of a row": (lambda model, frame: mg.Evaluation(model, frame, target="y").sample(10.5), "Got 10.5"),
+    "ignore as one name": (lambda model, frame: mg.Evaluation(model, frame, target="y", ignore="extras"), "Got 'extras'"),
+    "outcomes in two columns": (lambda *_: mg.Evaluation.from_predictions(np.zeros((3, 2)), np.zeros(3)), "2 dimensions"),
+    "predictions in two columns": (lambda *_: mg.Evaluation.from_predictions([1, 0], [[1, 0], [0, 1]]), "2 dimensions"),
+    "nothing to load": (lambda *_: mg.load_model(None), "NoneType"),
+    "an address to load": (lambda *_: mg.load_model("http://127.0.0.1:9/v2/models/m"), "is an address"),
+    "costs as number": (lambda model, frame: thresholds(mg.Evaluation(model, frame, target="y"), costs=-1), "Got -1"),
+    "bins as text": (lambda model, frame: calibration(mg.Evaluation(model, frame, target="y"), n_bins="x"), "'x' bins"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG_KINDS)
+def test_values_of_the_wrong_kind_are_refused_in_words(case, model, frame):
+    call, part = WRONG_KINDS[case]
+    with pytest.raises(InputError, match=re.escape(part)) as caught:
+        call(model, frame)
+    assert 1 <= len(str(caught.value).splitlines()) <= 4
+
+
+def test_one_name_to_ignore_may_stand_alone(model, frame):
+    assert "extra" not in mg.Evaluation(model, frame, target="y", ignore="extra").columns
 
 
 def test_a_condition_with_a_comment_can_be_put_together_again(ev):

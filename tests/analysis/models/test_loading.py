@@ -43,6 +43,8 @@ def refused(path, **how) -> str:
 def test_missing_file_suggests_the_nearest(tmp_path):
     (tmp_path / "model.skops").write_bytes(b"x")
     assert "model.skops?" in refused(tmp_path / "modle.skops")
+    (tmp_path / "modle.csv").write_bytes(b"x")  # nearer, but no model
+    assert "model.skops?" in refused(tmp_path / "modle.skops")
     assert "no folder" in refused(tmp_path / "nowhere" / "m.skops")
     assert "is a folder" in refused(tmp_path)
 
