@@ -91,7 +91,8 @@ def within(ask: Callable[[], T], seconds: float, rows: int) -> T:
     thread.join(min(seconds, threading.TIMEOUT_MAX))
     if thread.is_alive():
         abandon(thread.ident)
-        raise MachineError(said(seconds, rows))  # the guard stays awake: ending the process may get stuck as well
+        _write_guard(GRACE, "")  # it stays awake, ending the process may get stuck as well; but this is said once
+        raise MachineError(said(seconds, rows))
     _tell_guard(0, rows)
     done, what = ended[0]
     if done:
@@ -112,8 +113,9 @@ while True:
     try:
         line = heard.get(timeout=wait)
     except queue.Empty:
-        sys.stderr.write("The machine could not: " + text + "\\n")
-        sys.stderr.flush()
+        if text:
+            sys.stderr.write("The machine could not: " + text + "\\n")
+            sys.stderr.flush()
         os.kill(int(sys.argv[1]), int(sys.argv[2]))
         break
     if not line:
@@ -126,9 +128,13 @@ _guard: subprocess.Popen[str] | None = None
 
 
 def _tell_guard(seconds: float, rows: int) -> None:
+    _write_guard(seconds, said(max(seconds - GRACE, 0), rows))
+
+
+def _write_guard(seconds: float, text: str) -> None:
     if _guard is not None and _guard.stdin is not None:
         with suppress(OSError, ValueError):
-            _guard.stdin.write(f"{min(seconds, 1e6)} {said(max(seconds - GRACE, 0), rows)}\n")
+            _guard.stdin.write(f"{min(seconds, 1e6)} {text}\n")
             _guard.stdin.flush()
 
 
