@@ -30,6 +30,11 @@ class SortedScores:
     positive: NDArray[np.bool_]
     weight: Floats | None
 
+    @property
+    def distinct(self) -> bool:
+        """Whether no two scores are equal."""
+        return len(self.tie) == 0 or int(self.tie[-1]) == len(self.tie) - 1
+
 
 def sort_scores(score: Floats, positive: NDArray[np.bool_], weight: Floats | None = None) -> SortedScores:
     """Sort once; ``score`` (n,) finite, ``positive`` (n,) bool, ``weight`` (n,) >= 0 or None."""
@@ -87,8 +92,7 @@ def runs_by_group(scores: SortedScores, codes: NDArray[np.integer], count: int, 
     ``codes`` (n,) in [0, count); ``weight`` (n,) in the order of the data, instead of those of the scores.
     """
     n = len(scores.order)
-    small = codes.astype(np.int16 if count <= 32_767 else np.int64, copy=False)[scores.order]
-    index = np.argsort(small, kind="stable")
+    small, index = _by_code(scores, codes, count)
     code, positive, tie = small[index], scores.positive[index], scores.tie[index]
     starts = np.flatnonzero(np.concatenate([[n > 0], (tie[1:] != tie[:-1]) | (code[1:] != code[:-1])]))
     group = code[starts]
@@ -119,6 +123,13 @@ def runs_by_group(scores: SortedScores, codes: NDArray[np.integer], count: int, 
         sums[0][2],
         sums[1][2],
     )
+
+
+def _by_code(scores: SortedScores, codes: NDArray[np.integer], count: int) -> tuple[np.ndarray, NDArray[np.intp]]:
+    """Give codes in the order of the scores, and the places that sort these by code: the smaller the type, the quicker."""
+    kind: Any = np.uint8 if count <= 256 else np.uint16 if count <= 65_536 else np.int64
+    small: np.ndarray = codes.astype(kind, copy=False)[scores.order]
+    return small, np.argsort(small, kind="stable")
 
 
 def _sums(
@@ -166,6 +177,42 @@ def auc_by_group(runs: Runs, *, influence: bool = False) -> ByGroup:
             square *= apart
             sums.append((runs.over_groups(square), runs.over_groups(np.multiply(square, apart, out=apart))))
     return ByGroup(estimate, None, np.array([a for a, _ in sums]), np.array([b for _, b in sums]))
+
+
+def auc_of_distinct(scores: SortedScores, codes: NDArray[np.integer], count: int) -> ByGroup:
+    """Give the same as ``auc_by_group`` where no two scores are equal and all rows weigh the same, in a third of the time.
+
+    Without ties a row's placement is its place among the rows of its group less the number of its own class before it.
+    """
+    _, index = _by_code(scores, codes, count)
+    positive = scores.positive[index]
+    bounds = np.append(0, np.cumsum(np.bincount(codes, minlength=count)))
+    places = np.flatnonzero(positive), np.flatnonzero(~positive)
+    until = [np.searchsorted(p, bounds) for p in places]  # positives, and negatives, of the groups before
+    n_pos, n_neg = (np.diff(u).astype(float) for u in until)
+    below = [p - np.arange(len(p)) for p in places]  # of the other class, in this group and those before
+    pairs = np.diff(np.append(0, np.cumsum(below[0]))[until[0]]) - n_pos * until[1][:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 1 / (n_pos * n_neg)
+        estimate = np.where((n_pos > 0) & (n_neg > 0), pairs * scale, np.nan)
+        second, third = np.empty((2, count)), np.empty((2, count))
+        centres = until[1][:-1] + estimate * n_neg, until[0][:-1] + (1 - estimate) * n_pos
+        for at, (values, centre, ends, sign) in enumerate(zip(below, centres, until, (1, -1))):
+            apart = values - np.repeat(centre, np.diff(ends))
+            square = apart * apart
+            second[1 - at] = _between(square, ends) * scale**2
+            square *= apart
+            third[1 - at] = sign * _between(square, ends) * scale**3
+    return ByGroup(estimate, None, second, third)
+
+
+def _between(values: Floats, ends: NDArray[np.intp]) -> Floats:
+    """Sum values between neighbouring ends; 0 where nothing is between."""
+    out = np.zeros(len(ends) - 1)
+    filled = np.flatnonzero(np.diff(ends))
+    if len(filled):
+        out[filled] = np.add.reduceat(values, ends[filled])
+    return out
 
 
 def average_precision_by_group(runs: Runs, *, influence: bool = True) -> ByGroup:

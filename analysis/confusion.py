@@ -101,8 +101,10 @@ def confusion(ev: Evaluation, *, normalize: str = "actual", level: float = 0.95)
     if ev.task == "regression":
         raise NotApplicable("the target is a number and not a class")
     if normalize in NORMALIZE and moved(ev) is not None:
-        weights(ev.weight, ev.n)
-        found = _told(decided(ev, of_classes=True), ev.classes, normalize, level, ev.source)
+        counted = decided(ev, of_classes=True)
+        if not counted.table_w.sum() > 0:
+            weights(ev.weight, ev.n)  # says why not
+        found = _told(counted, ev.classes, normalize, level, ev.source)
     else:
         found = measure(
             ev.y,

@@ -43,7 +43,7 @@ def _ranked(groups: Groups, by_group: ByGroupFunction, average: Average = "macro
     """
     rows = groups.rows
     if rows.task == "binary" and rows.weight is None and not groups.clustered and by_group is auc_by_group:
-        found = by_group(groups.runs(1), influence=False)
+        found = groups.auc()
         sizes = groups.table.sum(2).astype(float)
         both = zip(np.asarray(found.second), np.asarray(found.third), sizes.T)
         return found.estimate, join([plain_moments(second, third, n) for second, third, n in both])

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelglass.analysis.auc import Runs, SortedScores, runs_by_group, sort_scores
+from modelglass.analysis.auc import (
+    ByGroup,
+    Runs,
+    SortedScores,
+    auc_by_group,
+    auc_of_distinct,
+    runs_by_group,
+    sort_scores,
+)
 from modelglass.analysis.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -196,6 +204,13 @@ class Groups:
         if label not in kept:
             kept[label] = runs_by_group(self.rows.sorted_scores(label), self.codes, self.count)
         return kept[label]
+
+    def auc(self) -> ByGroup:
+        """ROC AUC by group of rows of two classes that weigh the same, with the sums that DeLong's variance is made of."""
+        scores = self.rows.sorted_scores(1)
+        if scores.distinct and "_runs" not in self.__dict__:
+            return auc_of_distinct(scores, self.codes, self.count)
+        return auc_by_group(self.runs(1))
 
     # units: rows, or clusters within groups --------------------------------------------------------------------
 

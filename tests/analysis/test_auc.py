@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from modelglass.analysis.auc import auc_by_group, average_precision_by_group, runs_by_group, sort_scores
+from modelglass.analysis.auc import (
+    auc_by_group,
+    auc_of_distinct,
+    average_precision_by_group,
+    runs_by_group,
+    sort_scores,
+)
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_scores import _ranked
 from modelglass.analysis.groups import Groups, Rows
@@ -50,6 +56,33 @@ def test_equals_all_pairs_in_every_group(seed, levels, equal_weights):
         if 2 <= y[at].sum() <= at.sum() - 2:
             expected = delong_by_pairs(score[at], y[at] == 1)
             assert (auc[g], variance[g]) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 8))
+def test_scores_without_ties_take_the_short_way_to_the_same_numbers(seed, groups):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 90))
+    score, codes = rng.permutation(n) / 7.0, rng.integers(0, groups, n)
+    positive = rng.random(n) < 0.4
+    rows = sort_scores(score, positive)
+    assert rows.distinct
+    long, short = auc_by_group(runs_by_group(rows, codes, groups)), auc_of_distinct(rows, codes, groups)
+    known = ~np.isnan(long.estimate)
+    np.testing.assert_array_equal(np.isnan(short.estimate), ~known)
+    for name in ("estimate", "second", "third"):
+        got, wanted = (np.asarray(getattr(found, name))[..., known] for found in (short, long))
+        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-15)
+    for g in np.flatnonzero(known):
+        at = codes == g
+        assert short.estimate[g] == pytest.approx(roc_auc_score(positive[at], score[at]))
+
+
+def test_one_tie_is_enough_for_the_long_way():
+    score = np.array([0.1, 0.2, 0.2, 0.4])
+    assert not sort_scores(score, score > 0.3).distinct
+    assert sort_scores(np.array([]), np.array([], dtype=bool)).distinct
+    assert ranked([0, 1, 0, 1], score)[0][0] == pytest.approx(roc_auc_score([0, 1, 0, 1], score)) == 0.875
 
 
 def test_weights_equal_scikit_learn():

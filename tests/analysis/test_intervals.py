@@ -54,6 +54,28 @@ def test_a_heavy_miss_not_seen_is_allowed_for():
     assert np.isnan(none).all()
 
 
+@given(st.floats(0.001, 0.999), st.floats(2, 1e5), st.floats(2, 1e5), st.floats(0.01, 3), st.floats(0.5, 0.999))
+def test_ends_of_auc_solve_their_equation(auc, pos, neg, size, level):
+    """At an end z^2 times the variance there is the squared distance; found here by scipy."""
+    from scipy.optimize import brentq
+
+    mean, rarer = (pos + neg) / 2 - 1, min(pos, neg)
+
+    def shape(p):
+        return p * (1 - p) * (1 + mean * (1 - p) / (2 - p) + mean * p / (1 + p)) / (pos * neg)
+
+    variance = size * shape(auc)
+    ratio = (size * rarer + intervals.AUC_PSEUDO) / (rarer + intervals.AUC_PSEUDO)
+    z = stats.norm.ppf(0.5 + level / 2)
+
+    def apart(p):
+        return (auc - p) ** 2 - z**2 * ratio * shape(p)
+
+    low, high = (float(v[0]) for v in intervals.auc_score(*(np.array([v]) for v in (auc, variance, pos, neg)), level))
+    assert low == pytest.approx(brentq(apart, 0, auc, xtol=1e-13), abs=1e-10)
+    assert high == pytest.approx(brentq(apart, auc, 1, xtol=1e-13), abs=1e-10)
+
+
 @pytest.mark.parametrize("hits", [0, 3, 40])
 def test_jeffreys_equals_statsmodels(hits):
     from statsmodels.stats.proportion import proportion_confint
