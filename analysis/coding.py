@@ -41,6 +41,7 @@ class Coding:
     note        what a person should know, such as rare levels that were grouped; empty where there is nothing
     bounds      of numbers and times: (low, low included, high, high included) of each level but missing, rising, None for no bound; else None
     term        how SQL reads the value, where there are bounds
+    distinct    different values among these rows, missing not counted, where coding had to tell them apart; else None
     """
 
     column: str
@@ -52,6 +53,7 @@ class Coding:
     note: str = ""
     bounds: tuple[Bound, ...] | None = None
     term: str = ""
+    distinct: int | None = None
 
 
 def code_column(series: pd.Series, column: Column, *, bins: int = 5, max_levels: int = 50) -> Coding:
@@ -151,15 +153,17 @@ def _with_missing(
     note: str = "",
     bounds: Sequence[Bound] | None = None,
     term: str = "",
+    distinct: int | None = None,
 ) -> Coding:
     """Put the codes of the filled rows in their places, and missing as the last level."""
-    full = np.full(len(missing), len(labels), dtype=np.int64)
-    full[~missing] = codes
-    if missing.any():
+    if len(codes) < len(missing):
+        full = np.full(len(missing), len(labels), dtype=np.int64)
+        full[~missing] = codes
+        codes = full
         labels.append(_unused(MISSING, labels))
         conditions.append(f"{quote_name(column.name)} IS NULL")
     known = None if bounds is None else tuple(bounds)
-    return Coding(column.name, full, tuple(labels), tuple(conditions), column.kind, edges, note, known, term)
+    return Coding(column.name, codes, tuple(labels), tuple(conditions), column.kind, edges, note, known, term, distinct)
 
 
 def _unused(label: str, labels: Sequence[str]) -> str:
@@ -175,9 +179,8 @@ def _unused(label: str, labels: Sequence[str]) -> str:
 def _code_numbers(values: pd.Series, column: Column, bins: int) -> Coding:
     missing = values.isna().to_numpy(dtype=bool)
     numbers = _filled(values, missing)
-    ordered = np.sort(numbers)
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.array([], dtype=int)
-    distinct, counts = ordered[starts], np.diff(np.r_[starts, len(ordered)])
+    ordered, starts = _ordered(numbers)
+    distinct, counts = ordered[starts], np.diff(starts, append=len(ordered))
     whole = numbers.dtype.kind in "iu" or bool(
         np.all(distinct == np.floor(distinct)) and np.all(np.abs(distinct) < 2.0**53)
     )
@@ -194,7 +197,22 @@ def _code_numbers(values: pd.Series, column: Column, bins: int) -> Coding:
     labels = [level_label(*level, whole) for level in levels]
     conditions = [level_condition(name, *level) for level in levels]
     edges = np.array([float(low) for low, *_ in levels[1:]], dtype=np.float64)
-    return _with_missing(column, codes, missing, labels, conditions, edges, bounds=levels, term=name)
+    return _with_missing(
+        column, codes, missing, labels, conditions, edges, bounds=levels, term=name, distinct=len(distinct)
+    )
+
+
+def _ordered(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the numbers in rising order, and where each different one starts."""
+    if numbers.dtype.kind in "iu" and len(numbers):
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < len(numbers):  # counting beats sorting
+            counts = np.bincount((numbers - numbers.dtype.type(low)).astype(np.int64, copy=False))
+            found = np.flatnonzero(counts)
+            ordered = np.repeat(found.astype(numbers.dtype) + numbers.dtype.type(low), counts[found])
+            return ordered, np.cumsum(counts[found]) - counts[found]
+    ordered = np.sort(numbers)
+    return ordered, np.flatnonzero(np.concatenate([[len(ordered) > 0], ordered[1:] != ordered[:-1]]))
 
 
 def _filled(values: pd.Series, missing: np.ndarray) -> np.ndarray:
@@ -209,10 +227,10 @@ def _codes(numbers: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     """Count for each number the levels whose first value it has reached."""
     if len(firsts) > 16:
         return np.searchsorted(firsts, numbers, side="right") - 1
-    codes = np.zeros(len(numbers), dtype=np.int64)
+    codes = np.zeros(len(numbers), dtype=np.int8)
     for first in firsts[1:]:
-        codes += numbers >= first
-    return codes
+        codes += (numbers >= first).view(np.int8)
+    return codes.astype(np.int64)
 
 
 # --- categories ------------------------------------------------------------------------------------------------------
@@ -234,7 +252,7 @@ def _code_levels(values: pd.Series, column: Column, max_levels: int) -> Coding:
     if given is not None:
         codes, levels, ordered = _reorder(codes, given), [levels[i] for i in given], True
     missing = codes < 0
-    codes = codes[~missing]
+    codes = codes[~missing] if missing.any() else codes
     counts = np.bincount(codes, minlength=len(levels))
     by_count = sorted(np.flatnonzero(counts).tolist(), key=lambda i: (-counts[i], str(levels[i])))
     kept = by_count[:max_levels]
@@ -254,7 +272,9 @@ def _code_levels(values: pd.Series, column: Column, max_levels: int) -> Coding:
         labels.append(_unused(OTHER, labels))
         conditions.append(f"{name} NOT IN ({', '.join(written)})")
         note = f"{len(rest):,} rarer levels of {column.name} are grouped as {labels[-1]}."
-    return _with_missing(column, place[codes], missing, labels, conditions, None, note)
+    return _with_missing(
+        column, place[codes], missing, labels, conditions, None, note, distinct=int(np.count_nonzero(counts))
+    )
 
 
 def _reorder(codes: np.ndarray, order: Sequence[int]) -> np.ndarray:
@@ -285,7 +305,7 @@ _PERIODS: tuple[tuple[str, str, int], ...] = (
 
 def _code_times(values: pd.Series, column: Column, name: str) -> Coding:
     missing = values.isna().to_numpy(dtype=bool)
-    times = values.to_numpy()[~missing]
+    times = values.to_numpy()[~missing] if missing.any() else values.to_numpy()
     if not len(times):
         return _with_missing(column, np.array([], dtype=np.int64), missing, [], [], bounds=[])
     unit, starts, step = _starts(times.min(), times.max())

@@ -11,6 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.columns import MOST_LEVELS, Column, as_datetime, plain, side_by_side
 from modelglass.analysis.describing import level_text
+from modelglass.analysis.plain import missing
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
 
@@ -101,7 +102,7 @@ def measure(
 
 
 def _facts(column: Column, series: pd.Series, role: str) -> dict[str, Any]:
-    missing, n = int(series.isna().sum()), len(series)
+    absent, n = int(np.count_nonzero(missing(series))), len(series)
     notes = [column.note]
     if column.kind == "categorical" and column.unique > MOST_LEVELS:
         notes.append(f"Slices keep the {MOST_LEVELS} most frequent of {column.unique:,} levels and group the others.")
@@ -111,10 +112,10 @@ def _facts(column: Column, series: pd.Series, role: str) -> dict[str, Any]:
         "column": column.name,
         "kind": column.kind,
         "role": role,
-        "missing": missing,
-        "missing_share": missing / n if n else np.nan,
+        "missing": absent,
+        "missing_share": absent / n if n else np.nan,
         "distinct": column.unique,
-        "holds": "" if missing == n else _holds(column, series),
+        "holds": "" if absent == n else _holds(column, series),
         "description": column.description,
         "unit": column.unit,
         "how": column.how,

@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from modelglass.analysis.errors import InputError, listed, unknown_name
-from modelglass.analysis.plain import ISO, as_datetime, example, is_number, iso_times, plain
+from modelglass.analysis.plain import ISO, as_datetime, example, gaps_of_texts, is_number, iso_times, plain
 
 __all__ = ["KINDS", "OTHER", "Column", "Count", "as_datetime", "infer_columns", "is_number", "plain"]
 
@@ -56,6 +56,10 @@ class Count:
             self._value = count()
             self._count = None  # lets the column go
         return self._value
+
+    def settle(self, value: int) -> None:
+        """Take the number from whoever has counted it by the way."""
+        self._value, self._count = value, None
 
     def __eq__(self, other: object) -> bool:
         return int(self) == int(other) if isinstance(other, (int, Count)) else NotImplemented
@@ -137,25 +141,26 @@ def side_by_side(one: Callable[[Any], Made], columns: Sequence[Any], rows: int) 
 
 
 def _infer(name: str, series: pd.Series) -> Column:
-    values = plain(series)
-    missing = int(series.isna().sum())
+    gone = gaps_of_texts(series)
+    values = plain(series) if gone is None else series
+    absent = int(np.count_nonzero(series.isna() if gone is None else gone))
     if values is None:
         note = "Left out of conditions, slices and explanations."
-        return Column(name, OTHER, f"{_nested(series)}, which are no plain numbers, texts or dates", missing, 0, note)
-    filled = len(values) - missing
+        return Column(name, OTHER, f"{_nested(series)}, which are no plain numbers, texts or dates", absent, 0, note)
+    filled = len(values) - absent
     if isinstance(values.dtype, pd.CategoricalDtype):
         codes = values.cat.codes.to_numpy()
         levels = int(np.count_nonzero(np.bincount(codes[codes >= 0], minlength=1)))
         how = "ordered category type" if values.cat.ordered else "category type"
-        return Column(name, "categorical", how, missing, levels)
+        return Column(name, "categorical", how, absent, levels)
     if not filled:
-        return Column(name, *_kind(name, values, 0, 0), missing, 0, "All values are missing.")
+        return Column(name, *_kind(name, values, 0, 0), absent, 0, "All values are missing.")
     unique: int | Count = _distinct(values)
     kind, how = _kind(name, values, filled, unique)
     note = "One value only." if _one_value(values, unique) else ""
     if kind == "categorical":
         note = note or _mixed(series, values)
-    return Column(name, kind, _said(series, how), missing, unique, note)
+    return Column(name, kind, _said(series, how), absent, unique, note)
 
 
 def _nested(series: pd.Series) -> str:
@@ -280,7 +285,7 @@ def _seldom_repeats(values: pd.Series, filled: int, unique: int | Count) -> bool
 
     Of rows drawn at random at least as large a share differs as of all rows, so a share well below half settles it.
     """
-    for size in (2_000, 100_000):
+    for size in (2_000, 30_000):
         if len(values) > 2 * size:
             places = np.random.default_rng(0).choice(len(values), size, replace=False, shuffle=False)
             drawn = values.iloc[places].dropna()
@@ -290,7 +295,8 @@ def _seldom_repeats(values: pd.Series, filled: int, unique: int | Count) -> bool
 
 
 def _kind_of_text(values: pd.Series, filled: int, unique: int | Count) -> tuple[str, str]:
-    head = values.dropna().iloc[:1] if values.iloc[:1].isna().any() else values.iloc[:1]
+    head = values.iloc[:_HEAD].dropna().iloc[:1]
+    head = head if len(head) else values.dropna().iloc[:1]
     if len(head) and ISO.match(str(head.iloc[0])) and iso_times(values) is not None:
         return "datetime", "text that is an ISO date on every row"
     if not filled or not _seldom_repeats(values, filled, unique):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -212,7 +212,11 @@ class Held:
     def coding(self, column: str, bins: int = 5) -> Coding:
         """Give the level of each row in a column; numeric ones binned by quantile of the whole data."""
         whole = self._shared.coding(column, bins)
-        return whole if self._rows is None else replace(whole, codes=whole.codes[self._rows])
+        return whole if self._rows is None else replace(whole, codes=whole.codes[self._rows], distinct=None)
+
+    def make_codings(self, columns: Iterable[str], bins: int = 5) -> None:
+        """Make the codings of several columns ready, on several cores where the rows are many."""
+        self._shared.make_codings(columns, bins)
 
     # origin ----------------------------------------------------------------------------------------------------
 

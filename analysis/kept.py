@@ -24,3 +24,11 @@ class Kept:
             if key not in self._made:
                 self._made[key] = make()
             return self._made[key]
+
+    def put(self, key: Hashable, made: Any) -> None:
+        """Keep what was made elsewhere, unless something is kept already."""
+        self(key, lambda: made)
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Tell whether something was made under this key."""
+        return key in self._made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,44 @@ def iso_times(values: pd.Series) -> pd.Series | None:
     taken = parsed.to_numpy()[codes]
     taken[codes < 0] = np.datetime64("NaT", "ns")
     return pd.Series(taken, index=values.index, name=values.name)
+
+
+class _Addresses:
+    """The places of the objects of an array in memory, as numbers: numpy compares these at once, objects one by one."""
+
+    def __init__(self, values: np.ndarray):
+        self._kept = values  # as long as somebody reads its addresses
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": f"<u{values.itemsize}" if sys.byteorder == "little" else f">u{values.itemsize}",
+            "data": (values.__array_interface__["data"][0], True),
+            "shape": values.shape,
+            "strides": values.strides,
+        }
+
+
+def gaps_of_texts(series: pd.Series) -> np.ndarray | None:
+    """Tell which values of a column of texts, kept as Python objects, are missing, (n,) bool; None where it holds anything else.
+
+    The usual objects that stand for missing are found by identity, and where nothing but texts is left, as ``infer_dtype`` tells
+    quickly, that was all. pandas' own ``isna`` asks each object whether it is any of a dozen things, and takes five times as long.
+    """
+    if not types.is_object_dtype(series.dtype) or sys.implementation.name != "cpython":
+        return None
+    values = series.to_numpy()
+    gone = np.zeros(len(values), dtype=bool)
+    if types.infer_dtype(values, skipna=False) == "string":
+        return gone
+    addresses = np.asarray(_Addresses(values))
+    for nothing in (None, np.nan, pd.NA, pd.NaT):
+        gone |= addresses == id(nothing)
+    return gone if types.infer_dtype(values[~gone], skipna=False) == "string" else None
+
+
+def missing(series: pd.Series) -> np.ndarray:
+    """Tell which values are missing, (n,) bool: as ``series.isna()``, but quicker for texts."""
+    gone = gaps_of_texts(series)
+    return series.isna().to_numpy(dtype=bool) if gone is None else gone
 
 
 def is_text(values: pd.Series) -> bool:

@@ -142,7 +142,7 @@ def prepare(
             Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
         )
     answers, said = asked(model, feed, frame, understood)
-    notes += [*_input_notes(model, feed, frame, left_out), *said, *self_check(model, feed, frame)]
+    notes += [*_input_notes(model, feed, frame, left_out, known), *said, *self_check(model, feed, frame)]
     return Prepared(
         model=model,
         feed=feed,
@@ -322,10 +322,12 @@ def checked_scores(
     return oriented(scores, understood), notes
 
 
-def _input_notes(model: Model, feed: Feed, frame: pd.DataFrame, left_out: Sequence[str]) -> list[Note]:
+def _input_notes(
+    model: Model, feed: Feed, frame: pd.DataFrame, left_out: Sequence[str], known: Mapping[str, Column]
+) -> list[Note]:
     notes = [Note(level="info" if feed.how != "as read" else "warning", text=f"The model is fed {feed.text()}")]
     notes += [Note(level="warning", text=t) for t in unseen_levels(model, feed, frame)]
-    empty = [c for c in feed.features if frame[c].isna().all()]
+    empty = [c for c in feed.features if known[c].missing == len(frame)]
     if empty:
         notes.append(
             Note(level="warning", text=f"All values are missing in {listed(empty)}; the model still gives predictions.")

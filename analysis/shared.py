@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from modelglass.analysis import fingerprints, reserved
 from modelglass.analysis.coding import Coding, code_column
+from modelglass.analysis.columns import Count, side_by_side
 from modelglass.analysis.companions import PARTS, Companion, Companions, by_baseline, judged
 from modelglass.analysis.conditions import Conditions
-from modelglass.analysis.errors import NotApplicable, unknown_name
+from modelglass.analysis.errors import AnalysisError, NotApplicable, unknown_name
 from modelglass.analysis.kept import Kept
 from modelglass.analysis.preparing import Prepared
 from modelglass.analysis.selfcheck import Note
@@ -50,9 +53,28 @@ class Shared:
         """Give the level of each row in a column."""
         if column not in self.data.columns:
             raise unknown_name("column", column, self.data.columns)
-        return self._once(
-            ("coding", column, bins), lambda: code_column(self.data.frame[column], self.data.columns[column], bins=bins)
-        )
+        return self._once(("coding", column, bins), lambda: self._coded(column, bins))
+
+    def make_codings(self, columns: Iterable[str], bins: int) -> None:
+        """Make codings ready, side by side where rows are many; what cannot be coded is said when it is asked for."""
+        known = dict.fromkeys(c for c in columns if c in self.data.columns)
+        todo = [c for c in known if ("coding", c, bins) not in self._once]
+
+        def one(column: str) -> Coding | None:
+            with suppress(AnalysisError):
+                return self._coded(column, bins)
+            return None
+
+        for column, coding in zip(todo, side_by_side(one, todo, len(self.data.frame))):
+            if coding is not None:
+                self._once.put(("coding", column, bins), coding)
+
+    def _coded(self, column: str, bins: int) -> Coding:
+        known = self.data.columns[column]
+        coding = code_column(self.data.frame[column], known, bins=bins)
+        if coding.distinct is not None and isinstance(known.distinct, Count):
+            known.distinct.settle(coding.distinct)
+        return coding
 
     @property
     def data_fingerprint(self) -> str:

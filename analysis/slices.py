@@ -150,6 +150,7 @@ def slice_metrics(
     rows = rows_of(ev, class_)
     chosen = _chosen(metrics, rows.task, ev.score_kind)
     asked = _asked_columns(ev, by)
+    ev.make_codings((name for columns in asked for name in columns), bins)
     groupings, notes = [], []
     for columns in asked:
         try:

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from modelglass.analysis.coding import code_column
 from modelglass.analysis.columns import Column, as_datetime, infer_columns, plain
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.plain import gaps_of_texts, missing
 
 N = 60
 
@@ -149,3 +152,43 @@ def test_real_data(data_file):
         "capital_loss",
         "hours_per_week",
     }
+
+
+NOTHING = (None, float("nan"), np.nan, pd.NA, pd.NaT, np.float64("nan"), np.datetime64("NaT"))
+
+
+@pytest.mark.parametrize("values", [
+    ["a", "b"], ["a", None, ""], ["a", *NOTHING], [*NOTHING], [], ["a", 1, None], [b"a", None], [np.str_("a"), np.nan],
+    ["a", float("nan")], [["x"], None], [None, "\ud800"],
+], ids=repr)  # fmt: skip
+def test_missing_is_what_pandas_calls_missing(values):
+    series = pd.Series(values, dtype=object)
+    for part in (series, series[::2], series[::-1]):
+        np.testing.assert_array_equal(missing(part), part.isna().to_numpy())
+        gone = gaps_of_texts(part)
+        if gone is not None:
+            assert all(isinstance(v, str) for v in part[~gone])
+    for dtype in ("category", "string", "str"):
+        if all(v is None or isinstance(v, str) for v in values) and "\ud800" not in values:
+            np.testing.assert_array_equal(missing(series.astype(dtype)), series.astype(dtype).isna().to_numpy())
+
+
+def test_coding_settles_how_many_values_differ():
+    """Whoever sorts a column has counted it; all ways of counting agree."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "x": np.where(rng.random(300) < 0.2, np.nan, rng.normal(size=300).round(1)), "zeros": np.r_[-0.0, np.tile([0.0, 1.5, -2.0], 99), 7, 8],
+        "count": rng.integers(-5, 40, 300), "wide": rng.integers(-(10**12), 10**12, 300), "big": rng.integers(0, 9, 300).astype("uint64") + np.uint64(2**63),
+        "word": rng.choice(["a", "b", None], 300), "flag": rng.random(300) < 0.5,
+    })  # fmt: skip
+    columns = infer_columns(frame)
+    for name, column in columns.items():
+        if column.kind in ("numeric", "categorical"):
+            assert code_column(frame[name], column).distinct == frame[name].nunique() == column.unique, name
+    ev = Evaluation.from_predictions(
+        rng.integers(0, 2, 300), prediction=rng.integers(0, 2, 300), frame=frame, target="y"
+    )
+    ev.make_codings([*frame, "no such column"])
+    for name in frame:
+        assert ev.columns[name].unique == frame[name].nunique()
+    assert ev.where('"count" > 3').coding("count").distinct is None
