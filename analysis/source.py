@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
+LONGEST_SHOWN = 600
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """The origin of a result.
@@ -59,7 +62,7 @@ class Source:
             f"{self.rows:,} rows" if self.rows == self.rows_all else f"{self.rows:,} of {self.rows_all:,} rows"
         )
         if self.condition:
-            parts.append(f"where {self.condition}")
+            parts.append(f"where {_short(self.condition)}")
         if self.sample is not None:
             parts.append(f"a stratified sample of {self.sample:,} (seed {self.seed})")
         if self.positive is not None:
@@ -84,6 +87,11 @@ class Source:
     def sampled(self, rows: int, seed: int) -> Source:
         """Give the source of a stated sample of these rows."""
         return replace(self, rows=rows, sample=rows, seed=seed)
+
+
+def _short(condition: str) -> str:
+    """Shorten a condition that names thousands of rows; ``condition`` and the JSON hold all of it."""
+    return condition if len(condition) <= LONGEST_SHOWN else condition[: LONGEST_SHOWN - 1] + "…"
 
 
 UNNAMED = Source(model="arrays", data="arrays")

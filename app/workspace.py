@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 NAME = "workspace.json"
 VERSION: Final = 1
 MOST_RECENT, MOST_COHORTS = 30, 500
-LARGEST = 8 * 2**20
-LONGEST_CONDITION, LONGEST_NAME = 4_000, 100
+LARGEST = 40 * 2**20
+LONGEST_CONDITION, LONGEST_NAME = 60_000, 100
 PATHS = ("model", "data", "train", "reference", "baseline", "columns")
 """The options that name files."""
 VOUCHED = {"trust", "trust_type"}

@@ -8,8 +8,10 @@ import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.reserved import HELP
 from modelglass.app.dashboard import pages, saved, state
-from modelglass.app.dashboard.guard import guarded, part
+from modelglass.app.dashboard.guard import callback, guarded, part
+from modelglass.app.dashboard.text import short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,15 +30,12 @@ def chooser(ev: Evaluation, desk: state.Desk) -> None:
     if desk.cohort is None:
         st.caption(f"All {rows_text(desk.whole.n)}. Choose some to see them beside the whole on every page.")
     else:
-        st.code(state.first("where") or "", language="sql", wrap_lines=True)
+        st.code(short(desk.where), language="sql", wrap_lines=True)
         st.caption(f"{desk.cohort.n:,} of {desk.whole.n:,} rows ({desk.cohort.n / desk.whole.n:.1%}).")
-        st.button(
-            "All rows",
-            key="mg.all_rows",
-            icon=":material/close:",
-            on_click=lambda: state.put("where", None),
-            width="stretch",
-        )
+    _steps(ev, desk)
+    if desk.cohort is not None:
+        with guarded():
+            saved.beside(ev, desk)
         why = pages.current("why")
         if why is not None and st.button("Why here?", key="mg.why", icon=":material/help_center:", width="stretch"):
             st.switch_page(why)
@@ -49,6 +48,28 @@ def chooser(ev: Evaluation, desk: state.Desk) -> None:
         saved.chooser(ev, state.first("where"))
 
 
+def _steps(ev: Evaluation, desk: state.Desk) -> None:
+    """Offer the way back: to all rows, and to the cohort before."""
+    with st.container(horizontal=True, gap="small"):
+        if desk.cohort is not None:
+            st.button(
+                "All rows",
+                key="mg.all_rows",
+                icon=":material/close:",
+                on_click=callback(lambda: state.choose_where(ev, None)),
+                width="stretch",
+            )
+        if state.can_step_back():
+            st.button(
+                "Back",
+                key="mg.back",
+                icon=":material/undo:",
+                on_click=callback(lambda: state.step_back(ev)),
+                width="stretch",
+                help="The cohort before this one.",
+            )
+
+
 def _sql(ev: Evaluation) -> None:
     key = f"mg.sql_text {state.first('where')}"
     with st.form("mg.sql", border=False):
@@ -57,7 +78,8 @@ def _sql(ev: Evaluation) -> None:
             value=state.first("where") or "",
             key=key,
             placeholder="age < 30 AND sex = 'Female'",
-            help="One SQL expression over the columns. Names with spaces or capitals go in double quotes, texts in single ones.",
+            help="One SQL expression over the columns. Names with spaces or capitals go in double quotes, texts in single ones. "
+            + HELP,
         )
         sent = st.form_submit_button("Apply", width="stretch")
     if sent:

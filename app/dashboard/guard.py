@@ -41,6 +41,8 @@ def part(function: Callable[..., Any] | None = None, *, run_every: float | None 
     def made(inner: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(inner)
         def safe(*args: Any, **named: Any) -> Any:
+            if state.is_to_run_again():
+                st.rerun()
             with guarded():
                 return inner(*args, **named)
 

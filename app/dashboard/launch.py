@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("main.py")
 BASE_SCRIPT = b'<head><script>window.__streamlit={BACKEND_BASE_URL:location.origin+"/"}</script>'
 LARGEST_MESSAGE = 64 * 2**20
+LARGEST_REQUEST = 256 * 2**10
+"""Bytes of a request's head: a link may name thousands of rows."""
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps Python's lock while another waits: short, so that a click is answered during a job."""
 _TAKEN = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
@@ -164,6 +166,7 @@ class _Running:
                 log_level="error",
                 use_colors=False,
                 ws_max_size=LARGEST_MESSAGE,
+                h11_max_incomplete_event_size=LARGEST_REQUEST,
                 timeout_graceful_shutdown=1,
             )
         )

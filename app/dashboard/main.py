@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from modelglass.app.dashboard import pages, saved, sidebar, state, work
-from modelglass.app.dashboard.text import plain
+from modelglass.app.dashboard.text import plain, short
 
 ICON = Path(__file__).with_name("icon.svg")
 STYLE = """<style>
@@ -27,6 +27,7 @@ def main() -> None:
     """Run once for every change on the page."""
     st.set_page_config(page_title="modelglass", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
+    state.is_to_run_again()  # it does
     with work.guarded():
         _frame()
     state.write()
@@ -45,7 +46,8 @@ def _frame() -> None:
         work.refuse(message)
     if desk is not None and desk.cohort is not None:
         st.caption(
-            f":material/filter_alt: Cohort {plain(desk.cohort.condition)}: {desk.cohort.n:,} of {desk.whole.n:,} rows."
+            f":material/filter_alt: Cohort {plain(short(desk.cohort.condition))}: {desk.cohort.n:,} of {desk.whole.n:,} rows."
+            + ("" if desk.beside is None else f" Beside it: {plain(desk.sides[1][0])}.")
         )
     with work.guarded():
         page.run()

@@ -10,13 +10,14 @@ from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.app import workspace
 from modelglass.app.dashboard import state, terms
 from modelglass.app.dashboard.guard import callback
-from modelglass.app.dashboard.text import plain
+from modelglass.app.dashboard.text import plain, short
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 NOT_HERE = "Others can reach this server, so it keeps nothing for its user. A link holds a cohort as well."
 PARAMETER = "cohort"
+ALL, REST = "All rows", "The rest"
 
 
 def from_address(ev: Evaluation) -> None:
@@ -52,6 +53,34 @@ def chooser(ev: Evaluation, condition: str | None) -> None:
         st.button("Save", key="mg.save", on_click=callback(_save), args=(ev, condition), width="stretch")
     else:
         st.caption("Choose a cohort, then save it here.")
+
+
+def beside(ev: Evaluation, desk: state.Desk) -> None:
+    """Choose what stands beside the cohort: all rows, the rest, or another cohort."""
+    known = [] if terms.shared() else [c for c in workspace.cohorts_of(ev) if c.condition != desk.where]
+    now = desk.beside_where if desk.beside is not None and state.get(state.BESIDE) is None else None
+    others = {f"Cohort {c.name}": c.condition for c in known}
+    if now is not None and now not in others.values():
+        others["Another cohort"] = now
+    names = [ALL, REST, *others]
+    chosen = ALL if desk.beside is None else next((n for n, sql in others.items() if sql == now), REST)
+    state.bind("mg.beside", chosen)
+    st.selectbox(
+        "Beside",
+        names,
+        index=state.place(names, "mg.beside"),
+        key="mg.beside",
+        on_change=callback(_beside),
+        args=(others,),
+        help="What the cohort is seen beside on every page. Save a cohort to have it in this list.",
+    )
+    if now is not None:
+        st.code(short(now), language="sql", wrap_lines=True)
+
+
+def _beside(others: dict[str, str]) -> None:
+    name = st.session_state["mg.beside"]
+    state.choose_beside(rest=name == REST, where=others.get(name))
 
 
 def _one(ev: Evaluation, cohort: workspace.Cohort) -> None:

@@ -9,11 +9,14 @@ import streamlit as st
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.result import Result
 from modelglass.app import files
+from modelglass.app.dashboard import walk
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.text import file_name, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from modelglass.analysis.source import Source
 
 MOST_ROWS = 1_000
 _figures = Cache(entries=60, size=200 * 2**20)
@@ -25,27 +28,53 @@ def say(result: Result) -> None:
     st.markdown(plain(result.sentence()))
 
 
-def draw(result: Result, key: str, **selection: Any) -> Any:
-    """Show the figure, where this kind of result has one; give what was selected."""
+def draw(result: Result, key: str, picked: walk.Picked | None = None) -> None:
+    """Show the figure, where this kind of result has one; a click on a mark that has a condition makes the cohort.
+
+    Parameters
+    ----------
+    result : Result
+    key : str
+    picked : callable, optional
+        Called with the marks picked, before they become the cohort.
+    """
     try:
         picture = _figures.get_or_make(id(result), lambda: _pictured(result))[1]
     except NotApplicable:
-        return None
-    return st.plotly_chart(picture, width="stretch", theme=None, config=CHART, key=key, **selection)
+        return
+    taken = {"key": key, **walk.of_figure(picture, result.source, key, picked)}
+    st.plotly_chart(picture, width="stretch", theme=None, config=CHART, **taken)
+    if walk.hint(picture):
+        st.caption(walk.hint(picture))
 
 
 def _pictured(result: Result) -> tuple[Result, Any]:
-    from modelglass.analysis.figures import figure
+    from modelglass.analysis.figures import figure, marks
 
-    return result, figure(result)  # the result is kept with it, so that its id stays its own
+    picture = figure(result)
+    if marks.has_conditions(picture):  # Streamlit would let a drag move the whole plot
+        picture.update_layout(dragmode="lasso" if marks.by_area(picture) else "zoom")
+    return result, picture  # the result is kept with it, so that its id stays its own
 
 
-def table(frame: pd.DataFrame, name: str, key: str, **options: Any) -> Any:
-    """Show a table with readable numbers, and offer the whole of it as a file."""
+def table(frame: pd.DataFrame, name: str, key: str, *, source: Source | None = None, **options: Any) -> Any:
+    """Show a table with readable numbers, and offer the whole of it as a file.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : str
+        For the file.
+    key : str
+    source : Source, optional
+        Where it comes from: then a row with a condition (``where``) becomes the cohort when it is selected.
+    """
     shown = tidy(frame.head(MOST_ROWS))
-    chosen = st.dataframe(
-        shown, width="stretch", hide_index=True, column_config=formats(shown), key=f"{key} table", **options
-    )
+    taken = {} if source is None or options else walk.of_table(frame.head(MOST_ROWS), source, f"{key} table")
+    options = {"key": f"{key} table", **options, **taken}
+    chosen = st.dataframe(shown, width="stretch", hide_index=True, column_config=formats(shown), **options)
+    if taken:
+        st.caption(walk.ROW)
     more = f"The first {MOST_ROWS:,} of {len(frame):,} rows. " if len(frame) > MOST_ROWS else ""
     if more:
         st.caption(more + "The file holds all of them.")
@@ -103,7 +132,7 @@ def origin(result: Result) -> None:
 def details(result: Result, name: str, key: str) -> None:
     """Offer the numbers behind the picture, with their origin."""
     with st.expander("Table and source", icon=":material/table:"):
-        table(result.frame(), name, key)
+        table(result.frame(), name, key, source=result.source)
         origin(result)
 
 

@@ -14,22 +14,29 @@ import streamlit as st
 
 from modelglass.analysis.errors import AnalysisError, InputError
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.joining import rest_of
 from modelglass.app.dashboard import opened
 from modelglass.app.dashboard.cache import Cache
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-LONGEST = 4_000
+LONGEST = 60_000
+"""Characters of one value of the address."""
+LONGEST_LINK = 64_000
+"""Bytes of what follows the ? in a link, as browsers and servers between pass it on."""
 TASK, POSITIVE, TYPES = "as.task", "as.positive", "as.type"
 """How model and data are understood, where a person said so: ``as.task=multiclass``, ``as.type=zip=categorical``."""
 _UNSET = object()
-_KEPT, _PROBLEMS, _RIGHT = "mg.address", "mg.problems", "mg.where_that_works"
+_KEPT, _PROBLEMS, _RIGHT, _AGAIN, _BEFORE = "mg.address", "mg.problems", "mg.where_that_works", "mg.again", "mg.before"
+BESIDE, BESIDE_WHERE, REST = "beside", "beside.where", "rest"
+"""What stands beside the cohort: all rows where neither is there; ``beside=rest``; ``beside.where=SQL``."""
+MOST_BEFORE = 20
 _views = Cache(entries=12, size=2**40)
 
 
 class Desk:
-    """What a page works on: the whole, and the cohort where one is set.
+    """What a page works on: the whole, the cohort where one is set, and what stands beside it.
 
     Attributes
     ----------
@@ -37,10 +44,25 @@ class Desk:
         All rows, at the threshold chosen.
     cohort : Evaluation or None
         The rows of the condition chosen.
+    where : str or None
+        That condition.
+    beside : Evaluation or None
+        The rest, or another cohort, where a person chose to see the cohort beside it; None: beside the whole.
+    beside_where : str or None
+        Its condition.
     """
 
-    def __init__(self, whole: Evaluation, cohort: Evaluation | None):
-        self.whole, self.cohort = whole, cohort
+    def __init__(
+        self,
+        whole: Evaluation,
+        cohort: Evaluation | None,
+        where: str | None = None,
+        beside: tuple[str, Evaluation, str] | None = None,
+    ):
+        self.whole, self.cohort, self.where = whole, cohort, where
+        self._name = beside[0] if beside else ""
+        self.beside = beside[1] if beside else None
+        self.beside_where = beside[2] if beside else None
 
     @property
     def chosen(self) -> Evaluation:
@@ -48,17 +70,30 @@ class Desk:
         return self.cohort or self.whole
 
     @property
+    def other(self) -> Evaluation:
+        """What the cohort is compared with: all rows, the rest, or another cohort."""
+        return self.beside or self.whole
+
+    @property
     def sides(self) -> list[tuple[str, Evaluation]]:
         """Give (heading, evaluation) of what stands side by side."""
         whole = (f"All {rows_text(self.whole.n)}", self.whole)
-        return [whole] if self.cohort is None else [(f"Cohort: {rows_text(self.cohort.n)}", self.cohort), whole]
+        if self.cohort is None:
+            return [whole]
+        beside = whole if self.beside is None else (f"{self._name}: {rows_text(self.beside.n)}", self.beside)
+        return [(f"Cohort: {rows_text(self.cohort.n)}", self.cohort), beside]
+
+    def side_of(self, condition: str | None) -> tuple[str | None, int]:
+        """Give (condition over the whole, rows) of the side whose Evaluation has a condition; the whole where none has it."""
+        sides = [(self.where, self.cohort), (self.beside_where, self.beside)]
+        return next(((w, ev.n) for w, ev in sides if ev and ev.condition == condition), (None, self.whole.n))
 
 
 def address() -> dict[str, list[str]]:
     """Give the parameters of the address as kept; read from the browser's on the first run of a session."""
     if _KEPT not in st.session_state:
         read = {name: st.query_params.get_all(name) for name in st.query_params}
-        known = {n: v for n, v in read.items() if n in ("model", "where", "threshold") or "." in n}
+        known = {n: v for n, v in read.items() if n in ("model", "where", "threshold", BESIDE) or "." in n}
         st.session_state[_KEPT] = {n: [str(x)[:LONGEST] for x in v[:200]] for n, v in known.items()}
     return st.session_state[_KEPT]
 
@@ -120,8 +155,22 @@ def write() -> None:
 def link() -> str:
     """Give the full address of this page, to be copied."""
     parts = urlsplit(st.context.url or "http://127.0.0.1")
-    query = urlencode([(n, v) for n, values in address().items() for v in values])
+    query = _query()
     return f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
+
+
+def _query() -> str:
+    return urlencode([(n, v) for n, values in address().items() for v in values])
+
+
+def run_again() -> None:
+    """Have the whole page run after a change made in a part of it."""
+    st.session_state[_AGAIN] = True
+
+
+def is_to_run_again() -> bool:
+    """Whether a change made in a part of the page asks for all of it to run; told once."""
+    return bool(st.session_state.pop(_AGAIN, False))
 
 
 def problem(error: AnalysisError | str) -> None:
@@ -210,6 +259,9 @@ def view(ev: Evaluation, threshold: float | None, where: str | None) -> Evaluati
         return ev
     if where is None:
         return _views.get_or_make((ev.fingerprint, threshold), lambda: ev.with_threshold(threshold))
+    if ev.follows_threshold(where):
+        at = view(ev, threshold, None)
+        return _views.get_or_make((ev.fingerprint, threshold, where), lambda: at.where(where))
     cohort = _views.get_or_make((ev.fingerprint, ev.threshold, where), lambda: ev.where(where))
     if threshold == ev.threshold:
         return cohort  # what is kept of its scores serves every threshold
@@ -257,22 +309,86 @@ def choose_where(ev: Evaluation, sql: str | None) -> bool:
         except AnalysisError as error:
             problem(error)
             return False
+    before = first("where")
     put("where", [sql] if sql else None)
+    if len(_query()) > LONGEST_LINK:
+        put("where", [before] if before else None)
+        problem(
+            InputError(
+                f"Expected a cohort that fits into a link ({LONGEST_LINK:,} characters with what else it holds).",
+                f"This one takes {len(sql):,}.",
+                "Choose fewer rows, or describe them by the values of a column.",
+            )
+        )
+        return False
+    _remember(before, sql or None)
     st.session_state[_RIGHT] = sql or None
     return True
+
+
+def _remember(before: str | None, now: str | None) -> None:
+    if before != now:
+        kept = st.session_state.setdefault(_BEFORE, [])
+        kept.append(before)
+        del kept[:-MOST_BEFORE]
+
+
+def can_step_back() -> bool:
+    """Whether another cohort (or none) was chosen before."""
+    return bool(st.session_state.get(_BEFORE))
+
+
+def step_back(ev: Evaluation) -> None:
+    """Choose the cohort before this one again."""
+    kept = st.session_state.get(_BEFORE)
+    if kept and choose_where(ev, kept.pop()):
+        kept.pop()  # the step back is none to come back to
 
 
 def desk(ev: Evaluation) -> Desk:
     """Give what the page works on, from what is kept."""
     at = threshold(ev)
     whole = view(ev, at, None)
-    where = first("where")
-    if not where:
-        return Desk(whole, None)
+    for where in dict.fromkeys((first("where"), st.session_state.get(_RIGHT))):
+        if not where:
+            break
+        try:
+            cohort = view(ev, at, where)
+        except AnalysisError as error:
+            problem(error)
+            continue
+        put("where", [where])
+        return Desk(whole, cohort, where, _beside(ev, at, where))
+    put("where", None)
+    return Desk(whole, None)
+
+
+def _beside(ev: Evaluation, at: float | None, where: str) -> tuple[str, Evaluation, str] | None:
+    """Give what stands beside the cohort, where that is not the whole; what cannot be is told and dropped."""
+    name, sql = "The rest", rest_of(where)
+    if get(BESIDE) != [REST]:
+        put(BESIDE, None)
+        name, sql = "Other cohort", first(BESIDE_WHERE) or ""
+    if not sql:
+        return None
     try:
-        return Desk(whole, view(ev, at, where))
+        return name, view(ev, at, sql), sql
     except AnalysisError as error:
-        problem(error)
-        before = st.session_state.get(_RIGHT)
-        put("where", [before] if before else None)
-        return Desk(whole, view(ev, at, before) if before else None)
+        if get(BESIDE) == [REST]:
+            problem(
+                InputError(
+                    "Expected rows beside the cohort.",
+                    "It is all rows, so there is no rest.",
+                    "All rows stand beside it.",
+                )
+            )
+        else:
+            problem(error)
+        choose_beside()
+        return None
+
+
+def choose_beside(*, rest: bool = False, where: str | None = None) -> None:
+    """Keep what stands beside the cohort: the rest, the rows of a condition, or all rows where neither is given."""
+    put(BESIDE, [REST] if rest else None)
+    put(BESIDE_WHERE, [where] if where and not rest else None)

@@ -28,6 +28,16 @@ def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
+def short(condition: Any, letters: int = 600) -> str:
+    """Shorten a condition that names thousands of rows; the side bar has all of it.
+
+    >>> short("a" * 9, 5)
+    'aaaa…'
+    """
+    text = str(condition)
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
 def number(value: Any, digits: int = 3) -> str:
     """Write a number for a card: enough digits to compare, no more.
 

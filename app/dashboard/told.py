@@ -8,7 +8,8 @@ import streamlit as st
 
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.registry import analyses
-from modelglass.app.dashboard import pages, settings, show, state
+from modelglass.app.dashboard import pages, settings, show, state, walk
+from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def findings(result: Findings, ev: Evaluation, key: str) -> None:
                 _one(finding, ev, f"{key} {place}")
     with st.expander("What was looked at", icon=":material/search:"):
         show.table(result.looked, "looked at", f"{key} looked")
-        show.table(result.frame(), "findings", key)
+        show.table(result.frame(), "findings", key, source=result.source)
         show.origin(result)
 
 
@@ -62,10 +63,14 @@ def _one(finding: Finding, ev: Evaluation, key: str) -> None:
 def _to_rows(finding: Finding, ev: Evaluation, key: str) -> None:
     if finding.where is None:
         return
-    where = finding.where if ev.condition is None else f"({ev.condition}) AND ({finding.where})"
-    if st.button("These rows as the cohort", key=f"{key} rows", icon=":material/filter_alt:", help=plain(where)):
-        state.choose_where(ev.whole, where)
-        st.rerun()
+    st.button(
+        "These rows as the cohort",
+        key=f"{key} rows",
+        icon=":material/filter_alt:",
+        help=plain(finding.where),
+        on_click=callback(walk.make),
+        args=(ev.source, [finding.where]),
+    )
 
 
 def _to_evidence(finding: Finding, ev: Evaluation, key: str) -> None:

@@ -180,7 +180,7 @@ def test_a_huge_file_and_a_folder_in_its_place_are_kept_aside(folder):
     folder.mkdir()
     with workspace.place().open("wb") as file:
         file.truncate(workspace.LARGEST + 1)
-    with pytest.raises(InputError, match="larger than 8 MB"):
+    with pytest.raises(InputError, match="larger than 40 MB"):
         workspace.read()
     workspace.place().mkdir()
     with pytest.raises(InputError, match="it is no file"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -25,16 +26,17 @@ def page(desk: Desk) -> None:
     """Draw the confusion, whose cells open their rows, then the rest of the group."""
     for analysis in fitting(desk.whole.task, "errors"):
         if analysis.name == "confusion":
-            section(desk, analyses()["confusion"], shown=_confusion)
+            section(desk, analyses()["confusion"], shown=functools.partial(_confusion, desk=desk, listed={}))
         elif analysis.name == "worst_rows":
             section(desk, analysis, shown=rows.listing)
         else:
             section(desk, analysis)
 
 
-def _confusion(result: Confusion, ev: Evaluation, key: str) -> None:
+def _confusion(result: Confusion, ev: Evaluation, key: str, desk: Desk, listed: dict[str, int]) -> None:
+    """Show the table of one side; a click on a cell makes the cohort and opens the cell's rows, once for both sides."""
     show.say(result)
-    show.draw(result, key, on_select=lambda: _picked(key), selection_mode="points")
+    show.draw(result, key, picked=_picked)
     cells = result.frame()
     names = [f"actual {c.actual}, predicted {c.predicted}: {rows_text(c.n)}" for c in cells.itertuples()]
     keys = [(str(c.actual), str(c.predicted)) for c in cells.itertuples()]
@@ -49,7 +51,12 @@ def _confusion(result: Confusion, ev: Evaluation, key: str) -> None:
         on_change=lambda: _chosen(f"{key} cell", names, keys),
     )
     if now in keys:
-        _rows_of(ev, now, key)
+        n = int(cells["n"].iloc[keys.index((now[0], now[1]))])
+        same = desk.beside is None and listed.get("n") == n  # the cohort's rows of a cell are among those of the whole
+        if key.endswith(" 0") or not same:
+            _rows_of(ev, now, key)
+        if key.endswith(" 0"):
+            listed["n"] = n
     if len(result.classes) > 2 and len(result.pairs):
         with st.expander("Most confused pairs", icon=":material/compare_arrows:"):
             show.table(result.pairs, "confused pairs", f"{key} pairs")
@@ -68,10 +75,8 @@ def _rows_of(ev: Evaluation, cell: tuple[str, ...], key: str) -> None:
         rows.listing(outcome.result, ev, f"{key} rows")
 
 
-@callback
-def _picked(key: str) -> None:
-    points = st.session_state[key]["selection"]["points"]
-    state.put(CELL, [str(v) for v in points[0]["customdata"]] if points else None)
+def _picked(points: list[Any]) -> None:
+    state.put(CELL, [str(v) for v in points[0]["customdata"][:2]] if points else None)
 
 
 @callback

@@ -15,7 +15,6 @@ from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import settings, show, state
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
-from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -78,15 +77,5 @@ def _slices(result: Slices, ev: Evaluation, key: str) -> None:
     drawn = _drawn(result.settings["metrics"])
     show.draw(replace(result, settings={**result.settings, "metrics": drawn}), key)
     with st.expander("Table and source", icon=":material/table:"):
-        frame = result.frame()
-        chosen = show.table(frame, "slices", key, on_select="rerun", selection_mode="single-row")
-        rows = chosen["selection"]["rows"] if chosen else []
-        where = frame.iloc[rows[0]]["where"] if rows else None
-        if where and where != "TRUE":
-            st.markdown(f"Selected: {plain(where)}")
-            if st.button("Make this slice the cohort", key=f"{key} to cohort", icon=":material/filter_alt:"):
-                state.choose_where(ev.whole, where if ev.condition is None else f"({ev.condition}) AND ({where})")
-                st.rerun()
-        else:
-            st.caption("Select a row to make its slice the cohort.")
+        show.table(result.frame(), "slices", key, source=result.source)
         show.origin(result)

@@ -1,0 +1,301 @@
+"""A real browser walks by clicks: slice, cell, bar, table row; the cohort beside the rest; back; a link in a fresh browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from modelglass.analysis.evaluation import Evaluation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+PATIENCE = 60_000
+SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
+    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+MARKS = """title => {
+    const charts = [...document.querySelectorAll('.js-plotly-plot')].filter(c => c.checkVisibility());
+    const found = [];
+    charts.forEach((gd, chart) => gd.calcdata.forEach((trace, t) => {
+        const full = gd._fullData[t], box = gd.getBoundingClientRect();
+        const xa = gd._fullLayout['xaxis' + full.xaxis.slice(1)], ya = gd._fullLayout['yaxis' + full.yaxis.slice(1)];
+        trace.forEach((point, i) => {
+            const data = full.customdata && full.customdata[point.i ?? i];
+            if (!data || !data[data.length - 1]) return;
+            const end = (point.b || 0) + (point.s || 0) / 2;  // the middle of a bar
+            const at = full.type !== 'bar' ? [xa.c2p(point.x), ya.c2p(point.y)]
+                : full.orientation === 'h' ? [xa.c2p(end), ya.c2p(point.p)] : [xa.c2p(point.p), ya.c2p(end)];
+            found.push({chart, title: gd._fullLayout.title.text, where: data[data.length - 1],
+                        x: box.left + xa._offset + at[0], y: box.top + ya._offset + at[1]});
+        });
+    }));
+    return found.filter(m => m.title.includes(title));
+}"""
+"""Every mark that carries a condition: its chart, the condition, and where it stands on the screen."""
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    made = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 2000),
+            "pay": rng.normal(3, 1, 2000).round(3),
+            "city": rng.choice(["Rome", "Oslo", "Ponta Delgada"], 2000, p=[0.6, 0.3, 0.1]),
+        }
+    )
+    drive = made["age"] / 30 + made["pay"] + rng.normal(0, np.where(made["city"] == "Oslo", 2.5, 0.5))
+    return made.assign(spent=drive.round(3), bought=np.where(drive > drive.median(), "yes", "no"))
+
+
+def fitted(kind, frame, target):
+    coded = make_column_transformer((OrdinalEncoder(), ["city"]), remainder="passthrough")
+    read = ["age", "pay", "city"]
+    return make_pipeline(coded, kind(max_iter=15, random_state=0)).fit(frame[read], frame[target])
+
+
+@pytest.fixture(scope="module")
+def shop(frame):
+    model = fitted(HistGradientBoostingClassifier, frame.iloc[:500], "bought")
+    return Evaluation(model, frame.drop(columns="spent"), target="bought", positive="yes", name="shop.csv")
+
+
+@pytest.fixture(scope="module")
+def spending(frame):
+    model = fitted(HistGradientBoostingRegressor, frame.iloc[:500], "spent")
+    return Evaluation(model, frame.drop(columns="bought"), target="spent", name="spending.csv")
+
+
+@pytest.fixture(scope="module")
+def address(shop, spending):
+    from modelglass.app.dashboard.launch import dashboard
+
+    first = dashboard(shop, block=False, port=8790)
+    second = dashboard(spending, block=False)
+    yield {"shop": first.url + "/", "spending": second.url}
+    first.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Walk:
+    """A fresh browser context; faults are what its console complains of."""
+
+    def __init__(self, browser):
+        self.context = browser.new_context(viewport={"width": 1500, "height": 1100})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.faults: list[str] = []
+        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.faults.append(f"page: {e}"))
+
+    def open(self, url):
+        self.page.goto(url)
+        return self.settle()
+
+    def settle(self):
+        self.page.wait_for_timeout(500)
+        self.page.wait_for_function(SETTLED)
+        self.page.wait_for_timeout(300)
+        assert self.page.locator("[data-testid=stException]").count() == 0
+        return self
+
+    def turn_to(self, title):
+        self.page.get_by_role("link", name=title, exact=True).click()
+        self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
+        return self.settle()
+
+    def marks(self, title, like=""):
+        """Give the marks of the charts with this in their title, and this in their condition; the first is in sight."""
+        self.page.wait_for_function(
+            "t => [...document.querySelectorAll('.js-plotly-plot')].some(c => c._fullLayout?.title?.text?.includes(t))",
+            arg=title,
+        )
+        self.page.evaluate(
+            "t => [...document.querySelectorAll('.js-plotly-plot')].find(c => c._fullLayout?.title?.text?.includes(t)).scrollIntoView({block: 'center'})",
+            title,
+        )
+        self.page.wait_for_timeout(300)
+        return [m for m in self.page.evaluate(MARKS, title) if re.search(like, m["where"])]
+
+    def click(self, mark):
+        self.page.mouse.move(mark["x"] - 3, mark["y"] - 2)
+        self.page.mouse.move(mark["x"], mark["y"])
+        self.page.wait_for_timeout(150)
+        self.page.mouse.click(mark["x"], mark["y"])
+        self.page.wait_for_timeout(600)
+        return self.settle()
+
+    @property
+    def where(self):
+        return parse_qs(urlsplit(self.page.url).query).get("where", [None])[0]
+
+    @property
+    def side(self):
+        return self.page.locator("[data-testid=stSidebar]").inner_text()
+
+    def words(self):
+        return self.page.locator("[data-testid=stMain]").inner_text()
+
+
+@pytest.fixture
+def walk(chromium):
+    walks = []
+
+    def start():
+        walks.append(Walk(chromium))
+        return walks[-1]
+
+    yield start
+    for one in walks:
+        one.context.close()
+
+
+def counted(ev, sql):
+    """Count the rows in DuckDB itself, with what the model says of them as plain columns."""
+    import duckdb
+
+    more = {"_row": ev.frame.index.to_numpy(), "_error": ev.predicted - ev.y}
+    if ev.task == "binary":
+        labels = np.array(ev.classes, dtype=object)
+        more = {"_row": more["_row"], "_outcome": labels[ev.y], "_prediction": labels[ev.predicted]}
+        more |= {"_score": ev.score, "_error": (ev.y != ev.predicted).astype(int)}
+    else:
+        more |= {"_outcome": ev.y, "_prediction": ev.predicted}
+    frame = ev.frame.assign(**more)  # noqa: F841  read by DuckDB under this name
+    return duckdb.sql(f"SELECT count(*) FROM frame WHERE {sql}").fetchall()[0][0]
+
+
+def is_cohort(here, ev, where):
+    n = counted(ev, where)
+    assert 0 < n < ev.n
+    here.page.locator("[data-testid=stSidebar]").get_by_text(f"{n:,} of {ev.n:,} rows").wait_for()
+    here.settle()
+    assert here.where == where
+    assert f"{n:,} of {ev.n:,} rows" in here.side
+    assert f"{n:,} of {ev.n:,} rows" in here.words()
+
+
+def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_from(shop, address, walk):
+    here = walk().open(address["shop"]).turn_to("Slices")
+    first = here.marks("slices, worst", "Oslo")[0]
+    here.click(first)
+    is_cohort(here, shop, "\"city\" = 'Oslo'")
+    left, right = sorted({m["chart"] for m in here.marks("slices, worst")})[:2]
+    inside = next(m for m in here.marks("slices, worst", '"age" <') if m["chart"] == left)
+    here.click(inside)
+    narrow = inside["where"].removeprefix("(\"city\" = 'Oslo') AND ")
+    is_cohort(here, shop, f"\"city\" = 'Oslo' AND {narrow}")
+    outside = next(m for m in here.marks("slices, worst", "Rome") if m["chart"] > left)
+    here.click(outside)
+    is_cohort(here, shop, "\"city\" = 'Rome'")  # clicked among all rows, it takes the place of the one before
+    here.page.get_by_role("button", name="Back").click()
+    here.settle()
+    assert here.where == f"\"city\" = 'Oslo' AND {narrow}"
+    here.page.get_by_role("button", name="All rows").click()
+    here.page.get_by_text("Choose some to see them beside the whole").wait_for()
+    assert here.settle().where is None
+    assert right > left
+    assert here.faults == []
+
+
+def test_a_confusion_cell_becomes_the_cohort_and_opens_its_rows(shop, address, walk):
+    here = walk().open(address["shop"]).turn_to("Errors")
+    mark = here.marks("Actual against predicted", "_outcome = 'yes' AND _prediction = 'no'")[0]
+    here.click(mark)
+    is_cohort(here, shop, "_outcome = 'yes' AND _prediction = 'no'")
+    n = int(((shop.y == 1) & (shop.predicted == 0)).sum())
+    here.page.get_by_text(f"Of {n:,} rows that are yes and predicted as no").wait_for()
+    assert here.faults == []
+
+
+def test_a_cohort_of_errors_moves_with_the_threshold(shop, address, walk):
+    here = walk().open(address["shop"] + "?where=_error%20%3D%201")
+    n = int((shop.predicted != shop.y).sum())
+    assert f"{n:,} of {shop.n:,} rows" in here.side
+    here.open(address["shop"] + "?where=_error%20%3D%201&threshold=0.8")
+    at = shop.with_threshold(0.8)
+    there = int((at.predicted != at.y).sum())
+    assert there != n
+    assert f"{there:,} of {shop.n:,} rows" in here.side
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "title", "like"),
+    [
+        ("shop", "Curves and thresholds", "Calibration of", "_score > 0.2"),
+        ("shop", "Curves and thresholds", "Scores of", "_score"),
+        ("spending", "Residuals", "Residuals by", "_error >"),
+        ("spending", "Residuals", "Residuals by", "_prediction BETWEEN"),
+        ("spending", "Residuals", "Actual against predicted", "_outcome >="),
+    ],
+)
+def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address, walk, request):
+    ev = request.getfixturevalue(name)
+    here = walk().open(address[name]).turn_to(page)
+    sizes = {m["where"]: counted(ev, m["where"]) for m in here.marks(title, like)}
+    mark = max(here.marks(title, like), key=lambda m: sizes[m["where"]])
+    here.click(mark)
+    is_cohort(here, ev, mark["where"])
+    assert here.faults == []
+
+
+def test_a_table_row_becomes_the_cohort_without_a_mouse(shop, address, walk):
+    here = walk().open(address["shop"] + "?slice_metrics.by=city").turn_to("Slices")
+    here.page.get_by_text("Table and source").first.click()
+    here.settle()
+    table = here.page.locator("[data-testid=stDataFrame]").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    here.page.mouse.click(
+        box["x"] + 15, box["y"] + 35 * 6 + 17
+    )  # the box before the sixth row: the first five are all rows
+    here.settle()
+    here.page.wait_for_function("() => location.search.includes('where=')")
+    is_cohort(here, shop, here.where)
+
+
+def test_beside_the_rest_beside_a_saved_cohort_and_the_link_in_a_fresh_browser(shop, address, walk):
+    here = walk().open(address["shop"] + "?where=city%20%3D%20%27Rome%27")
+    side = here.page.locator("[data-testid=stSidebar]")
+    side.get_by_role("tab", name="Saved").click()
+    side.get_by_role("textbox", name="Name for this cohort").fill("romans")
+    side.get_by_role("button", name="Save").click()
+    here.settle()
+    here.open(address["shop"] + "?where=city%20%3D%20%27Oslo%27").turn_to("Slices")
+    oslo, rome = counted(shop, "city = 'Oslo'"), counted(shop, "city = 'Rome'")
+    for choice, shown in (
+        ("The rest", f"The rest: {shop.n - oslo:,} rows"),
+        ("Cohort romans", f"Other cohort: {rome:,} rows"),
+    ):
+        side.get_by_role("combobox", name="Beside").click()
+        here.page.get_by_role("option", name=choice).click()
+        here.settle()
+        assert shown in here.words()
+        assert f"Cohort: {oslo:,} rows" in here.words()
+    fresh = walk().open(here.page.url)
+    assert fresh.page.url == here.page.url
+    assert fresh.words() == here.words()
+    here.page.bring_to_front()  # a page behind another is drawn too seldom to be hovered
+    mark = next(m for m in here.marks("slices, worst", '"age" <') if m["chart"] > 0)
+    here.click(mark)
+    is_cohort(here, shop, mark["where"].replace("(city = 'Rome')", "city = 'Rome'"))
+    assert here.faults + fresh.faults == []
