@@ -12,10 +12,13 @@ from scipy import special
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.tree_models import TreeModel, tree_model
 from modelglass.analysis.progress import Progress
-from modelglass.explainers import boosters, rows, shap_adapter
+from modelglass.explainers import boosters, rows, shap_adapter, tree_shapley
 from modelglass.explainers.provenance import Provenance, dense, provenance
 
+NANOSECONDS = 3.0
+"""Of one of shap's steps."""
 MATCH = 1e-5
 """The raw output, sent through its link, must give the model's own answer this closely."""
 
@@ -44,12 +47,17 @@ class Attribution:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class ExactWay:
-    """An exact way that fits a model: what its final estimator is and how its raw output becomes the model's answer."""
+    """An exact way that fits a model: what its final estimator is and how its raw output becomes the model's answer.
+
+    steps_a_row     about the nanoseconds that a row takes; 0 where it is not worth asking
+    trees           the model's trees, where we can read them; else its library or shap explains it
+    """
 
     made: Provenance
     kind: str
     scale: str
     steps_a_row: float = 0.0
+    trees: TreeModel | None = None
 
 
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
@@ -65,8 +73,6 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
         )
     if not made.exact:
         return made.reason
-    if kind == "tree" and shap_adapter.supports(made.estimator) and shap_adapter.refusal(made.estimator):
-        return shap_adapter.refusal(made.estimator)
     Z = made.transform(X)
     try:
         raw = _margins(made.estimator, Z, kind)
@@ -75,8 +81,17 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
     scale = _link(ev, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
     if scale is None:
         return f"the answer of {type(made.estimator).__name__} is not a known function of its raw output"
-    work = shap_adapter.steps_a_row(made.estimator) if kind == "tree" and shap_adapter.supports(made.estimator) else 0.0
-    return ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work)
+    if kind != "tree":
+        return ExactWay(made=made, kind=kind, scale=scale)
+    trees = tree_model(made.estimator, Z, raw, tree_shapley.output_of)
+    if isinstance(trees, TreeModel):
+        work = tree_shapley.steps_a_row(trees.trees)
+        return ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work, trees=trees)
+    if not shap_adapter.supports(made.estimator):
+        return ExactWay(made=made, kind=kind, scale=scale)
+    refusal = shap_adapter.refusal(made.estimator)
+    work = NANOSECONDS * shap_adapter.steps_a_row(made.estimator)
+    return refusal or ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work)
 
 
 def exact_values(
@@ -103,6 +118,8 @@ def exact_values(
         reference = way.made.transform(_fed(against, rows.background_of(against, used, seed)))
         values, base = _linear_values(way.made.estimator, Z, reference)
         absent = f"absent features take their mean over {used:,} background rows"
+    elif way.trees is not None:
+        values, base = tree_shapley.tree_shapley(way.trees.trees, way.trees.encode(Z), progress=progress)
     elif boosters.library(way.made.estimator):
         values, base = _guest(boosters.booster_values, way.made.estimator, Z, progress)
     else:

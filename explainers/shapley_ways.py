@@ -15,8 +15,8 @@ from modelglass.explainers.shapley_sampling import sampled_values
 
 LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
 EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
-TOO_DEEP = 8e9
-"""Steps of all rows (about 25 s) beyond which the exact way is not taken unasked."""
+TOO_DEEP = 25e9
+"""Nanoseconds of all rows beyond which the exact way is not taken unasked."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

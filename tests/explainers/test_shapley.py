@@ -300,20 +300,20 @@ def test_other_models_are_sampled_and_say_so(made, final, reason):
     assert got.settings["background"] == 100
 
 
-def test_categorical_splits_of_hist_gradient_boosting_are_sampled(numbers):
-    """shap ignores them: its values miss the prediction by far, which would be wrong without a word."""
+def test_categorical_splits_of_hist_gradient_boosting_are_exact(numbers):
+    """shap ignores them: its values would miss the prediction by far."""
     X, score = numbers
     X = X.assign(d=pd.Categorical(np.where(X.d > 0, "u", "v")))
     model = HistGradientBoostingClassifier(max_iter=10, categorical_features="from_dtype")
     got = shapley_values(of(model, X, ((score > 0) ^ (X.d == "u")).astype(int)), rows=10)
-    assert got.method == "sampling"
-    assert "categorical splits" in got.reason
+    assert (got.method, got.reason) == ("tree", "")
+    assert got.additivity_gap < 1e-9
 
 
-def test_three_classes_of_gradient_boosting_are_sampled(made):
+def test_three_classes_of_gradient_boosting_are_exact(made):
     got = shapley_values(made(GradientBoostingClassifier(n_estimators=5), "y3"), rows=5)
-    assert got.method == "sampling"
-    assert "two classes only" in got.reason
+    assert (got.method, got.reason) == ("tree", "")
+    assert got.additivity_gap < 1e-9
 
 
 def test_missing_values_in_hist_gradient_boosting_equal_the_prediction(numbers):
