@@ -73,6 +73,12 @@ class ShapleyValues(Result):
             }
         )
 
+    def matrix(self) -> pd.DataFrame:
+        """Give the values as one row a row of the data (the index) and one column a feature (and group, of several)."""
+        n, p, k = self.values.shape
+        names = [f if k == 1 else f"{f} ({g})" for f in self.features for g in self.groups]
+        return pd.DataFrame(self.values.reshape(n, p * k), index=self.rows, columns=names)
+
     def sentence(self) -> str:
         """Say which columns move predictions most, and how it was found."""
         top = (

@@ -288,5 +288,5 @@ def add_groups(  # pragma: no cover
 @njit(**COMPILED)
 def goes(code, node, cut, shift, listed, goesgoes):  # pragma: no cover
     if listed[node] >= 0:
-        return goesgoes[listed[node] + code] == 1
+        return goes_left[listed[node] + code] == 1
     return cut.dtype.type(code + shift[node]) <= cut[node]

@@ -147,7 +147,7 @@ def _compared(trees: Ensemble) -> tuple[Any, ...]:
 
 
 def _walk(
-    kernels: Any, trees: Ensemble, t: int, codes: np.ndarray, others: np.ndarray | None, shares: np.ndarray,
+    trees: Ensemble, t: int, codes: np.ndarray, others: np.ndarray | None, shares: np.ndarray,
     gauss: np.ndarray, one_of: np.ndarray, phi: np.ndarray, outcome: np.ndarray,
 ) -> None:  # fmt: skip
     from modelglass.explainers import tree_walks
