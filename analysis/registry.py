@@ -39,6 +39,13 @@ Kind = Literal[
     "text",
 ]
 
+LACKING = {
+    "train": "no training data were given (--train DATA)",
+    "reference": "no earlier data were given (--reference DATA)",
+    "baseline": "no other model was given (--baseline MODEL)",
+    "quantiles": "no promised quantiles were given (--quantile 0.05=COLUMN)",
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +89,8 @@ class Analysis:
     reads_threshold  whether the operating threshold changes its numbers: "always", "never" (it describes the model's output, before
                 any decision), or "metric" (only where a metric is chosen in its settings)
     needs_cohort  it compares a cohort with the rest: the report and the pages run it on cohorts only
+    needs       what must be given beside the data ("train", "reference", "baseline", "quantiles"); without it a page says so in one line
+    asks        a setting without which there is no answer: until it is chosen, a page shows no more than that setting
     find        later: "package.module:function" that returns findings
     """
 
@@ -98,6 +107,8 @@ class Analysis:
     order: int = 50
     reads_threshold: Literal["always", "metric", "never"] = "always"
     needs_cohort: bool = False
+    needs: Literal["", "train", "reference", "baseline", "quantiles"] = ""
+    asks: str = ""
     find: str | None = None
 
     def function(self) -> Callable[..., Result]:
@@ -148,6 +159,14 @@ def get(name: str) -> Analysis:
 def fitting(task: str, page: str | None = None) -> list[Analysis]:
     """Give the analyses that fit a task (on one page)."""
     return [a for a in analyses().values() if task in a.tasks and page in (None, a.page)]
+
+
+def lacking(ev: Evaluation, analysis: Analysis) -> str | None:
+    """Say what an analysis needs beside the data and was not given; None where nothing is lacking."""
+    if not analysis.needs:
+        return None
+    given = getattr(ev, analysis.needs)
+    return LACKING[analysis.needs] if given is None or (analysis.needs == "quantiles" and not given) else None
 
 
 def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None = None, **settings: Any) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from modelglass.analysis.column_facts import ColumnFacts
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures import figure, style
 
 MOST_BARS = 30
@@ -14,7 +15,7 @@ MOST_BARS = 30
 def _(result: ColumnFacts) -> go.Figure:
     gaps = result.table[result.table["missing"] > 0].sort_values("missing", ascending=False, kind="stable")
     if gaps.empty:
-        return style.empty_figure("No column has missing values.", height=110)
+        raise NotApplicable("no column has missing values")
     rows = gaps.head(MOST_BARS)
     more = f" ({len(gaps) - len(rows):,} more columns not drawn)" if len(gaps) > len(rows) else ""
     made = style.new_figure(

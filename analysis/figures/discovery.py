@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from modelglass.analysis.discovery import FoundSlices
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.performance import metric_label
 
@@ -13,7 +14,7 @@ from modelglass.analysis.performance import metric_label
 def _(result: FoundSlices) -> go.Figure:
     rows = result.frame()
     if rows.empty:
-        return style.empty_figure("No slice was confirmed to be worse than the rest.")
+        raise NotApplicable("no slice was found that could be drawn")
     label = metric_label(result.settings["metric"], result.source.task)
     made = style.new_figure(
         f"{label} in each slice found, with its interval, and on the rest of the rows",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.worst_rows import WorstRows
@@ -14,7 +15,7 @@ MOST_BARS = 30
 @figure.register
 def _(result: WorstRows) -> go.Figure:
     if result.rows.empty:
-        return style.empty_figure(result.sentence())
+        raise NotApplicable("there are no rows to draw")
     rows = result.rows.head(MOST_BARS)
     name = "id" if "id" in rows else "row"
     labels = [

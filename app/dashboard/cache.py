@@ -41,18 +41,19 @@ class Cache:
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def put(self, key: Hashable, value: Any) -> None:
-        """Keep a value (not None), dropping what was not used for longest."""
+    def put(self, key: Hashable, value: Any) -> bool:
+        """Keep a value (not None), dropping what was not used for longest; say whether it is small enough to be kept."""
         size = size_of(value)
         with self._lock:
             if key in self._kept:
                 self.held -= self._kept.pop(key)[1]
             if size > self.size:
-                return
+                return False
             self._kept[key] = (value, size)
             self.held += size
             while len(self._kept) > self.entries or self.held > self.size:
                 self.held -= self._kept.popitem(last=False)[1][1]
+        return True
 
     def drop(self, key: Hashable) -> None:
         """Forget a value, where it is kept."""

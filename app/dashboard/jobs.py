@@ -18,7 +18,7 @@ UNWATCHED = 10.0
 
 
 class Job:
-    """One piece of work; ``state``, ``share``, ``what`` and ``error`` may be read from any thread.
+    """One piece of work; ``state``, ``share``, ``what``, ``error`` and ``value`` (what it gave) may be read from any thread.
 
     Raises
     ------
@@ -31,6 +31,7 @@ class Job:
         self.state: State = "waiting"
         self.share, self.what = 0.0, "waiting for its turn"
         self.error: AnalysisError | None = None
+        self.value: Any = None
         self.watched = time.monotonic()
         self._stop, self._over = threading.Event(), threading.Event()
 
@@ -62,7 +63,7 @@ class Job:
         self.state, work = "running", self.work
         self.work = _done  # a job that is over must not keep its model and data alive
         try:
-            work(self.progress)
+            self.value = work(self.progress)
             self.state = "done"
         except Stopped:
             self.state = "stopped"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from modelglass.analysis.registry import Analysis
+from modelglass.analysis.registry import Analysis, lacking
 from modelglass.analysis.result import Result
 from modelglass.app.dashboard import settings, show, state, work
 from modelglass.app.dashboard.guard import part
@@ -64,6 +64,10 @@ def section(
     """
     fixed = dict(fixed or {})
     hidden = [*fixed, *without]
+    lacks = lacking(desk.whole, analysis)
+    if lacks is not None:
+        st.caption(f"**{plain(analysis.title)}** is not shown: {plain(lacks)}.")
+        return
     if heading:
         st.subheader(plain(analysis.title), anchor=False)
         st.caption(plain(analysis.question))
@@ -74,6 +78,10 @@ def section(
         state.write()
         for message in state.problems():
             work.refuse(message)
+        asked = next((s for s in analysis.settings if s.name == analysis.asks), None)
+        if asked is not None and not values.get(asked.name):
+            st.caption(f"Set “{plain(asked.label or asked.name)}” to see this.")
+            return
         side_by_side(desk, analysis, values, shown or usual(analysis))
 
 

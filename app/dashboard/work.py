@@ -72,8 +72,10 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
         jobs.forget(key)
         return value
     job = jobs.get(key)
+    if job is not None and job.value is not None:
+        return job.value
     if job is None or job.state == "done":
-        job = jobs.start(key, lambda progress: results.put(key, work(progress)))
+        job = jobs.start(key, lambda progress: _unkept(key, work(progress)))
         if job.wait(PATIENCE) and job.state == "done":
             return later(key, title, work)
     if job.over:
@@ -81,6 +83,11 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     else:
         _watch(job, title)
     return None
+
+
+def _unkept(key: Hashable, value: Any) -> Any:
+    """Put a value into the cache; one too large for it stays with its job, as long as a page looks at it."""
+    return None if results.put(key, value) else value
 
 
 def _ended(job: Job, title: str) -> None:

@@ -8,6 +8,9 @@ import pytest
 
 import modelglass as mg
 from modelglass.analysis import column_facts
+from modelglass.analysis.column_facts import measure
+from modelglass.analysis.columns import infer_columns
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.registry import run
 
 N = 120
@@ -74,3 +77,11 @@ def test_declared_and_drawn(ev):
     assert made.data[0].x[0] == 1.0
     assert list(made.layout.yaxis.ticktext) == ["empty", "age"]
     assert "Age at application" in made.data[0].hovertext[1]
+
+
+def test_nothing_is_drawn_where_nothing_is_missing():
+    whole = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": ["x", "y", "x"]})
+    with pytest.raises(NotApplicable, match="no column has missing values"):
+        mg.figure(measure(whole, infer_columns(whole)))
+    whole.loc[0, "a"] = None
+    assert len(mg.figure(measure(whole, infer_columns(whole))).data[0].x) == 1

@@ -67,7 +67,8 @@ def test_an_empty_cell():
     found = worst_rows(ev, only_wrong=True)
     assert found.rows.empty
     assert found.sentence() == "None of the 3 rows looked at is predicted wrong."
-    figure(found)
+    with pytest.raises(NotApplicable, match="no rows to draw"):
+        figure(found)
 
 
 def test_decision_scores_rank_by_margin():

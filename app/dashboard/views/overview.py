@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from modelglass.analysis.metrics import slice_default_metrics
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import pages, settings, show, told
 from modelglass.app.dashboard.section import section, side_by_side
@@ -78,7 +79,8 @@ def worst(desk: Desk) -> None:
     if "slice_metrics" not in analyses():
         return
     st.subheader("Where it does worst", anchor=False)
-    side_by_side(desk, analyses()["slice_metrics"], {}, _worst)
+    first = slice_default_metrics(desk.whole.task, desk.whole.score_kind)[0].name  # the one the sentence is about
+    side_by_side(desk, analyses()["slice_metrics"], {"metrics": [first]}, _worst)
     where = pages.current("slices")
     if where is not None and st.button("All slices", icon=":material/arrow_forward:", key="mg.to_slices"):
         st.switch_page(where)

@@ -105,6 +105,7 @@ def which(ev: Evaluation, asked: Mapping[str, Any]) -> None:
         st.text_input(
             "Id or row number",
             key=_key("find"),
+            value=st.session_state[_key("find")],
             placeholder="any",
             on_change=callback(_taken),
             args=("find", ""),
@@ -129,7 +130,13 @@ def order(ev: Evaluation, asked: Mapping[str, Any]) -> None:
             )
         else:
             state.bind(_key("descending"), asked["descending"])
-            st.toggle("Largest first", key=_key("descending"), on_change=callback(_taken), args=("descending", False))
+            st.toggle(
+                "Largest first",
+                key=_key("descending"),
+                value=asked["descending"],
+                on_change=callback(_taken),
+                args=("descending", False),
+            )
 
 
 def shown(result: Listing, ev: Evaluation, asked: Mapping[str, Any]) -> None:
@@ -169,6 +176,7 @@ def turn(total: int, asked: Mapping[str, Any]) -> None:
         state.bind("mg.listing.page", min(asked["start"] // asked["n"] + 1, number))
         st.pagination(
             number,
+            default=st.session_state["mg.listing.page"],
             key="mg.listing.page",
             on_change=callback(lambda: _turn((st.session_state["mg.listing.page"] - 1) * asked["n"])),
         )
@@ -187,16 +195,16 @@ def _key(name: str) -> str:
 
 def _choice(name: str, label: str, options: Sequence[Any], value: Any, default: Any, width: int | None = None) -> None:
     state.bind(_key(name), value)
-    more: dict[str, Any] = {} if default is not None else {"index": None, "placeholder": "any"}
     st.selectbox(
         label,
         options,
+        index=state.place(options, _key(name)),
+        placeholder="any",
         format_func=lambda v: SAID.get(v, str(v)),
         key=_key(name),
         on_change=callback(_taken),
         args=(name, default),
         width=width or WIDTH,
-        **more,
     )
 
 

@@ -168,3 +168,12 @@ def test_a_widget_is_given_its_value_also_as_its_default(binary, show):
     assert at.number_input(key="mg.row").proto.default == 12
     assert at.number_input(key="mg.edit.age").proto.default == 44
     assert at.slider(key="lime_weights.n_features").proto.default == [10]
+    given = {"kind": "wrong", "n": "25", "descending": "yes", "find": "", "start": "25"}
+    at = show(binary, "predictions", **{f"listing.{name}": value for name, value in given.items() if value})
+    kinds = at.selectbox(key="mg.listing.kind")
+    assert kinds.options[kinds.proto.default] == "wrong"
+    assert not at.selectbox(key="mg.listing.actual").proto.HasField("default")
+    assert at.selectbox(key="mg.listing.n").proto.default == 0
+    assert at.toggle(key="mg.listing.descending").proto.default is True
+    at = show(binary, "predictions", **{"listing.find": "7"})
+    assert at.text_input(key="mg.listing.find").proto.default == "7"

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from modelglass.app.dashboard import work
 from modelglass.app.dashboard.cache import Cache, size_of
 
 
@@ -25,7 +26,7 @@ def test_bytes_are_bounded_and_given_back():
     assert [cache.get(i) is not None for i in range(5)] == [False, False, False, True, True]
     cache.put(4, np.zeros(10))
     assert cache.held == 480
-    cache.put("too large", np.zeros(1000))
+    assert not cache.put("too large", np.zeros(1000))
     assert cache.get("too large") is None
     assert cache.held == 480
 
@@ -64,3 +65,23 @@ def test_size_counts_what_is_inside():
 
     frame = pd.DataFrame({"x": np.zeros(1000)})
     assert size_of(Result(frame, {"a": [np.zeros(500), np.zeros(500)]})) >= 16_000
+
+
+def test_a_result_too_large_for_the_cache_is_made_once_and_shown(monkeypatch):
+    """It was made again and again, because the page found it neither in the cache nor under way."""
+    calls = []
+
+    def slow(progress):
+        calls.append(1)
+        return "x" * 1000
+
+    monkeypatch.setattr(work.results, "size", 500)
+    try:
+        assert work.later("too large", "A thing", slow) == "x" * 1000
+        assert [work.later("too large", "A thing", slow) for _ in range(3)] == ["x" * 1000] * 3
+        assert (calls, work.results.get("too large")) == ([1], None)
+    finally:
+        work.jobs.forget("too large")
+    assert work.later("too large", "A thing", slow) == "x" * 1000
+    assert calls == [1, 1]
+    work.jobs.forget("too large")

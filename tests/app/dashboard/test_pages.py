@@ -87,6 +87,23 @@ def test_what_cannot_be_said_of_cohort_and_whole_alike_is_said_once(binary, show
         work.results._kept.clear()
 
 
+def test_what_was_not_given_is_one_line_and_no_section(binary, regression, show, texts):
+    at = show(binary)
+    assert "Training rows and these rows** is not shown: no training data were given (--train DATA)." in texts(at)
+    assert "Training rows and these rows" not in [s.value for s in at.subheader]
+    at = show(regression, "residuals")
+    assert "is not shown: no promised quantiles were given (--quantile 0.05=COLUMN)." in texts(at)
+    assert not [i for i in at.info if "quantiles" in i.value]
+
+
+def test_a_setting_without_which_there_is_no_answer_is_asked_for(binary, show, texts):
+    at = show(binary, "slices")
+    assert "Set “Groups by” to see this." in texts(at)
+    assert not [i for i in at.info if "groups" in i.value]
+    at.multiselect(key="fairness.groups").set_value(["city"]).run()
+    assert "Set “Groups by” to see this." not in texts(at)
+
+
 @pytest.fixture(scope="module")
 def faulty():
     """An evaluation in which the labels of one job are turned round."""
