@@ -11,6 +11,7 @@ from modelglass.analysis.error_tree import error_tree
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
+from modelglass.analysis.fairness_by_threshold import fairness_by_threshold
 from modelglass.analysis.findings import findings
 from modelglass.analysis.interval_coverage import interval_coverage
 from modelglass.analysis.lift import lift
@@ -45,6 +46,7 @@ __all__ = [
     "error_heatmap",
     "error_tree",
     "fairness",
+    "fairness_by_threshold",
     "find_slices",
     "findings",
     "interval_coverage",

@@ -390,6 +390,23 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="fairness_by_threshold",
+        title="Fairness at each threshold",
+        question="Does the threshold decide how alike groups are treated?",
+        page="curves",
+        compute="modelglass.analysis.fairness_by_threshold:fairness_by_threshold",
+        tasks=frozenset({"binary"}),
+        cost="seconds",
+        order=47,
+        settings=(
+            Setting(
+                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
+            ),
+            Setting(name="n_points", kind="integer", default=50, low=2, high=500, step=10, label="Thresholds shown"),
+            _LEVEL,
+        ),
+    ),
+    Analysis(
         name="predictions",
         title="Predictions and outcomes",
         question="How are the predictions spread, beside what happened?",

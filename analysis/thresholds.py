@@ -218,7 +218,7 @@ def measure(
         "n_points": n_points,
         "seed": seed,
     }
-    place, along = _places(ranking, n_points), None if cost is None else costing(ranking, everyone.rows, cost)
+    place, along = places(ranking, n_points), None if cost is None else costing(ranking, everyone.rows, cost)
     most = len(score) if top is None else _most(top, len(score))
     return Thresholds(
         table=_rows(ranking, along, place, weight is not None, level),
@@ -257,7 +257,7 @@ def _most(top: float, n: int) -> int:
     return min(int(top) if top >= 1 else int(np.floor(top * n + 1e-9)), n)
 
 
-def _places(ranking: Ranking, n_points: int) -> np.ndarray:
+def places(ranking: Ranking, n_points: int) -> np.ndarray:
     """Choose entries to show: every distinct score, or half evenly over the rows and half over the scores."""
     last = len(ranking.threshold)
     if last <= n_points:
@@ -288,7 +288,7 @@ def _rows(ranking: Ranking, along: Costing | None, place: np.ndarray, weighted: 
 def _operating(everyone: Groups, cost: Costs | None, used: float | None, level: float) -> pd.DataFrame:
     rows, flagged = everyone.rows, everyone.rows.predicted == 1
     if used is None:
-        used = _cut(np.asarray(rows.score), flagged)
+        used = cut_of(np.asarray(rows.score), flagged)
     found = []
     for metric in rates.SHOWN:
         got = estimate(METRICS[metric], everyone, level)
@@ -298,7 +298,7 @@ def _operating(everyone: Groups, cost: Costs | None, used: float | None, level: 
     return pd.DataFrame(found, columns=_COLUMNS)
 
 
-def _cut(score: np.ndarray, flagged: np.ndarray) -> float:
+def cut_of(score: np.ndarray, flagged: np.ndarray) -> float:
     """Give the threshold that reproduces the decisions; NaN where none does or all are decided alike."""
     if flagged.all() or not flagged.any():
         return float("nan")

@@ -11,11 +11,12 @@ import pandas as pd
 
 from modelglass.analysis.cheapest import HALVINGS, Halved, halved
 from modelglass.analysis.costs import Costs, costs_of, read_costs
-from modelglass.analysis.curves import MOST_SLICES, WHOLE
+from modelglass.analysis.curves import WHOLE
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_values import mean_of
+from modelglass.analysis.gaps import NAMES, RATES, correlations, enough, largest_slices, pairs, strict, widest
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.progress import Progress, tell
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 RULES = ("common", "own")
-RATES = ("selection_rate", "recall", "fpr")
-_NAMES = {"selection_rate": "selection rate", "recall": "true positive rate", "fpr": "false positive rate"}
 FEWEST_OF_A_CLASS = 10
 ERRORS = "fp=1, fn=1"
 
@@ -83,7 +82,7 @@ class ThresholdsBySlice(Result):
             if all((rule, metric) in widest.index for rule in RULES):
                 now, then = (widest.loc[(rule, metric)] for rule in RULES)
                 text += (
-                    f" The {_NAMES[metric]} differs by {percent(*_of(now))} between {now.highest} and {now.lowest}; with own "
+                    f" The {NAMES[metric]} differs by {percent(*_of(now))} between {now.highest} and {now.lowest}; with own "
                     f"thresholds by {percent(*_of(then))} between {then.highest} and {then.lowest}."
                 )
         return f"{text} {self.note[:1].upper()}{self.note[1:]}." if self.note else text
@@ -168,7 +167,9 @@ def measure(
         raise NotApplicable("one row (or one cluster) cannot be judged by the threshold that others pick")
     ordered, own_costs = _sorted(rows, ready), costs.cut(ready.places)
     code = np.asarray(codes)[ready.places]
-    slices = _slices(ordered.y, code, labels, where)
+    slices = largest_slices(ordered.y, code, labels, where)
+    rarer = np.minimum(slices.positives, slices.n - slices.positives)
+    slices["own"] = rarer >= 2 * FEWEST_OF_A_CLASS  # each half picks with half of them
     if len(slices) < 2:
         raise NotApplicable(f"{by} has only one level among these {rows_text(len(code))}")
     place = np.full(len(labels), len(slices))
@@ -205,24 +206,6 @@ def _sorted(rows: Rows, ready: Halved) -> Rows:
     weight = None if rows.weight is None else rows.weight[ready.places]
     y, cluster = rows.y[ready.places], None if rows.cluster is None else ready.unit
     return Rows(task="binary", y=y, predicted=y, weight=weight, cluster=cluster)
-
-
-def _slices(y: np.ndarray, code: np.ndarray, labels: Sequence[str], where: Sequence[str]) -> pd.DataFrame:
-    """Give the levels with the most rows, in the order of the labels."""
-    n, positives = np.bincount(code, minlength=len(labels)), np.bincount(code, y, minlength=len(labels)).astype(int)
-    kept = np.sort(np.argsort(-n, kind="stable")[:MOST_SLICES])
-    kept = kept[n[kept] > 0]
-    fewest = np.minimum(positives, n - positives)[kept]
-    return pd.DataFrame(
-        {
-            "group": [str(labels[c]) for c in kept],
-            "where": [where[c] if len(where) else "" for c in kept],
-            "n": n[kept],
-            "positives": positives[kept],
-            "own": fewest >= 2 * FEWEST_OF_A_CLASS,  # each half picks with half of them
-            "code": kept,
-        }
-    )
 
 
 def _decided(ready: Halved, half: np.ndarray, code: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -302,40 +285,23 @@ def _labelled(values: np.ndarray, support: np.ndarray, names: Sequence[str], pic
 def _pairs(
     rows: Rows, code: np.ndarray, count: int, decided: tuple[np.ndarray, np.ndarray], level: float
 ) -> np.ndarray:
-    """Give the rate of one slice minus that of another: (rules, rates, slices, slices, 3); independent rows or clusters.
-
-    Intervals are joined from those of the two rates (MOVER, Zou and Donner 2008) at the level of all pairs together. Clusters
-    that reach over two slices make the difference surer or less sure than that; the rates' own intervals know them.
-    """
-    strict = 1 - (1 - level) / max(count * (count - 1) / 2, 1)
-    out = np.full((2, len(RATES), count, count, 3), np.nan)
+    """Give the rate of one slice minus that of another: (rules, rates, slices, slices, 3)."""
+    out = np.full((len(RULES), len(RATES), count, count, 3), np.nan)
     for r, chosen in enumerate(decided):
-        judged = Groups(replace(rows, predicted=chosen.astype(np.int64), _kept={}), code, count + 1)
+        judged = replace(rows, predicted=chosen.astype(np.int64), _kept={})
+        together = correlations(judged, code, count)
+        groups = Groups(judged, code, count + 1)
         for m, name in enumerate(RATES):
-            found = estimate(METRICS[name], judged, strict)
-            e, low, high = (v[:count] for v in (found.estimate, found.low, found.high))
-            apart = e[:, None] - e[None, :]
-            out[r, m, :, :, 0] = apart
-            out[r, m, :, :, 1] = apart - np.hypot((e - low)[:, None], (high - e)[None, :])
-            out[r, m, :, :, 2] = apart + np.hypot((high - e)[:, None], (e - low)[None, :])
+            found = estimate(METRICS[name], groups, strict(level, count))
+            sure = enough(groups, name, rows.weight is not None)
+            ends = (np.where(sure, end, np.nan)[:count] for end in (found.low, found.high))
+            out[r, m] = pairs(found.estimate[:count], *ends, together[m])
     return out
 
 
-def _gaps(pairs: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+def _gaps(found: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """Give the widest difference of each rule and rate."""
-    records = []
-    for r, rule in enumerate(RULES):
-        for m, metric in enumerate(RATES):
-            apart = pairs[r, m, :, :, 0]
-            if np.isnan(apart).all():
-                records.append((rule, metric, "", "", np.nan, np.nan, np.nan))
-                continue
-            i, j = divmod(int(np.nanargmax(apart)), apart.shape[1])
-            low, high = (
-                float(np.fmax.reduce(pairs[r, m, :, :, 1], axis=None)),
-                np.fmax.reduce(pairs[r, m, :, :, 2], axis=None),
-            )
-            records.append(
-                (rule, metric, names[i], names[j], float(apart[i, j]), low if np.isnan(low) else max(low, 0.0), high)
-            )
+    records = [
+        (rule, metric, *widest(found[r, m], names)) for r, rule in enumerate(RULES) for m, metric in enumerate(RATES)
+    ]
     return pd.DataFrame(records, columns=["rule", "metric", "highest", "lowest", "estimate", "low", "high"])

@@ -25,6 +25,7 @@ NAMES = [
     "calibration",
     "thresholds",
     "thresholds_by_slice",
+    "fairness_by_threshold",
     "residuals",
     "scale_location",
     "residual_qq",
@@ -32,7 +33,11 @@ NAMES = [
     "predictions",
     "worst_rows",
 ]
-GIVEN = {"thresholds": {"costs": "fp=1,fn=5", "top": 20}, "thresholds_by_slice": {"by": "half"}}
+GIVEN = {
+    "thresholds": {"costs": "fp=1,fn=5", "top": 20},
+    "thresholds_by_slice": {"by": "half"},
+    "fairness_by_threshold": {"by": "half"},
+}
 
 
 def evaluations():

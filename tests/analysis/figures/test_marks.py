@@ -22,6 +22,7 @@ SETTINGS = {
     "fairness": {"groups": ["city", "size*city"]},
     "calibration": {"by": "city"},
     "thresholds_by_slice": {"by": "city"},
+    "fairness_by_threshold": {"by": "city"},
     "interval_coverage": {"by": "city"},
     "error_heatmap": {"columns": ["size", "city"]},
 }
