@@ -21,6 +21,7 @@ from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
 from modelglass.analysis.precision_recall import precision_recall
 from modelglass.analysis.predictions import predictions
+from modelglass.analysis.projection import projection
 from modelglass.analysis.residual_qq import residual_qq
 from modelglass.analysis.residuals import residuals
 from modelglass.analysis.roc import roc
@@ -57,6 +58,7 @@ __all__ = [
     "performance",
     "precision_recall",
     "predictions",
+    "projection",
     "residual_qq",
     "residuals",
     "roc",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from modelglass.analysis.discovery import FoundSlices
@@ -33,7 +35,7 @@ def _(result: FoundSlices) -> go.Figure:
         difference=rows["effect"],
         adjusted_p=rows["p_adjusted"],
     )
-    shared = {"y": names, "mode": "markers", "hoverinfo": "text", "hovertext": hover}
+    shared: dict[str, Any] = {"y": names, "mode": "markers", "hoverinfo": "text", "hovertext": hover}
     shared["customdata"] = marks.customdata(rows["where"])
     made.add_scatter(
         x=rows["rest"], marker={"size": 9, "color": style.GREY, "symbol": "line-ns-open"}, name="rest", **shared

@@ -18,6 +18,7 @@ OWN = {
     "curves": ("Curves and thresholds", ":material/show_chart:", "What it does"),
     "residuals": ("Residuals", ":material/scatter_plot:", "What it does"),
     "errors": ("Errors", ":material/error_outline:", "What it does"),
+    "map": ("Map", ":material/bubble_chart:", "What it does"),
     "predictions": ("Predictions", ":material/table_rows:", "What it does"),
     "why": ("Why here?", ":material/help_center:", "Why"),
     "importance": ("What matters", ":material/bar_chart:", "Why"),
@@ -27,7 +28,7 @@ OWN = {
     "export": ("Export", ":material/download:", "Take it away"),
 }
 ASKS_THE_MODEL = {"importance", "effects", "row", "sensitivity"}
-OWN_VIEW = {"overview", "slices", "errors", "predictions", "why", "row", "export"}
+OWN_VIEW = {"overview", "slices", "errors", "map", "predictions", "why", "row", "export"}
 """The groups with a view of their own; the generic one serves the others."""
 ALWAYS = ("overview", "export")
 

@@ -23,6 +23,7 @@ PAGES = {
     "curves": "Curves and thresholds",
     "residuals": "Residuals",
     "errors": "Errors",
+    "map": "Map",
     "why": "Why here?",
     "importance": "What matters",
     "effects": "Effects",
