@@ -287,6 +287,7 @@ def add_groups(  # pragma: no cover
 
 @njit(**COMPILED)
 def goes(code, node, cut, shift, listed, goes_left):  # pragma: no cover
+    """Tell whether a code goes left at a node."""
     if listed[node] >= 0:
         return goes_left[listed[node] + code] == 1
     return cut.dtype.type(code + shift[node]) <= cut[node]
