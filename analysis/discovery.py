@@ -21,6 +21,7 @@ from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.proposing import Proposing, worse_of
+from modelglass.analysis.ranges import ranges
 from modelglass.analysis.result import Result
 from modelglass.analysis.search import rows_in
 from modelglass.analysis.source import UNNAMED, Source
@@ -141,7 +142,7 @@ def find_slices(
         Too few rows, or no column to search.
     """
     chosen = chosen_metrics(metric or DEFAULT[ev.task], [], task=ev.task, score_kind=ev.score_kind)[0]
-    codings = codings_of(ev, columns)
+    codings = searched_codings(ev, columns)
     return measure(
         rows_of(ev),
         codings,
@@ -187,6 +188,13 @@ def codings_of(
     if not codings:
         raise NotApplicable("the data has no column to search for slices")
     return codings
+
+
+def searched_codings(ev: Evaluation, columns: Sequence[str] | None = None) -> list[Coding]:
+    """Give what ``find_slices`` searches: ``codings_of``, and numbers and times cut in two at each edge of the coarse bins."""
+    found = codings_of(ev, columns)
+    coarse = {c.column: c for c in reversed(found) if c.bounds is not None}  # the first of each column stays
+    return found + [cut for coding in reversed(coarse.values()) for cut in ranges(coding)]
 
 
 def measure(

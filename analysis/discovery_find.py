@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.discovery import FoundSlices, find_slices
+from modelglass.analysis.coding import Coding
+from modelglass.analysis.discovery import FoundSlices, measure, searched_codings
+from modelglass.analysis.estimates_promises import calibration_gaps
+from modelglass.analysis.estimates_scores import log_losses
 from modelglass.analysis.finding import Budget, Finding, Severity
+from modelglass.analysis.groups import Rows, against_rest, rows_of
 from modelglass.analysis.performance import metric_label, shown
 from modelglass.analysis.progress import span
 
@@ -15,80 +21,133 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 TOLD = 3
-SURE_OF_ITSELF = 0.05
-"""Excess log loss (nats a row) whose lower limit above this is of high severity."""
-OFF = 0.1
-"""Bias, as a share of the RMSE of all rows, whose limit beyond this is of high severity."""
+MOST_CLASSES = 4
+"""Classes whose promises are searched one by one, the most frequent first."""
+MATERIAL = 0.01
+"""A slice is of high severity where what is surely wrong there makes up this share of the loss of all rows (squared error, Brier score or
+log loss) ..."""
+OFF = {"bias": 0.25, "calibration_gap": 0.05, "excess_log_loss": 0.05}
+"""... and is surely this far off: in RMSE of all rows, in probability, in nats a row."""
+SIGNED = ("bias", "calibration_gap")
 _ADVICE = {
     "excess_log_loss": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
+    "calibration_gap": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
     "bias": "Look at these rows: labels, units, or too few such rows in training; correct the offset or retrain there.",
     "accuracy": "The model says itself that these rows are hard; more columns that tell them apart would help, or a second opinion.",
     "mae": "Errors are larger here; state wider uncertainty for these rows, or add columns that tell them apart.",
 }
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Search:
+    """One metric searched: the rows it is measured on, of which class (None: all), and what shows its slices."""
+
+    metric: str
+    rows: Rows
+    class_: str | None = None
+    whole: float = 1.0
+    unit: float = 1.0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
-    """Give the worst slices by two metrics: one that is 0 where the model is right about itself, and one of plain error."""
-    if ev.task == "regression":
-        metrics = ["bias", "mae"]
-    else:
-        metrics = (["excess_log_loss"] if ev.score_kind == "probability" else []) + ["accuracy"]
+    """Give the worst slices by metrics that are 0 where the model is right about itself, and by plain error."""
+    searches, codings = _searches(ev), searched_codings(ev)
     out: list[Finding] = []
-    for i, metric in enumerate(metrics):
-        found = find_slices(
-            ev,
-            metric=metric,
-            seconds=max(budget.left() / (len(metrics) - i), 0.5),
-            progress=span(budget.progress, i / len(metrics), (i + 1) / len(metrics)),
+    for i, search in enumerate(searches):
+        found = measure(
+            search.rows,
+            codings,
+            search.metric,
+            seed=ev.seed,
+            seconds=max(budget.left() / (len(searches) - i), 0.5),
+            progress=span(budget.progress, i / len(searches), (i + 1) / len(searches)),
+            source=ev.source,
         )
-        out += [_told(ev, found, row, len(metrics)) for row in found.frame().head(TOLD).to_dict("records")]
+        out += _worst(ev, search, found, codings, len(searches))
     return out
 
 
-def _told(ev: Evaluation, found: FoundSlices, row: dict[str, Any], searches: int) -> Finding:
-    metric = str(found.settings["metric"])
-    label = metric_label(metric, ev.task)
-    share = row["rows"] / ev.n
+def _searches(ev: Evaluation) -> list[_Search]:
+    rows = rows_of(ev)
+    if ev.task == "regression":
+        mse = float(np.average((rows.predicted - rows.y) ** 2, weights=rows.weight))
+        return [
+            _Search(metric="bias", rows=rows, whole=mse, unit=float(np.sqrt(mse))),
+            _Search(metric="mae", rows=rows, unit=float(np.sqrt(mse))),
+        ]
+    if not rows.probability:
+        return [_Search(metric="accuracy", rows=rows)]
+    loss = float(np.average(log_losses(rows), weights=rows.weight))
+    classes = [None] if ev.task == "binary" else np.argsort(-np.bincount(rows.y, minlength=rows.classes))[:MOST_CLASSES]
+    gaps = []
+    for code in classes:
+        mine = rows if code is None else against_rest(rows, int(code))
+        brier = float(np.average(calibration_gaps(mine) ** 2, weights=mine.weight))
+        gaps.append(
+            _Search(
+                metric="calibration_gap", rows=mine, whole=brier, class_=None if code is None else str(ev.classes[code])
+            )
+        )
+    return [_Search(metric="excess_log_loss", rows=rows, whole=loss), *gaps, _Search(metric="accuracy", rows=rows)]
+
+
+def _worst(ev: Evaluation, search: _Search, found: FoundSlices, codings: list[Coding], searches: int) -> list[Finding]:
+    """Tell of the slices in which most is surely wrong; those that are right where the rest is wrong are no weak slices."""
+    rows = [r for r in found.frame().to_dict("records") if search.metric not in SIGNED or _is_off(r)]
+    told = [_told(ev, search, row, searches) for row in rows]
+    return sorted(told, key=lambda f: -f.harm)[:TOLD]
+
+
+def _is_off(row: Mapping[str, Any]) -> bool:
+    return not row["low"] <= 0 <= row["high"] and abs(row["estimate"]) > abs(row["rest"])
+
+
+def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int) -> Finding:
+    metric, share = search.metric, row["rows"] / ev.n
+    label = metric_label(metric, ev.task if search.class_ is None else "binary")
+    of = "" if search.class_ is None else f" of {search.class_}"
+    surely = _surely(row)
+    lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
+    columns = _columns(ev, row["where"])
+    shows: dict[str, Any] = {"evidence": "find_slices", "settings": {"metric": metric}}
+    if search.class_ is not None:
+        by = "*".join(columns)
+        shows = {"evidence": "slice_metrics", "settings": {"by": [by], "metrics": [metric], "class_": search.class_}}
     return Finding(
         kind="weak_slice",
-        severity=_severity(ev, metric, row),
+        severity=_severity(search, row, surely, lost),
         sentence=(
-            f"{label} is {shown(row['estimate'])} (interval {shown(row['low'])} to {shown(row['high'])}) where {row['slice']}, against "
+            f"{label}{of} is {shown(row['estimate'])} (interval {shown(row['low'])} to {shown(row['high'])}) where {row['slice']}, against "
             f"{shown(row['rest'])} on the rest; judged on {row['n']:,} rows that did not propose it"
         ),
         where=row["where"],
-        features=tuple(dict.fromkeys(_columns(ev, row["where"]))),
+        features=columns,
         estimate=row["estimate"],
         low=row["low"],
         high=row["high"],
         n=int(row["n"]),
         p_adjusted=min(row["p_adjusted"] * searches, 1.0),
-        evidence="find_slices",
-        settings={"metric": metric},
         advice=_ADVICE[metric],
-        harm=share * abs(row["effect"]) / max(_scale(ev, metric), 1e-300),
+        harm=lost if metric in OFF else share * abs(row["effect"]) / search.unit,
+        **shows,
     )
 
 
-def _severity(ev: Evaluation, metric: str, row: dict[str, Any]) -> Severity:
-    if metric == "excess_log_loss":
-        return "high" if row["low"] > SURE_OF_ITSELF else "medium"
-    if metric == "bias":
-        nearest = 0.0 if row["low"] < 0 < row["high"] else min(abs(row["low"]), abs(row["high"]))
-        return "high" if nearest > OFF * _scale(ev, metric) else "medium"
-    if metric == "accuracy":
+def _surely(row: Mapping[str, Any]) -> float:
+    """Give how far off a slice is at least: the end of the interval nearest to 0."""
+    return 0.0 if row["low"] <= 0 <= row["high"] else min(abs(row["low"]), abs(row["high"]))
+
+
+def _severity(search: _Search, row: Mapping[str, Any], surely: float, lost: float) -> Severity:
+    if search.metric in OFF:
+        return "high" if lost >= MATERIAL and surely >= OFF[search.metric] * search.unit else "medium"
+    if search.metric == "accuracy":
         return "medium" if 1 - row["estimate"] > 2 * (1 - row["rest"]) else "low"
     return "medium" if row["estimate"] > 2 * row["rest"] else "low"
 
 
-def _scale(ev: Evaluation, metric: str) -> float:
-    """Give what a difference is large against: 1 for shares and nats, the RMSE for values."""
-    if metric in ("bias", "mae"):
-        return float(np.sqrt(np.average((ev.predicted - ev.y) ** 2, weights=ev.weight)))
-    return 1.0
-
-
-def _columns(ev: Evaluation, where: str) -> list[str]:
+def _columns(ev: Evaluation, where: str) -> tuple[str, ...]:
     from modelglass.analysis.conditions import quote_name
 
-    return [name for name in ev.columns if quote_name(name) in where]
+    return tuple(name for name in ev.columns if quote_name(name) in where)

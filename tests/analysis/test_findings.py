@@ -23,8 +23,9 @@ def world(seed, n=4000, flipped=0.0, task="binary"):
     bad = (frame["job"] == "b") & (frame["town"] == "z")
     if task == "regression":
         spread = 1 + (frame["job"] == "a")  # harder, but not wrong
-        y = rng.normal(size=n) * spread + flipped * 2 * bad
-        return Evaluation.from_predictions(y, np.zeros(n), frame=frame, task="regression"), bad
+        predicted = 3 * rng.normal(size=n)
+        y = predicted + rng.normal(size=n) * spread + flipped * 2 * bad
+        return Evaluation.from_predictions(y, predicted, frame=frame, task="regression"), bad
     p = 1 / (
         1 + np.exp(-(rng.normal(size=n) * np.where(frame["job"] == "a", 0.5, 2.5)))
     )  # job a is hard, and the model knows

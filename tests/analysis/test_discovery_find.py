@@ -1,0 +1,69 @@
+"""What slices add to the findings: promises that fail either way, of each class; nothing where only the rest is wrong; severity by what is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modelglass.analysis.discovery_find import find
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.finding import Budget
+from modelglass.analysis.registry import get, run
+
+
+def table(rng, n):
+    return pd.DataFrame({"job": rng.choice(list("abcd"), n), "town": rng.choice(list("xyz"), n)})
+
+
+def test_a_group_whose_even_chances_come_true_too_often_is_found():
+    """Promises of a half: log loss beyond the promised is 0 there whatever comes, so only the gap shows it."""
+    rng = np.random.default_rng(0)
+    frame = table(rng, 4000)
+    p = np.where(frame["job"] == "b", 0.5, rng.uniform(0.1, 0.9, 4000))
+    y = (rng.random(4000) < np.where(frame["job"] == "b", 0.7, p)).astype(int)
+    ev = Evaluation.from_predictions(y, score=p, threshold=0.5, frame=frame, positive=1)
+    found = find(ev, Budget(30))
+    assert found[0].severity == "high"
+    assert found[0].where == "\"job\" = 'b'"
+    assert found[0].estimate == pytest.approx(-0.2, abs=0.05)
+    assert {f.settings["metric"] for f in found if f.severity == "high"} == {"calibration_gap"}
+
+
+def test_of_several_classes_the_one_that_fails_is_named_and_shown():
+    rng = np.random.default_rng(1)
+    n = 5000
+    frame = table(rng, n)
+    p = rng.dirichlet([2, 2, 2], n)
+    true = p.copy()
+    there = (frame["job"] == "c").to_numpy()
+    true[there] = 0.7 * p[there] + 0.3 * np.array([0, 0, 1])
+    y = np.array(["low", "mid", "top"])[(rng.random(n)[:, None] > true.cumsum(axis=1)).sum(axis=1)]
+    ev = Evaluation.from_predictions(y, score=dict(zip(["low", "mid", "top"], p.T)), frame=frame)
+    found = [f for f in find(ev, Budget(30)) if f.severity == "high"]
+    assert {f.where for f in found} == {"\"job\" = 'c'"}
+    first = max(found, key=lambda f: f.harm)
+    assert "of top is" in first.sentence
+    shown = run(ev, get(first.evidence), **first.settings).result.frame()
+    assert shown.loc[shown["where"] == first.where, "estimate"].iloc[0] == pytest.approx(first.estimate, abs=0.05)
+
+
+def test_a_slice_that_is_right_where_the_rest_is_wrong_is_no_weak_slice():
+    rng = np.random.default_rng(2)
+    frame = table(rng, 4000)
+    y = rng.normal(size=4000) + 1.0 * (frame["job"] != "a")
+    found = find(Evaluation.from_predictions(y, np.zeros(4000), frame=frame, task="regression"), Budget(30))
+    assert found
+    assert not any("'a'" in f.where for f in found)
+
+
+@pytest.mark.parametrize(("shift", "severity"), [(1.0, "high"), (0.2, "medium")])
+def test_severity_follows_what_is_lost(shift, severity):
+    rng = np.random.default_rng(3)
+    frame = table(rng, 12_000)
+    bad = ((frame["job"] == "a") & (frame["town"] == "x")).to_numpy()
+    y = rng.normal(size=12_000) + shift * bad
+    found = find(Evaluation.from_predictions(y, np.zeros(12_000), frame=frame, task="regression"), Budget(30))
+    assert [f.severity for f in found if set(f.features) == {"job", "town"} and f.settings["metric"] == "bias"] == [
+        severity
+    ]
