@@ -33,7 +33,7 @@ MARKS = """title => {
             const end = (point.b || 0) + (point.s || 0) / 2;  // the middle of a bar
             const at = full.type !== 'bar' ? [xa.c2p(point.x), ya.c2p(point.y)]
                 : full.orientation === 'h' ? [xa.c2p(end), ya.c2p(point.p)] : [xa.c2p(point.p), ya.c2p(end)];
-            found.push({chart, title: gd._fullLayout.title.text, where: data[data.length - 1],
+            found.push({chart, title: gd._fullLayout.title.text.replaceAll('<br>', ' '), where: data[data.length - 1],
                         x: box.left + xa._offset + at[0], y: box.top + ya._offset + at[1]});
         });
     }));
@@ -126,11 +126,11 @@ class Walk:
     def marks(self, title, like=""):
         """Give the marks of the charts with this in their title, and this in their condition; the first is in sight."""
         self.page.wait_for_function(
-            "t => [...document.querySelectorAll('.js-plotly-plot')].some(c => c._fullLayout?.title?.text?.includes(t))",
+            "t => [...document.querySelectorAll('.js-plotly-plot')].some(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t))",
             arg=title,
         )
         self.page.evaluate(
-            "t => [...document.querySelectorAll('.js-plotly-plot')].find(c => c._fullLayout?.title?.text?.includes(t)).scrollIntoView({block: 'center'})",
+            "t => [...document.querySelectorAll('.js-plotly-plot')].find(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t)).scrollIntoView({block: 'center'})",
             title,
         )
         self.page.wait_for_timeout(300)
@@ -299,3 +299,56 @@ def test_beside_the_rest_beside_a_saved_cohort_and_the_link_in_a_fresh_browser(s
     here.click(mark)
     is_cohort(here, shop, mark["where"].replace("(city = 'Rome')", "city = 'Rome'"))
     assert here.faults + fresh.faults == []
+
+
+def around(here, marks_of, shown):
+    """Draw a lasso around some marks: a box of corners just outside them."""
+    xs, ys = [m["x"] for m in marks_of], [m["y"] for m in marks_of]
+    left, right, top, bottom = min(xs) - 2, max(xs) + 2, min(ys) - 2, max(ys) + 2
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    here.page.mouse.move(*corners[0])
+    here.page.mouse.down()
+    for x, y in corners[1:]:
+        here.page.mouse.move(x, y, steps=12)
+    here.page.mouse.up()
+    here.page.wait_for_timeout(600)
+    return {m["where"] for m in shown if left + 1 < m["x"] < right - 1 and top + 1 < m["y"] < bottom - 1}
+
+
+def test_drawing_around_rows_of_the_map_makes_them_the_cohort(shop, address, walk):
+    here = walk().open(address["shop"]).turn_to("Map")
+    shown = here.marks("Principal components of", "_row = ")
+    assert len(shown) == shop.n
+    middle = np.median([m["x"] for m in shown])
+    some = [m for m in shown if m["x"] < middle and m["y"] < np.median([s["y"] for s in shown])]
+    wanted = around(here, some, shown)
+    here.page.wait_for_function("() => location.search.includes('_row')")
+    where = here.settle().where
+    got = set(shop.where(where).frame.index)
+    inside = {int(w.removeprefix("_row = ")) for w in wanted}
+    assert inside <= got
+    assert len(got - inside) <= 0.02 * len(got)  # marks at the line itself
+    is_cohort(here, shop, where)
+    here.turn_to("Slices").turn_to("Overview")
+    is_cohort(here, shop, where)
+    fresh = walk().open(here.page.url)
+    assert fresh.where == where
+    assert f"{len(got):,} of {shop.n:,} rows" in fresh.side
+    assert here.faults + fresh.faults == []
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "like", "settings"),
+    [
+        ("Slices", "in each node", "city", ""),
+        ("Slices", "in each cell", "city", "error_heatmap.x=city&error_heatmap.y=age"),
+        ("Slices", "in each slice found", "city", ""),
+        ("Slices", "less its reference", "city", "fairness.groups=city"),
+    ],
+)
+def test_leaves_cells_found_slices_and_groups_become_the_cohort(page, title, like, settings, shop, address, walk):
+    here = walk().open(f"{address['shop']}?{settings}").turn_to(page)
+    mark = here.marks(title, like)[-1]
+    here.click(mark)
+    is_cohort(here, shop, mark["where"])
+    assert here.faults == []
