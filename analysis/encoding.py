@@ -15,8 +15,8 @@ MOST_LEVELS = 50
 """Levels of a category with a column of their own; the rarer ones share one."""
 USED = ("numeric", "boolean", "categorical", "datetime")
 HOW = (
-    "Numbers are divided by their standard deviation, missing ones take the median and get a column that says so; categories get a column for "
-    "each level; all columns made of one column of the data together have variance 1."
+    "All columns of the data weigh the same (variance 1): numbers are standardised, missing ones take the median and get a column that says so, "
+    "and categories get a column for each level."
 )
 
 

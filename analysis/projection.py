@@ -79,9 +79,8 @@ class Projection(Result):
     def _together(self) -> str:
         row = self.nearness.iloc[0]
         if np.isnan(row.estimate):
-            return "Whether errors lie together cannot be said, because all of these rows are " + (
-                "wrong or all are right." if self.source.task != "regression" else "off by the same."
-            )
+            same = "off by the same" if self.source.task == "regression" else "wrong" if self.overall else "right"
+            return f"Whether errors lie together cannot be said, because all of these rows are {same}."
         if self.source.task == "regression":
             near = f"the neighbours of rows with large errors are off by {say(row.estimate)} on average"
             chance = f"{ranged(row.expected, row.low, row.high)} would be"

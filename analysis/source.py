@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
-LONGEST_SHOWN = 600
+LONGEST_SHOWN = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

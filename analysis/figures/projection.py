@@ -28,11 +28,10 @@ def _(result: Projection) -> go.Figure:
     names = {"error": "error", "cohort": "cohort"}
     made = style.new_figure(
         f"{NAMES[result.settings['method']]} of {rows_text(len(points))}, by {names.get(color, color)}",
-        x=_axis(result, 0),
-        y=_axis(result, 1),
         height=560,
         legend=True,
     )
+    made.update_xaxes(title_text=_axis(result, 0)).update_yaxes(title_text=_axis(result, 1))
     values = points["colour"]
     if (
         pd.api.types.is_numeric_dtype(values.dtype)
@@ -52,11 +51,10 @@ def _continuous(result: Projection) -> bool:
     return result.settings["color"] not in ("prediction", "outcome") or result.source.task == "regression"
 
 
-def _axis(result: Projection, place: int) -> str:
+def _axis(result: Projection, place: int) -> str | None:
     row = result.axes.iloc[place]
     share = "" if np.isnan(row.share) else f"{row.share:.0%} {result.share_of}"
-    told = "; ".join(part for part in (share, f"most: {row.strongest}" if row.strongest else "") if part)
-    return style.wrapped(told, 60) if told else ""
+    return "<br>".join(style.wrapped(part, 44) for part in (share, row.strongest) if part) or None
 
 
 def _groups(made: go.Figure, points: pd.DataFrame) -> None:

@@ -38,7 +38,7 @@ def _frame() -> None:
     if ev is not None:
         saved.from_address(ev)
     desk = None if ev is None else state.desk(ev)
-    page = st.navigation(pages.start() if desk is None else pages.pages(desk))
+    page = st.navigation(pages.start() if desk is None else pages.pages(desk), expanded=True)
     state.write()
     if ev is not None and desk is not None:
         sidebar.sidebar(ev, desk)

@@ -28,7 +28,7 @@ def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-def short(condition: Any, letters: int = 600) -> str:
+def short(condition: Any, letters: int = 240) -> str:
     """Shorten a condition that names thousands of rows; the side bar has all of it.
 
     >>> short("a" * 9, 5)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Picked = Callable[[list[Mapping[str, Any]]], None]
 """What a page does itself with the marks picked, before they become the cohort."""
 CLICK = "Click a mark to make its rows the cohort."
-AREA = "Draw around rows, or click one, to make them the cohort."
+AREA = "Draw around rows, or click one: those shown there become the cohort."
 ROW = "Select a row to make its rows the cohort."
 _TURN = "mg.turn"
 
