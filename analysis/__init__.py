@@ -14,6 +14,7 @@ from modelglass.analysis.fairness import fairness
 from modelglass.analysis.fairness_by_threshold import fairness_by_threshold
 from modelglass.analysis.findings import findings
 from modelglass.analysis.interval_coverage import interval_coverage
+from modelglass.analysis.label_errors import label_errors
 from modelglass.analysis.lift import lift
 from modelglass.analysis.listing import listing
 from modelglass.analysis.noise_robustness import noise_robustness
@@ -51,6 +52,7 @@ __all__ = [
     "find_slices",
     "findings",
     "interval_coverage",
+    "label_errors",
     "lift",
     "listing",
     "noise_robustness",

@@ -245,6 +245,17 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="label_errors",
+        title="Suspect labels",
+        question="Which labels are probably wrong, and how many?",
+        page="errors",
+        compute="modelglass.analysis.label_errors:label_errors",
+        find="modelglass.analysis.label_errors_find:find",
+        cost="seconds",
+        order=40,
+        settings=(_LEVEL,),
+    ),
+    Analysis(
         name="confusion",
         title="Confusion",
         question="Which class is taken for which?",

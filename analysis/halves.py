@@ -34,7 +34,7 @@ def halves(rows: Rows, seed: int, codes: np.ndarray | None = None) -> tuple[np.n
 
 def parts(rows: Rows, seed: int, count: int, codes: np.ndarray | None = None) -> np.ndarray:
     """Cut the rows in ``count`` equal parts as ``halves`` does; the number of each row's part, (n_rows,)."""
-    content = _content(rows, codes)
+    content = content_of(rows, codes)
     unit = np.arange(len(content))
     if rows.cluster is not None:
         unit = np.unique(np.asarray(rows.cluster), return_inverse=True)[1].reshape(-1)
@@ -47,8 +47,8 @@ def parts(rows: Rows, seed: int, count: int, codes: np.ndarray | None = None) ->
     return side[unit]
 
 
-def _content(rows: Rows, codes: np.ndarray | None) -> np.ndarray:
-    """Hash what is known of each row but its place and the number of its cluster."""
+def content_of(rows: Rows, codes: np.ndarray | None) -> np.ndarray:
+    """Hash what is known of each row but its place and the number of its cluster, (n_rows,)."""
     found = np.zeros(len(rows.y), np.uint64)
     for values in _columns([rows.y, rows.predicted, rows.score, rows.weight, codes]):
         bits = values.astype(np.float64) + 0.0  # minus zero is zero
