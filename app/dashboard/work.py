@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from modelglass.analysis.errors import MissingPackage
+from modelglass.analysis.errors import AnalysisError, MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.app.dashboard.cache import Cache
@@ -24,6 +25,8 @@ __all__ = ["cannot_say", "guarded", "jobs", "key_of", "later", "outcome", "refus
 results = Cache(entries=400, size=400 * 2**20)
 jobs = Jobs()
 PATIENCE = 0.4
+CONDITIONS = ("other", "cohort", "where")
+"""Settings that are conditions."""
 
 
 def key_of(ev: Evaluation, name: str, settings: Mapping[str, Any]) -> Hashable:
@@ -36,7 +39,15 @@ def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str,
     plays = analysis.reads_threshold == "always" or (
         analysis.reads_threshold == "metric" and bool(settings.get("metric"))
     )
-    return ev.threshold is not None and not plays
+    return ev.threshold is not None and not plays and not _chooses_rows(ev, settings)
+
+
+def _chooses_rows(ev: Evaluation, settings: Mapping[str, Any]) -> bool:
+    """Tell whether the threshold decides which rows are looked at: those of this cohort, or of another that a setting names."""
+    named = [settings.get(name) for name in CONDITIONS]
+    with suppress(AnalysisError):  # told by the analysis itself
+        return ev.moves or any(ev.follows_threshold(sql) for sql in named if isinstance(sql, str) and sql)
+    return True
 
 
 def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:

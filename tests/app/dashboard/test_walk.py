@@ -1,10 +1,14 @@
 """Cohorts without a browser: what stands beside, the way back, thresholds that empty a cohort, links that are too long."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
+from modelglass.analysis import registry
 from modelglass.analysis.source import Source
 from modelglass.app import workspace
-from modelglass.app.dashboard import state, walk
+from modelglass.app.dashboard import state, walk, work
 
 
 def test_the_rest_stands_beside_the_cohort_on_every_page(binary, show, go, texts):
@@ -117,3 +121,24 @@ def test_an_opened_condition_is_no_part_of_the_link(binary):
     assert walk.relative(f"({cohort.condition}) AND city = 'Oslo'", cohort.condition) == "city = 'Oslo'"
     assert walk.relative(cohort.condition, cohort.condition) == "TRUE"
     assert Source(condition="x" * 5_000).text().count("x") < 700
+
+
+def test_what_the_threshold_leaves_alone_is_looked_at_in_the_rows_it_chooses(binary):
+    """An analysis that never reads the threshold is kept over its moves, but for the rows that it decides on."""
+    never = registry.Analysis(
+        name="never", title="", question="", page="x", compute=f"{__name__}:rows_seen", reads_threshold="never"
+    )
+    other = replace(never, settings=(registry.Setting(name="other", kind="text"),))
+    assert rows_of(never, binary.with_threshold(0.7), {}) == (None, binary.n)
+    moved = binary.with_threshold(0.7).where("_prediction = 'yes'")
+    assert rows_of(never, moved, {}) == (0.7, moved.n)
+    assert rows_of(other, binary.with_threshold(0.7), {"other": "_error = 1"}) == (0.7, binary.n)
+    assert rows_of(other, binary.with_threshold(0.7), {"other": "age < 30"}) == (None, binary.n)
+    assert rows_of(other, binary.with_threshold(0.7), {"other": "age <"}) == (0.7, binary.n)
+
+
+def rows_of(analysis, ev, settings):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "_outcome", lambda analysis, ev, settings: SimpleNamespace(result=None, seen=ev))
+        seen = work.outcome(analysis, ev, settings).seen
+    return seen.threshold, seen.n
