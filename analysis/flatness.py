@@ -2,8 +2,8 @@
 
 A cross-fitted model ranks the rows that the model is sure of by how probable a contradiction is, from all columns and the model's own
 score; its safest third is compared with the others. Where rows can be told apart, the risk of an honest outcome falls far (to less than
-``RATIO`` of that of the others in all but 3 of 440 simulated clean worlds, of well and badly calibrated, over- and under-fitted models;
-``benchmarks/label_errors.py``), while labels that are wrong at random are as frequent in the safest third as elsewhere. The rate there is
+``RATIO`` of that of the others in nearly all of 440 simulated clean worlds, of well and badly calibrated, over- and under-fitted models),
+while labels that are wrong at random are as frequent in the safest third as elsewhere. The rate there is
 the noise and what honest doubt is left there: between none and ``RATIO`` of that in the others, ``TYPICAL`` of it as the estimate. An
 outcome that the columns cannot tell at all looks the same as noise.
 """
