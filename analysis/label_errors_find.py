@@ -10,6 +10,8 @@ from modelglass.analysis.label_errors import label_errors
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+FEWEST = 2_000
+"""Rows looked at at least: fewer would find nothing."""
 MUCH = 0.02
 """Share of wrong labels whose lower limit above this is of high severity."""
 
@@ -18,7 +20,8 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Give one finding where labels surely are wrong at random; none for numbers, where nobody can tell."""
     if ev.task == "regression":
         return []
-    found = label_errors(ev)
+    budget.used = min(ev.n, max(budget.rows // 2, FEWEST))
+    found = label_errors(ev if budget.used == ev.n else ev.sample(budget.used), progress=budget.progress)
     if not found.sure:
         return []
     estimate, low, high = found.noise
