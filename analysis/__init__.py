@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from modelglass.analysis.baselines import baselines
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_facts import column_facts
 from modelglass.analysis.confusion import confusion
+from modelglass.analysis.data_checks import data_checks
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.error_heatmap import error_heatmap
 from modelglass.analysis.error_tree import error_tree
@@ -42,9 +44,11 @@ __all__ = [
     "MissingPackage",
     "NotApplicable",
     "Stopped",
+    "baselines",
     "calibration",
     "column_facts",
     "confusion",
+    "data_checks",
     "error_heatmap",
     "error_tree",
     "fairness",

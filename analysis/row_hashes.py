@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api import types
 
 from modelglass.analysis.plain import is_number, plain
 
@@ -25,7 +26,7 @@ def row_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Hashes:
 def column_hashes(values: pd.Series, name: object) -> Hashes:
     """Give a hash of each value, shape (n_rows,), other for each column name, so that sums over columns can be told apart.
 
-    Numbers are compared as float64, everything else by its text; missing equals missing, minus zero is zero.
+    Numbers are compared as float64, times to the microsecond, everything else by its text; missing equals missing, minus zero is zero.
     """
     seen = plain(values)
     if seen is None:
@@ -47,10 +48,13 @@ def _hashed(values: pd.Series) -> Hashes:
     if is_number(values):
         numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0
         return pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
-    gone = values.isna().to_numpy(dtype=bool)
-    texts = values.astype("object").map(str, na_action="ignore").astype("object").to_numpy()
-    hashed = pd.util.hash_array(np.where(gone, "", texts).astype(object), categorize=True)
-    return np.where(gone, _missing(), hashed)
+    if types.is_datetime64_dtype(values.dtype):
+        stamps = values.to_numpy().astype("datetime64[us]")
+        return np.where(np.isnat(stamps), _missing(), pd.util.hash_array(stamps.astype(np.int64)))
+    codes, levels = pd.factorize(values)
+    texts = pd.Series(levels, dtype=object).map(str).to_numpy(dtype=object)
+    hashed = pd.util.hash_array(texts, categorize=False) if len(texts) else np.zeros(0, np.uint64)
+    return np.append(hashed, _missing())[codes]
 
 
 def _mixed(values: Hashes) -> Hashes:
