@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from modelglass.analysis.baselines import baselines
 from modelglass.analysis.calibration import calibration
+from modelglass.analysis.column_differences import column_differences
 from modelglass.analysis.column_facts import column_facts
 from modelglass.analysis.confusion import confusion
+from modelglass.analysis.contrast import contrast
 from modelglass.analysis.data_checks import data_checks
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.error_heatmap import error_heatmap
@@ -25,6 +27,7 @@ from modelglass.analysis.performance import performance
 from modelglass.analysis.precision_recall import precision_recall
 from modelglass.analysis.predictions import predictions
 from modelglass.analysis.projection import projection
+from modelglass.analysis.remedies import remedies
 from modelglass.analysis.residual_qq import residual_qq
 from modelglass.analysis.residuals import residuals
 from modelglass.analysis.roc import roc
@@ -34,6 +37,7 @@ from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
 from modelglass.analysis.thresholds_by_slice import thresholds_by_slice
 from modelglass.analysis.train_test_gap import train_test_gap
+from modelglass.analysis.why_here import why_here
 from modelglass.analysis.worst_rows import worst_rows
 
 __all__ = [
@@ -46,8 +50,10 @@ __all__ = [
     "Stopped",
     "baselines",
     "calibration",
+    "column_differences",
     "column_facts",
     "confusion",
+    "contrast",
     "data_checks",
     "error_heatmap",
     "error_tree",
@@ -65,6 +71,7 @@ __all__ = [
     "precision_recall",
     "predictions",
     "projection",
+    "remedies",
     "residual_qq",
     "residuals",
     "roc",
@@ -74,5 +81,6 @@ __all__ = [
     "thresholds",
     "thresholds_by_slice",
     "train_test_gap",
+    "why_here",
     "worst_rows",
 ]

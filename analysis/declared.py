@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelglass.analysis.declared_why import ANALYSES as WHY
 from modelglass.analysis.listing import OUTCOMES
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 
@@ -82,6 +83,7 @@ ANALYSES: list[Analysis] = [
         question="Are groups of people treated alike?",
         page="slices",
         compute="modelglass.analysis.fairness:fairness",
+        find="modelglass.analysis.fairness_find:find",
         asks="groups",
         cost="seconds",
         order=40,
@@ -418,6 +420,7 @@ ANALYSES: list[Analysis] = [
         question="Does the promised probability come true?",
         page="curves",
         compute="modelglass.analysis.calibration:calibration",
+        find="modelglass.analysis.calibration_find:find",
         tasks=CLASSIFICATION,
         order=30,
         settings=(
@@ -521,6 +524,7 @@ ANALYSES: list[Analysis] = [
         question="How far are the predictions off, where, and which way?",
         page="residuals",
         compute="modelglass.analysis.residuals:residuals",
+        find="modelglass.analysis.calibration_find:find_bias",
         tasks=frozenset({"regression"}),
         order=10,
         settings=(
@@ -601,4 +605,5 @@ ANALYSES: list[Analysis] = [
             _LEVEL,
         ),
     ),
+    *WHY,
 ]

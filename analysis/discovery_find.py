@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.coding import Coding
 from modelglass.analysis.discovery import FoundSlices, measure, searched_codings
 from modelglass.analysis.estimates_promises import calibration_gaps
-from modelglass.analysis.estimates_scores import log_losses
+from modelglass.analysis.estimates_scores import brier_losses
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.groups import Rows, against_rest, rows_of
 from modelglass.analysis.performance import metric_label, shown
@@ -24,13 +23,13 @@ TOLD = 3
 MOST_CLASSES = 4
 """Classes whose promises are searched one by one, the most frequent first."""
 MATERIAL = 0.01
-"""A slice is of high severity where what is surely wrong there makes up this share of the loss of all rows (squared error, Brier score or
-log loss) ..."""
-OFF = {"bias": 0.25, "calibration_gap": 0.05, "excess_log_loss": 0.05}
-"""... and is surely this far off: in RMSE of all rows, in probability, in nats a row."""
+"""A slice is of high severity where what is surely wrong there makes up this share of the loss of all rows (squared error or Brier score)
+..."""
+OFF = {"bias": 0.25, "calibration_gap": 0.05, "excess_brier_score": 0.025}
+"""... and is surely this far off: in RMSE of all rows, in probability, in Brier score."""
 SIGNED = ("bias", "calibration_gap")
 _ADVICE = {
-    "excess_log_loss": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
+    "excess_brier_score": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
     "calibration_gap": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
     "bias": "Look at these rows: labels, units, or too few such rows in training; correct the offset or retrain there.",
     "accuracy": "The model says itself that these rows are hard; more columns that tell them apart would help, or a second opinion.",
@@ -64,7 +63,7 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
             progress=span(budget.progress, i / len(searches), (i + 1) / len(searches)),
             source=ev.source,
         )
-        out += _worst(ev, search, found, codings, len(searches))
+        out += _worst(ev, search, found, len(searches))
     return out
 
 
@@ -78,7 +77,7 @@ def _searches(ev: Evaluation) -> list[_Search]:
         ]
     if not rows.probability:
         return [_Search(metric="accuracy", rows=rows)]
-    loss = float(np.average(log_losses(rows), weights=rows.weight))
+    loss = float(np.average(brier_losses(rows), weights=rows.weight))
     classes = [None] if ev.task == "binary" else np.argsort(-np.bincount(rows.y, minlength=rows.classes))[:MOST_CLASSES]
     gaps = []
     for code in classes:
@@ -89,14 +88,14 @@ def _searches(ev: Evaluation) -> list[_Search]:
                 metric="calibration_gap", rows=mine, whole=brier, class_=None if code is None else str(ev.classes[code])
             )
         )
-    return [_Search(metric="excess_log_loss", rows=rows, whole=loss), *gaps, _Search(metric="accuracy", rows=rows)]
+    return [_Search(metric="excess_brier_score", rows=rows, whole=loss), *gaps, _Search(metric="accuracy", rows=rows)]
 
 
-def _worst(ev: Evaluation, search: _Search, found: FoundSlices, codings: list[Coding], searches: int) -> list[Finding]:
-    """Tell of the slices in which most is surely wrong; those that are right where the rest is wrong are no weak slices."""
+def _worst(ev: Evaluation, search: _Search, found: FoundSlices, searches: int) -> list[Finding]:
+    """Tell of the slices that are most surely worse; those that are right where the rest is wrong are no weak slices."""
     rows = [r for r in found.frame().to_dict("records") if search.metric not in SIGNED or _is_off(r)]
-    told = [_told(ev, search, row, searches) for row in rows]
-    return sorted(told, key=lambda f: -f.harm)[:TOLD]
+    rows.sort(key=lambda r: -abs(r["effect"]) / max(r["effect_high"] - r["effect_low"], 1e-300))
+    return [_told(ev, search, row, searches) for row in rows[:TOLD]]
 
 
 def _is_off(row: Mapping[str, Any]) -> bool:
@@ -105,8 +104,6 @@ def _is_off(row: Mapping[str, Any]) -> bool:
 
 def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int) -> Finding:
     metric, share = search.metric, row["rows"] / ev.n
-    label = metric_label(metric, ev.task if search.class_ is None else "binary")
-    of = "" if search.class_ is None else f" of {search.class_}"
     surely = _surely(row)
     lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
     columns = _columns(ev, row["where"])
@@ -117,10 +114,7 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
     return Finding(
         kind="weak_slice",
         severity=_severity(search, row, surely, lost),
-        sentence=(
-            f"{label}{of} is {shown(row['estimate'])} (interval {shown(row['low'])} to {shown(row['high'])}) where {row['slice']}, against "
-            f"{shown(row['rest'])} on the rest; judged on {row['n']:,} rows that did not propose it"
-        ),
+        sentence=_sentence(ev, search, row),
         where=row["where"],
         features=columns,
         estimate=row["estimate"],
@@ -132,6 +126,27 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
         harm=lost if metric in OFF else share * abs(row["effect"]) / search.unit,
         **shows,
     )
+
+
+def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
+    metric, where = search.metric, row["slice"]
+    judged = f"; judged on {row['n']:,} rows that did not propose it"
+    here, low, high, rest = (shown(row[name]) for name in ("estimate", "low", "high", "rest"))
+    if metric == "calibration_gap":
+        of = ev.positive if search.class_ is None else search.class_
+        much, side = ("too much", 1) if row["estimate"] > 0 else ("too little", -1)
+        ends = sorted((side * row["low"], side * row["high"]))
+        return (
+            f"The model promises {of} {100 * abs(row['estimate']):.1f} points {much} (interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}) where {where}, "
+            f"against {100 * side * row['rest']:.1f} on the rest{judged}"
+        )
+    if metric == "excess_brier_score":
+        return (
+            f"The model is surer than it is right where {where}: the Brier score is {here} (interval {low} to {high}) above what the "
+            f"probabilities promise, against {rest} on the rest{judged}"
+        )
+    label = metric_label(metric, ev.task)
+    return f"{label} is {here} (interval {low} to {high}) where {where}, against {rest} on the rest{judged}"
 
 
 def _surely(row: Mapping[str, Any]) -> float:

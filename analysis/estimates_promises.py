@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelglass.analysis.estimated import Estimates, estimator
-from modelglass.analysis.estimates_scores import log_losses
+from modelglass.analysis.estimates_scores import brier_losses, log_losses
 from modelglass.analysis.estimates_values import SIGNED_SKEWNESS_FACTOR, mean_of
 from modelglass.analysis.groups import Groups, Rows
 
@@ -23,6 +23,13 @@ def excess_log_losses(rows: Rows) -> np.ndarray:
     return log_losses(rows) + (p * np.log(p)).sum(axis=1)
 
 
+def excess_brier_losses(rows: Rows) -> np.ndarray:
+    """Brier loss less what the probabilities promise it to be, (n,): as ``excess_log_losses``, but bounded however sure a wrong promise was."""
+    p = np.asarray(rows.score, float)
+    promised = p * (1 - p)
+    return brier_losses(rows) - (promised if rows.task == "binary" else promised.sum(axis=1))
+
+
 @estimator("calibration_gap")
 def _calibration_gap(groups: Groups, level: float) -> Estimates:
     rows = groups.rows
@@ -33,3 +40,9 @@ def _calibration_gap(groups: Groups, level: float) -> Estimates:
 def _excess_log_loss(groups: Groups, level: float) -> Estimates:
     rows = groups.rows
     return mean_of(groups, rows.keep("excess", lambda: excess_log_losses(rows)), level, SIGNED_SKEWNESS_FACTOR)
+
+
+@estimator("excess_brier_score")
+def _excess_brier_score(groups: Groups, level: float) -> Estimates:
+    rows = groups.rows
+    return mean_of(groups, rows.keep("excess_brier", lambda: excess_brier_losses(rows)), level, SIGNED_SKEWNESS_FACTOR)

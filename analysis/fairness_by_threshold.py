@@ -231,7 +231,7 @@ def _along(
         tell(progress, 0.5 + t / (2 * len(cuts)), "clusters that reach over slices")
         decided = replace(rows, predicted=(np.asarray(rows.score) >= cut).astype(np.int64), _kept={})
         together[t] = correlations(decided, code, count)
-    return _Found(shown, pairs(*ends, together))
+    return _Found(shown, pairs(ends[0], ends[1], ends[2], together))
 
 
 def _ranking(rows: Rows) -> Ranking:

@@ -39,6 +39,8 @@ COLUMNS = [
 MOST = 12
 """More findings than this nobody reads; the rest are counted."""
 ALPHA = 0.05
+ALIKE = 0.6
+"""Two findings of a kind whose rows overlap by more than this (Jaccard) say the same."""
 ROWS_A_SECOND = 4_000
 FEWEST_ROWS, MOST_ROWS = 1_000, 100_000
 """Rows an analysis may ask the model about: so many a second of its share of the budget, within these."""
@@ -124,7 +126,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
         raise InputError(
             "Expected a budget above 0 seconds and at least one finding.", f"Got budget={budget!r} and most={most!r}."
         )
-    asked = sorted((a for a in analyses().values() if a.find), key=lambda a: (_COST[a.cost], a.order))
+    asked = sorted((a for a in analyses().values() if a.find and ev.task in a.tasks), key=lambda a: (_COST[a.cost], a.order))
     ends = time.monotonic() + budget
     found: list[Finding] = []
     looked = []
@@ -149,7 +151,9 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
             }
         )
     tested = sum(bool(one["ran"]) for one in looked)
-    ranked = boiled_down([replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found])
+    ranked = boiled_down(
+        [replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found], _rows_by_condition(ev)
+    )
     tell(progress, 1.0, "looking")
     table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note"])
     settings = {"budget": budget, "most": most}
@@ -164,8 +168,6 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
 
 def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Finding] | None, str, int]:
     """Run one ``find``; give its findings (None: not run), a note, and the rows it had."""
-    if ev.task not in analysis.tasks:
-        return None, f"is for {' and '.join(sorted(analysis.tasks))}", 0
     if not budget.seconds > 0:
         return None, "the budget had run out", 0
     module, _, name = str(analysis.find).partition(":")
@@ -177,16 +179,41 @@ def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Findi
     return found, "", ev.n if budget.used is None else budget.used
 
 
-def boiled_down(found: Sequence[Finding]) -> list[Finding]:
-    """Rank findings, drop those that chance explains, and of those that say the same (kind and rows, or kind and columns) keep the first."""
+def _rows_by_condition(ev: Evaluation) -> Callable[[str], np.ndarray]:
+    """Give a function from a condition to the mask of its rows, each run once."""
+    known: dict[str, np.ndarray] = {}
+
+    def rows(where: str) -> np.ndarray:
+        if where not in known:
+            known[where] = np.isin(ev.rows, ev.where(where).rows)
+        return known[where]
+
+    return rows
+
+
+def boiled_down(found: Sequence[Finding], rows: Callable[[str], np.ndarray] | None = None) -> list[Finding]:
+    """Rank findings, drop those that chance explains, and of those that say the same keep the first.
+
+    The same is said by two of one kind about the same columns or about mostly the same rows (Jaccard, where ``rows`` gives the mask of a
+    condition), and by any two with one condition.
+    """
     sure = [f for f in found if not f.p_adjusted > ALPHA]
     ranked = sorted(sure, key=lambda f: (SEVERITIES.index(f.severity), -np.nan_to_num(f.harm), f.sentence))
     seen: set[tuple[Any, ...]] = set()
+    masks: dict[str, list[np.ndarray]] = {}
     out = []
     for f in ranked:
         keys = {(f.kind, f.where, f.features)} | ({("rows", f.where)} if f.where else set())
-        if keys & seen:
+        mask = rows(f.where) if rows and f.where else None
+        others = masks.setdefault(f.kind, [])
+        if keys & seen or (mask is not None and any(_alike(mask, other) for other in others)):
             continue
         seen |= keys
+        if mask is not None:
+            others.append(mask)
         out.append(f)
     return out
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return int((one & other).sum()) > ALIKE * max(int((one | other).sum()), 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_losses
+from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import brier_losses, log_losses
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.metrics import Metric
@@ -28,6 +28,7 @@ EXACT = frozenset(
         "bias",
         "calibration_gap",
         "excess_log_loss",
+        "excess_brier_score",
         "mape",
         "selection_rate",
     }
@@ -52,7 +53,8 @@ class Loss:
 def losses_of(metric: Metric, rows: Rows) -> list[Loss]:
     """Give the loss that stands for a metric; two where neither direction is better, one for each direction."""
     exact = metric.name in EXACT and (
-        rows.task != "multiclass" or metric.name in ("accuracy", "log_loss", "brier_score", "excess_log_loss")
+        rows.task != "multiclass"
+        or metric.name in ("accuracy", "log_loss", "brier_score", "excess_log_loss", "excess_brier_score")
     )
     if metric.function is not None:
         lift = own_losses(metric, rows)
@@ -65,6 +67,8 @@ def losses_of(metric: Metric, rows: Rows) -> list[Loss]:
         return [Loss(log_losses(rows), None, exact)]
     if metric.name == "excess_log_loss":
         return [Loss(excess_log_losses(rows), None, exact)]
+    if metric.name == "excess_brier_score":
+        return [Loss(excess_brier_losses(rows), None, exact)]
     if metric.name == "brier_score":
         return [Loss(brier_losses(rows), None, exact)]
     if rows.task == "binary":

@@ -260,6 +260,17 @@ METRICS: dict[str, Metric] = {
             "than it is right.",
         ),
         _metric(
+            "excess_brier_score",
+            "Excess Brier score",
+            "probability",
+            _CLASSIFICATION,
+            False,
+            (-1.0, 1.0),
+            "all rows",
+            "Brier score less what the probabilities themselves promise; 0 where they are right, above 0 where the model is surer "
+            "than it is right.",
+        ),
+        _metric(
             "precision_weighted",
             "Precision (weighted by class)",
             "label",

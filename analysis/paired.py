@@ -13,7 +13,7 @@ import pandas as pd
 from modelglass.analysis import intervals
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
-from modelglass.analysis.estimates_promises import calibration_gaps, excess_log_losses
+from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
 from modelglass.analysis.groups import Groups, Rows, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
@@ -180,6 +180,7 @@ def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
         "brier_score": lambda: brier_losses(rows),
         "calibration_gap": lambda: calibration_gaps(rows),
         "excess_log_loss": lambda: excess_log_losses(rows),
+        "excess_brier_score": lambda: excess_brier_losses(rows),
         "mae": lambda: np.abs(rows.predicted - rows.y),
         "bias": lambda: rows.predicted - rows.y,
         "rmse": lambda: (rows.predicted - rows.y) ** 2,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ import pandas as pd
 from modelglass.analysis import reserved
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.groups import Rows, rows_of
+from modelglass.analysis.kept import Kept
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+Made = TypeVar("Made")
 NO_COHORT = "no cohort is set, and all rows differ from nothing: choose some rows with a condition (--where; in Python ev.where(...))"
 
 
@@ -83,6 +86,16 @@ def _named(ev: Evaluation) -> tuple[list[str], frozenset[str]]:
     if ev.condition is None:
         return [], frozenset()
     return ev._shared.named(ev.condition), ev._shared.reads(ev.condition)
+
+
+def once(ev: Evaluation, key: tuple[Any, ...], other: Any, make: Callable[[], Made]) -> Made:
+    """Make what follows from a cohort, its threshold and what it is compared with once; several analyses read the same."""
+    if other is not None and not isinstance(other, str):
+        return make()
+    kept: Kept = ev.keep(
+        "beside the rest", Kept
+    )  # apart from the scores: making it takes long, and nobody else need wait
+    return kept((ev.threshold, ev.seed, other, *key), make)
 
 
 def same_data(ev: Evaluation, other: Evaluation) -> bool:

@@ -294,8 +294,8 @@ def _pairs(
         for m, name in enumerate(RATES):
             found = estimate(METRICS[name], groups, strict(level, count))
             sure = enough(groups, name, rows.weight is not None)
-            ends = (np.where(sure, end, np.nan)[:count] for end in (found.low, found.high))
-            out[r, m] = pairs(found.estimate[:count], *ends, together[m])
+            low, high = (np.where(sure, end, np.nan)[:count] for end in (found.low, found.high))
+            out[r, m] = pairs(found.estimate[:count], low, high, together[m])
     return out
 
 

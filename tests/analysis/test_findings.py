@@ -71,7 +71,7 @@ def test_a_budget_that_runs_out_is_told():
     ev, _ = world(1, n=1500)
     found = findings(ev, budget=1e-6)
     assert not found.looked["ran"].any()
-    assert set(found.looked["note"]) == {"the budget had run out"}
+    assert set(found.looked["note"]) == {"the budget had run out", "is for regression"}
     assert "could not be run" in found.sentence()
     with pytest.raises(InputError, match="budget above 0"):
         findings(ev, budget=0)
@@ -102,3 +102,15 @@ def test_boiling_down():
         finding(severity="high", where="c = 1", p=0.2),
     ]
     assert [(f.severity, f.where) for f in boiled_down(given)] == [("high", "b = 1"), ("high", "a = 1"), ("low", None)]
+
+
+def test_findings_of_a_kind_about_mostly_the_same_rows_are_told_once():
+    masks = {"a = 1": np.arange(100) < 50, "a < 2": np.arange(100) < 60, "b = 1": np.arange(100) >= 50}
+    given = [
+        finding(severity="high", where="a = 1", features=("a",)),
+        finding(severity="medium", where="a < 2", features=("a", "b")),
+        finding(severity="medium", where="b = 1", features=("b",)),
+        finding(kind="other", severity="low", where="a < 2", features=("a",)),
+    ]
+    assert [f.where for f in boiled_down(given, masks.__getitem__)] == ["a = 1", "b = 1", "a < 2"]
+    assert len(boiled_down(given)) == 3  # one condition is told once, whatever kind

@@ -54,7 +54,7 @@ SEVERAL = {
     "top_2_accuracy",
     "top_3_accuracy",
 }
-PROMISES = {"calibration_gap", "excess_log_loss"}  # no equal in scikit-learn
+PROMISES = {"calibration_gap", "excess_log_loss", "excess_brier_score"}  # no equal in scikit-learn
 
 BINARY = {
     "accuracy": lambda y, p, s, w: sk.accuracy_score(y, p, sample_weight=w),
@@ -295,3 +295,20 @@ def test_macro_is_said():
     assert METRICS["f1"].label_for("binary") == "F1"
     assert METRICS["f1"].label_for("multiclass") == "F1 (macro)"
     assert "macro" in METRICS["precision"].describe
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_excess_brier_score_is_brier_less_what_is_promised(task):
+    """By hand: sum over classes of (outcome - p)^2 - p (1 - p); of two classes that of the positive one."""
+    rng = np.random.default_rng(5)
+    k = 2 if task == "binary" else 3
+    p = rng.dirichlet(np.ones(k), 400)
+    y = rng.integers(0, k, 400)
+    each = (np.eye(k)[y] - p) ** 2 - p * (1 - p)
+    expected = each[:, 1].mean() if task == "binary" else each.sum(axis=1).mean()
+    rows = Rows(
+        task=task, y=y, predicted=p.argmax(1), score=p[:, 1] if task == "binary" else p, probability=True, classes=k
+    )
+    found = estimate(METRICS["excess_brier_score"], Groups(rows, np.zeros(400, int), 1), 0.95)
+    assert found.estimate[0] == pytest.approx(expected, abs=1e-12)
+    assert found.low[0] < expected < found.high[0]

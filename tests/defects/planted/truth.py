@@ -16,7 +16,7 @@ words       (duplicates, training rows, label noise: these are neither columns n
 Where a plant can be seen in several ways, any of them will do.
 
 A **false alarm** is a claim of severity "high" on a clean set. On a planted set, where the plant spoils nothing but its own rows or its own column,
-a "high" claim that does not touch the plant (rows: planted ones less than twice as frequent there as anywhere; columns: none of its own) is counted as unrelated.
+a "high" claim about other rows or columns (planted rows less than twice as frequent there as anywhere; none of its own columns) is counted as unrelated.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ class Truth:
     def unrelated(self, claim: Claim) -> bool:
         """Whether a claim of high severity has nothing to do with the plant; always False where the plant spoils more than itself."""
         if claim.severity != "high" or not self.local or self._named(claim) or set(claim.columns) & set(self.columns):
+            return False
+        if claim.rows is None and not claim.columns:  # about the whole, of which the plant is a part
             return False
         if claim.rows is None or self.rows is None:
             return True
