@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_FILES = 10_000
+MOST_SAID = 6
+"""Columns of several types that are told one by one."""
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 
@@ -49,7 +51,8 @@ def read_folder(path: Path) -> ReadFolder:
     Raises
     ------
     InputError
-        No file, too many; a broken file (named); columns that differ in name or type (both files named).
+        No file, too many; a broken file (named); columns that differ in name, or in type where none holds the values of both without
+        change (both files named).
     MachineError
         More rows than memory can hold.
     """
@@ -60,7 +63,8 @@ def read_folder(path: Path) -> ReadFolder:
     with ThreadPoolExecutor(max_workers=1) as beside:
         hashing = [beside.submit(hash_file, f) for f in files]
         try:
-            frame = to_frame(_table(files, names, keys, shown), shown)
+            table, widened = _table(files, names, keys, shown)
+            frame = to_frame(table, shown)
         except BaseException:
             for task in hashing:
                 task.cancel()
@@ -71,7 +75,7 @@ def read_folder(path: Path) -> ReadFolder:
     note = f"{shown}: {len(files):,} Parquet files, in the order of their names: {listed(names, 4)}."
     if keys:
         note += f" The columns {listed(keys)} are the names of folders."
-    return ReadFolder(frame=frame, name=shown, fingerprint=digest.hexdigest()[:32], notes=(note,))
+    return ReadFolder(frame=frame, name=shown, fingerprint=digest.hexdigest()[:32], notes=(note, *widened))
 
 
 def _files(path: Path) -> tuple[Path, list[Path]]:
@@ -130,8 +134,8 @@ def _partitions(names: Sequence[str], shown: str) -> dict[str, list[int | str | 
 
 def _table(
     files: Sequence[Path], names: Sequence[str], keys: dict[str, list[int | str | None]], shown: str
-) -> pa.Table:
-    """Read and join the files; the first one decides names and types."""
+) -> tuple[pa.Table, list[str]]:
+    """Read and join the files; gives the table, and which columns were widened. The first file decides the order of columns."""
     import pyarrow as pa
 
     _check_fits(files, shown)
@@ -148,21 +152,23 @@ def _table(
             kind = pa.int64() if any(isinstance(v, int) for v in values) else pa.string()
             table = table.append_column(key, pa.repeat(pa.scalar(values[i], kind), table.num_rows))
         parts.append(table)
-    schema = _one_schema(parts, names, shown)
+    schema, widened = _one_schema(parts, names, shown)
+    parts = [_cast(part, name, schema, shown) for part, name in zip(parts, names)]
     try:
-        return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts]).unify_dictionaries()
+        return pa.concat_tables(parts).unify_dictionaries(), widened
     except (pa.ArrowException, ValueError) as error:
         raise InputError(
             f"Expected files in {shown} that can be joined.", f"They cannot: {str(error).splitlines()[0][:160]}."
         ) from error
 
 
-def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> pa.Schema:
-    """Check that names and types are the same; a column without any value in one file takes the type of the others."""
+def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> tuple[pa.Schema, list[str]]:
+    """Find for each column one type that holds the values of all files; say where types differed, refuse where there is none."""
     import pyarrow as pa
 
     first = parts[0].schema
     types = {field.name: (field.type, names[0]) for field in first}
+    said: dict[str, str] = {}
     for part, name in zip(parts, names):
         lacks = [n for n in types if n not in part.schema.names]
         more = [n for n in part.schema.names if n not in types]
@@ -177,15 +183,78 @@ def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> 
             known, where = types[field.name]
             if pa.types.is_null(known):
                 types[field.name] = (field.type, name)
-            elif _is_text(known) and _is_text(field.type):
-                types[field.name] = (pa.large_string() if field.type != known else known, where)
             elif not (field.type.equals(known) or pa.types.is_null(field.type)):
-                raise InputError(
-                    f"Expected one type for the column {field.name!r} in every file of {shown}.",
-                    f"It is {known} in {where} and {field.type} in {name}.",
-                    "Write all files with the same types.",
-                )
-    return pa.schema([pa.field(n, kind) for n, (kind, _) in types.items()], metadata=first.metadata)
+                wide = wider(known, field.type)
+                if wide is None:
+                    raise InputError(
+                        f"Expected one type for the column {field.name!r} in every file of {shown}.",
+                        f"It is {known} in {where} and {field.type} in {name}.",
+                        "Write all files with the same types.",
+                    )
+                types[field.name] = (wide, where)
+                if not (_is_text(known) and _is_text(field.type)):
+                    said.setdefault(field.name, f"{known} in {where} and {field.type} in {name}")
+    notes = [f"The column {n!r} is {how}; it is read as {types[n][0]}, which holds both." for n, how in said.items()]
+    more = f" So are {len(notes) - MOST_SAID:,} other columns of several types."
+    notes = notes if len(notes) <= MOST_SAID else [*notes[: MOST_SAID - 1], notes[MOST_SAID - 1] + more]
+    return pa.schema([pa.field(n, kind) for n, (kind, _) in types.items()], metadata=first.metadata), notes
+
+
+def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Give a type that holds the values of both without change, or may (then they are checked); None where there is none.
+
+    >>> import pyarrow as pa
+    >>> wider(pa.int32(), pa.float32()), wider(pa.date32(), pa.timestamp("ms")), wider(pa.bool_(), pa.int8())
+    (DataType(double), TimestampType(timestamp[ms]), None)
+    """
+    import pyarrow as pa
+
+    is_ = pa.types
+    kinds = (one, other)
+    if all(map(_is_text, kinds)):
+        return one if one.equals(other) else pa.large_string()
+    texts = [k.value_type if is_.is_dictionary(k) else k for k in kinds]
+    if all(map(_is_text, texts)) and any(map(is_.is_dictionary, kinds)):
+        return pa.large_string()
+    if all(map(is_.is_integer, kinds)):
+        unsigned = all(map(is_.is_unsigned_integer, kinds))
+        return pa.uint64() if unsigned else pa.int64()
+    if all(is_.is_integer(k) or is_.is_floating(k) for k in kinds):
+        return pa.float64()
+    if all(map(is_.is_decimal, kinds)):
+        scale = max(k.scale for k in kinds)
+        digits = max(k.precision - k.scale for k in kinds) + scale
+        return pa.decimal128(digits, scale) if digits <= 38 else None
+    if all(is_.is_date(k) or is_.is_timestamp(k) for k in kinds):
+        zones = {getattr(k, "tz", None) for k in kinds}
+        units = [k.unit if is_.is_timestamp(k) else "s" for k in kinds]
+        if len(zones) == 1:
+            return pa.timestamp(max(units, key=["s", "ms", "us", "ns"].index), zones.pop())
+    return None
+
+
+def _cast(part: pa.Table, name: str, schema: pa.Schema, shown: str) -> pa.Table:
+    """Give the columns in the order and types of the schema, without changing any value.
+
+    Raises
+    ------
+    InputError
+        A value that the wider type cannot hold.
+    """
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        column = part.column(field.name)
+        try:
+            columns.append(column if column.type.equals(field.type) else column.cast(field.type, safe=True))
+        except (pa.ArrowException, ValueError) as error:
+            raise InputError(
+                f"Expected one type for the column {field.name!r} in every file of {shown}.",
+                f"It is {column.type} in {name}, and not all of its values can be {field.type}: {str(error).splitlines()[0][:120]}.",
+                "Write all files with the same types.",
+            ) from error
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -90,8 +92,12 @@ BROKEN = {
     "lacks": (lambda p: pd.DataFrame({"x": [1]}).to_parquet(p), r"b\.parquet lacks 'y', beside a\.parquet"),
     "more": (lambda p: pd.DataFrame({"x": [1], "y": ["u"], "z": [1]}).to_parquet(p), r"b\.parquet has 'z' as well"),
     "type": (
-        lambda p: pd.DataFrame({"x": [1.5], "y": ["u"]}).to_parquet(p),
-        r"column 'x'.*\n.*int64 in a\.parquet and double in b\.parquet",
+        lambda p: pd.DataFrame({"x": ["1.5"], "y": ["u"]}).to_parquet(p),
+        r"column 'x'.*\n.*int64 in a\.parquet and (large_)?string in b\.parquet",
+    ),
+    "true or 1": (
+        lambda p: pd.DataFrame({"x": [True], "y": ["u"]}).to_parquet(p),
+        r"column 'x'.*\n.*int64 in a\.parquet and bool in b\.parquet",
     ),
     "cut": (lambda p: p.write_bytes(b"PAR1" + b"\0" * 20), r"b\.parquet \(file 2 of 2 in d\).*\n.*cut off"),
     "empty": (lambda p: p.write_bytes(b""), r"b\.parquet \(file 2 of 2 in d\)"),
@@ -150,3 +156,83 @@ def test_types_that_differ_only_in_their_offsets_are_the_same(tmp_path):
     pq.write_table(pa.table({"s": pa.array(["a"])}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"s": pa.array(["b"], pa.large_string())}), tmp_path / "2.parquet")
     assert read_data(tmp_path)["s"].tolist() == ["a", "b"]
+
+
+def two(folder, first, second):
+    for name, values in (("1.parquet", first), ("2.parquet", second)):
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"x": values, "y": pa.array(range(len(values)))}), folder / name)
+    return folder
+
+
+WIDENED = {
+    "int and float": (pa.array([1, 2]), pa.array([0.5, None]), "double", [1.0, 2.0, 0.5, None]),
+    "float and int": (pa.array([0.5, None]), pa.array([1, 2], pa.int8()), "double", [0.5, None, 1.0, 2.0]),
+    "small and large": (pa.array([1, None], pa.int8()), pa.array([2**40, 3]), "int64", [1, None, 2**40, 3]),
+    "unsigned": (pa.array([1, 2], pa.uint8()), pa.array([2**63 + 1, 3], pa.uint64()), "uint64", [1, 2, 2**63 + 1, 3]),
+    "signed and unsigned": (pa.array([-1, 2]), pa.array([7, 8], pa.uint64()), "int64", [-1, 2, 7, 8]),
+    "single and double": (pa.array([0.5], pa.float32()), pa.array([0.1]), "double", [0.5, 0.1]),
+    "date and time": (
+        pa.array([19_000], pa.date32()),
+        pa.array([1_700_000_000_500], pa.timestamp("ms")),
+        r"timestamp\[ms\]",
+        [pd.Timestamp("2022-01-08"), pd.Timestamp("2023-11-14 22:13:20.500")],
+    ),
+    "units": (
+        pa.array([0], pa.timestamp("s", "UTC")),
+        pa.array([1_500_000], pa.timestamp("us", "UTC")),
+        r"timestamp\[us, tz=UTC\]",
+        [pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("1970-01-01 00:00:01.5", tz="UTC")],
+    ),
+    "categories and text": (
+        pa.array(["a", "b"]).dictionary_encode(),
+        pa.array(["c", None]),
+        "large_string",
+        ["a", "b", "c", None],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WIDENED)
+def test_types_that_differ_are_widened_where_no_value_changes_and_this_is_said(tmp_path, case):
+    first, second, wide, values = WIDENED[case]
+    for folder, pair in (("d", (first, second)), ("e", (second, first))):  # their order decides only that of the rows
+        read = read_file(two(tmp_path / folder, *pair))
+        got = [None if pd.isna(v) else v for v in read.frame["x"]]
+        assert got == (values if folder == "d" else values[len(first) :] + values[: len(first)])
+        told = rf"The column 'x' is .+ in 1\.parquet and .+ in 2\.parquet; it is read as {wide}, which holds both\."
+        assert len(read.notes) == 2
+        assert re.fullmatch(told, read.notes[1]), read.notes
+
+
+REFUSED = {
+    "a whole number that no float holds": (pa.array([2**53 + 1]), pa.array([0.5])),
+    "beyond int64": (pa.array([-1]), pa.array([2**63 + 1], pa.uint64())),
+    "a zone and none": (pa.array([0], pa.timestamp("us", "UTC")), pa.array([0], pa.timestamp("us"))),
+    "two zones": (pa.array([0], pa.timestamp("us", "UTC")), pa.array([0], pa.timestamp("us", "Europe/Rome"))),
+    "a time that nanoseconds do not reach": (
+        pa.array([-(10**12)], pa.timestamp("s")),
+        pa.array([0], pa.timestamp("ns")),
+    ),
+    "text and number": (pa.array(["1"]), pa.array([1])),
+    "list and number": (pa.array([[1]]), pa.array([1])),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_types_that_would_change_a_value_are_refused(tmp_path, case):
+    for folder, pair in (("d", REFUSED[case]), ("e", REFUSED[case][::-1])):
+        with pytest.raises(InputError, match="one type for the column 'x' in every file of") as error:
+            read_data(two(tmp_path / folder, *pair))
+        assert len(str(error.value).splitlines()) == 3
+
+
+def test_three_files_and_many_columns(tmp_path):
+    """The type is found over all files; only the first few columns are told one by one."""
+    names = [f"c{i}" for i in range(9)]
+    for i, values in enumerate(([1], [2.5], [3])):
+        put(tmp_path, f"{i}.parquet", pd.DataFrame({n: np.array(values) for n in names}))
+    read = read_file(tmp_path)
+    assert read.frame["c0"].tolist() == [1.0, 2.5, 3.0]
+    assert len(read.notes) == 7
+    assert read.notes[-1].endswith("So are 3 other columns of several types.")
