@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.columns import Column, infer_columns
+from modelglass.analysis.dates import like
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.feeding import Feed, plan_feed
 from modelglass.analysis.models.base import Model
@@ -119,7 +120,7 @@ def _about(part: str) -> Iterator[None]:
 
 def _companion(part: str, given: Any, data: Prepared) -> Companion:
     with _about(part):
-        frame = checked_frame(as_frame(getattr(given, "frame", given), f"the {WORDS[part]}"))
+        frame = like(checked_frame(as_frame(getattr(given, "frame", given), f"the {WORDS[part]}")), data.frame)
         feed = _same_feed(data, frame)
         target, why_not = None, ""
         if data.target_name in frame.columns:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from modelglass.analysis import fingerprints
 from modelglass.analysis.columns import Column, infer_columns
+from modelglass.analysis.dates import with_dates
 from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.estimated import rows_text
@@ -127,6 +128,7 @@ def prepare(
         more, unsaid = not_by_default(model, frame, left_out, types or {})
         left_out += more
     feed = plan_feed(model, frame, leave_out=left_out, ignored=ignore, features=features, train=train)
+    frame, dates = with_dates(model, feed, frame, train)
     how = {"task": task, "positive": positive, "label": label, "output_column": output_column}
     model = settled(model, feed, frame, target, **how)
     understood = understand(frame[target], model, task=task, positive=positive, label_map=label)
@@ -135,7 +137,7 @@ def prepare(
     known = describe(known, frame, columns, ignore)
     refuse_nested(feed.features, known)
     arrays = role_arrays(frame, weight, cluster, time, id)
-    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes, *unsaid)]
+    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes, *unsaid, *dates)]
     notes += role_notes(arrays)
     if features and feed.how != "given" and tuple(features) != feed.features:
         notes.append(
