@@ -56,9 +56,11 @@ def sampled_values(
     for pairs in blocks(n * b, start=min(8, most), seconds=0.15, most=most):
         row, other = np.divmod(np.arange(pairs.start, pairs.stop), b)
         gains = np.zeros((len(row), p, k))
-        for _ in range(rounds):
-            keys = rng.random((len(row), p))
-            gains += _gains(ask, stack, outputs, row, n + other, differ[row, other], keys) / rounds
+        keys = rng.random(
+            (len(row), rounds, p)
+        )  # pair by pair, so that blocks, whose size follows the clock, change nothing
+        for turn in range(rounds):
+            gains += _gains(ask, stack, outputs, row, n + other, differ[row, other], keys[:, turn]) / rounds
         np.add.at(total, row, gains)
         np.add.at(squares, row, gains**2)
         tell(progress, pairs.stop / (n * b), f"Shapley values by sampling, {n:,} rows")

@@ -267,15 +267,16 @@ def test_sampling_is_exact_for_an_additive_function_and_blind_to_equal_cells():
     assert same[2] == same[3][0]
 
 
-def test_sampling_does_not_depend_on_the_size_of_blocks(monkeypatch):
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_sampling_does_not_depend_on_the_size_of_blocks(monkeypatch, rounds):
     from modelglass.explainers import shapley_sampling
 
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(20, 5)), columns=list("abcde"))
     ask = lambda f: np.prod(f.to_numpy(), axis=1)[:, None]  # noqa: E731
-    one = sampled_values(ask, frame, frame)
-    monkeypatch.setattr(shapley_sampling, "MOST_CELLS", 7 * 2 * 25)
-    two = sampled_values(ask, frame, frame)
+    one = sampled_values(ask, frame, frame, rounds=rounds)
+    monkeypatch.setattr(shapley_sampling, "MOST_CELLS", 7 * 2 * 25 * rounds)
+    two = sampled_values(ask, frame, frame, rounds=rounds)
     np.testing.assert_allclose(one[0], two[0], atol=1e-12)
 
 
