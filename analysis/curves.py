@@ -96,6 +96,27 @@ def parts(
     return _by_slice(ev, by, _of_class(ev, codes[0]))
 
 
+def one_class(ev: Evaluation, class_: Any = None) -> Part:
+    """Give the rows of one class against the rest; without ``class_`` of the positive one.
+
+    Raises
+    ------
+    NotApplicable
+        In regression, without scores, and of several classes without one chosen.
+    InputError
+        A class that does not exist.
+    """
+    found, _ = parts(ev, class_=class_)
+    if len(found) > 1:
+        raise NotApplicable(f"a threshold is of one class against the rest; choose one of the {len(found)} (class_)")
+    return found[0]
+
+
+def chosen_class(class_: Any) -> str | None:
+    """Give a chosen class as settings hold it: its text, None where none is."""
+    return None if class_ in (None, "") else str(class_)
+
+
 def _codes(ev: Evaluation, class_: Any) -> list[int]:
     if class_ is None or class_ == "":
         return list(range(len(ev.classes))) if ev.task == "multiclass" else [int(ev.positive_index or 0)]
@@ -181,7 +202,7 @@ def curves(
         for name in ("curve", "areas", "operating")
         if hasattr(measured[0], name) and any(len(getattr(p, name)) for p in measured)
     }
-    settings = {**measured[0].settings, "by": by or None, "class_": None if class_ in (None, "") else str(class_)}
+    settings = {**measured[0].settings, "by": by or None, "class_": chosen_class(class_)}
     return {**tables, "note": note, "source": ev.source, "settings": settings}
 
 

@@ -93,6 +93,7 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="metrics", kind="metrics", label="Rates", help="Empty: the usual ones."),
             Setting(name="reference", kind="text", label="Compare with", help="Name of a group; empty: the largest."),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -130,6 +131,7 @@ ANALYSES: list[Analysis] = [
         order=20,
         settings=(
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -203,6 +205,7 @@ ANALYSES: list[Analysis] = [
                 label="Adjusted by",
                 help="holm: hardly any false slice; bh: few false ones among those shown.",
             ),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -222,6 +225,7 @@ ANALYSES: list[Analysis] = [
                 name="support", kind="integer", low=1, high=1_000_000, label="Fewest rows", help="Empty: 2 % of a half."
             ),
             Setting(name="columns", kind="columns", label="Columns split by", help="Empty: all that can be sliced."),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -240,6 +244,7 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
             Setting(name="bins", kind="integer", default=5, low=2, high=10, label="Bins of a numeric column"),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -444,7 +449,7 @@ ANALYSES: list[Analysis] = [
         question="What does each threshold do, and which one costs least?",
         page="curves",
         compute="modelglass.analysis.thresholds:thresholds",
-        tasks=frozenset({"binary"}),
+        tasks=CLASSIFICATION,
         order=40,
         settings=(
             Setting(
@@ -462,6 +467,7 @@ ANALYSES: list[Analysis] = [
                 label="Most rows that can be flagged",
                 help="A number of these rows, or a share of them below 1; empty: no limit.",
             ),
+            _CURVES_OF,
             _LEVEL,
             Setting(
                 name="n_points", kind="integer", default=200, low=10, high=1_000, step=10, label="Thresholds shown"
@@ -475,7 +481,7 @@ ANALYSES: list[Analysis] = [
         page="curves",
         compute="modelglass.analysis.thresholds_by_slice:thresholds_by_slice",
         asks="by",
-        tasks=frozenset({"binary"}),
+        tasks=CLASSIFICATION,
         cost="seconds",
         order=45,
         reads_threshold="never",
@@ -489,6 +495,7 @@ ANALYSES: list[Analysis] = [
                 label="Costs",
                 help="Cost of a row of each kind, such as fp=1, fn=5 or fp=10, fn=0.4*amount; empty: every error costs 1.",
             ),
+            _CURVES_OF,
             _LEVEL,
         ),
     ),
@@ -498,7 +505,7 @@ ANALYSES: list[Analysis] = [
         question="Does the threshold decide how alike groups are treated?",
         page="curves",
         compute="modelglass.analysis.fairness_by_threshold:fairness_by_threshold",
-        tasks=frozenset({"binary"}),
+        tasks=CLASSIFICATION,
         cost="seconds",
         order=47,
         settings=(
@@ -506,6 +513,7 @@ ANALYSES: list[Analysis] = [
                 name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
             ),
             Setting(name="n_points", kind="integer", default=50, low=2, high=500, step=10, label="Thresholds shown"),
+            _CURVES_OF,
             _LEVEL,
         ),
     ),
@@ -516,7 +524,11 @@ ANALYSES: list[Analysis] = [
         page="curves",
         compute="modelglass.analysis.predictions:predictions",
         order=50,
-        settings=(Setting(name="bins", kind="integer", default=40, low=5, high=200, label="Bins"), _LEVEL),
+        settings=(
+            Setting(name="bins", kind="integer", default=40, low=5, high=200, label="Bins"),
+            _CURVES_OF,
+            _LEVEL,
+        ),
     ),
     Analysis(
         name="residuals",
@@ -602,6 +614,7 @@ ANALYSES: list[Analysis] = [
                 name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
             ),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            _CLASS,
             _LEVEL,
         ),
     ),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.coding import OTHER, Coding
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
@@ -78,7 +79,7 @@ class FoundSlices(Result):
     def sentence(self) -> str:
         """Say the worst slice, or that there is none and where it was looked for."""
         s = self.settings
-        label = metric_label(s["metric"], self.source.task)
+        label = metric_label(s["metric"], self.source.task, s.get("class_"))
         about = f"{s['slices']:,} slices of up to {s['depth']} conditions over {len(s['columns'])} columns"
         early = (
             "" if s["complete"] else f" The time ran out after {s['searched']:,} of {s['prefixes']:,} pairs of columns."
@@ -103,6 +104,7 @@ def find_slices(
     columns: Sequence[str] | None = None,
     alpha: float = 0.05,
     adjust: str = "holm",
+    class_: Any = None,
     level: float = 0.95,
     seconds: float | None = 60.0,
     progress: Progress | None = None,
@@ -126,6 +128,8 @@ def find_slices(
         A slice is confirmed where its adjusted p-value is at most this.
     adjust : {"holm", "bh"}
         Holm (1979): the chance of any false slice is at most alpha. Benjamini and Hochberg (1995): the share of false ones is.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
     seconds : float, optional
         The search ends after this time with what it has, and says so; a function of your own gets as long again for its intervals.
 
@@ -141,10 +145,11 @@ def find_slices(
     NotApplicable
         Too few rows, or no column to search.
     """
-    chosen = chosen_metrics(metric or DEFAULT[ev.task], [], task=ev.task, score_kind=ev.score_kind)[0]
+    rows = rows_of(ev, class_)
+    chosen = chosen_metrics(metric or DEFAULT[rows.task], [], task=rows.task, score_kind=ev.score_kind)[0]
     codings = searched_codings(ev, columns)
-    return measure(
-        rows_of(ev),
+    found = measure(
+        rows,
         codings,
         chosen,
         depth=depth,
@@ -158,6 +163,7 @@ def find_slices(
         progress=progress,
         source=ev.source,
     )
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def codings_of(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.coding import Coding, code_column
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import adjusted, difference
 from modelglass.analysis.discovery import DEFAULT, FEWEST_ROWS, codings_of
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
@@ -76,7 +77,7 @@ class ErrorHeatmap(Result):
     def sentence(self) -> str:
         """Say the cell that is most surely worse, or that none is; and how the columns were chosen."""
         s = self.settings
-        label, sure = metric_label(s["metric"], self.source.task), self.sure()
+        label, sure = metric_label(s["metric"], self.source.task, s.get("class_")), self.sure()
         known = int(self.cells["estimate"].notna().sum())
         if sure.empty:
             how = "worse" if s["better"] is not None else "other"
@@ -113,6 +114,7 @@ def error_heatmap(
     y: str | None = None,
     metric: str | Function | None = None,
     bins: int = 5,
+    class_: Any = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> ErrorHeatmap:
@@ -128,6 +130,8 @@ def error_heatmap(
         Accuracy, or MAE in regression, without it.
     bins : int
         Numbers are cut into about this many quantiles (of the whole data), 2 to 10.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
     level : float
         Level of the intervals.
 
@@ -145,12 +149,14 @@ def error_heatmap(
         raise InputError(
             "Expected two different columns.", f"Got {x!r} twice.", "Choose another one, or leave one out."
         )
-    chosen = chosen_metrics(metric or DEFAULT[ev.task], [], task=ev.task, score_kind=ev.score_kind)[0]
+    rows = rows_of(ev, class_)
+    chosen = chosen_metrics(metric or DEFAULT[rows.task], [], task=rows.task, score_kind=ev.score_kind)[0]
     given = [name for name in (x, y) if name is not None]
     names = given if len(given) == 2 else list(dict.fromkeys([*given, *_names(ev)]))
     codings = [_coding(ev, name, bins) for name in names]
     how: dict[str, Any] = {"bins": bins, "level": level, "seed": ev.seed, "progress": progress, "source": ev.source}
-    return measure(rows_of(ev), codings, chosen, x=x, y=y, **how)
+    found = measure(rows, codings, chosen, x=x, y=y, **how)
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def _names(ev: Evaluation) -> list[str]:

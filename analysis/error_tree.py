@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.coding import Coding
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.discovery import DEFAULT, FEWEST_ROWS, codings_of
@@ -93,7 +94,7 @@ class ErrorTree(Result):
     def sentence(self) -> str:
         """Say the leaf that is most surely worse, or that none is."""
         s = self.settings
-        label = metric_label(s["metric"], self.source.task)
+        label = metric_label(s["metric"], self.source.task, s.get("class_"))
         grown = f"grown on {rows_text(s['rows_growing'])} and judged on {s['rows_judging']:,} others"
         if len(self.nodes) == 1:
             return f"No condition on one of {len(s['columns'])} columns surely parts rows of worse {in_sentence(label)} from the others; the tree has no branch ({grown})."
@@ -117,6 +118,7 @@ def error_tree(
     depth: int = 3,
     support: int | None = None,
     columns: Sequence[str] | None = None,
+    class_: Any = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> ErrorTree:
@@ -133,6 +135,8 @@ def error_tree(
         Fewest rows of a leaf in the half that grows; without it 2 % of them, at least 30.
     columns : sequence of str, optional
         Columns to split by; all that can be sliced without it.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
     level : float
         Level of the intervals.
 
@@ -148,9 +152,11 @@ def error_tree(
     NotApplicable
         Too few rows, or no column to split by.
     """
-    chosen = chosen_metrics(metric or DEFAULT[ev.task], [], task=ev.task, score_kind=ev.score_kind)[0]
+    rows = rows_of(ev, class_)
+    chosen = chosen_metrics(metric or DEFAULT[rows.task], [], task=rows.task, score_kind=ev.score_kind)[0]
     how = {"max_leaves": max_leaves, "depth": depth, "support": support, "level": level, "seed": ev.seed}
-    return measure(rows_of(ev), codings_of(ev, columns, (BINS,)), chosen, **how, progress=progress, source=ev.source)  # type: ignore[arg-type]
+    found = measure(rows, codings_of(ev, columns, (BINS,)), chosen, **how, progress=progress, source=ev.source)  # type: ignore[arg-type]
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def measure(

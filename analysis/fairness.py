@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimates import estimate
@@ -67,7 +68,7 @@ class Fairness(Result):
             return f"No sure difference from the reference group was found among {about} and {self.table['metric'].nunique()} rates."
         size = (sure["difference"] / (sure["difference_high"] - sure["difference_low"])).abs()
         row = sure.loc[size.idxmax()]
-        label = metric_label(row["metric"], self.source.task)
+        label = metric_label(row["metric"], self.source.task, self.settings.get("class_"))
         return (
             f"{label} differs most surely where {row['columns']} is {row['group']}: {shown(row['estimate'])} against "
             f"{shown(row['estimate'] - row['difference'])} where it is {row['reference']}, a difference of {shown(row['difference'])} "
@@ -82,6 +83,7 @@ def fairness(
     groups: str | Sequence[str | Sequence[str]] | None = None,
     metrics: Sequence[str] | str | None = None,
     reference: str | None = None,
+    class_: Any = None,
     level: float = 0.95,
     alpha: float = 0.05,
     progress: Progress | None = None,
@@ -98,6 +100,8 @@ def fairness(
         and accuracy without it; bias and MAE in regression.
     reference : str, optional
         Name of the group to compare with; the largest one of each column without it.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
 
     Raises
     ------
@@ -110,10 +114,12 @@ def fairness(
 
     if not groups:
         raise NotApplicable("no column of groups was named: set groups, for example to sex or to sex*race")
-    usual = [METRICS[m] for m in USUAL[ev.task] if reason_against(METRICS[m], ev.task, ev.score_kind) is None]
-    chosen = chosen_metrics(metrics, usual, task=ev.task, score_kind=ev.score_kind)
+    rows = rows_of(ev, class_)
+    usual = [METRICS[m] for m in USUAL[rows.task] if reason_against(METRICS[m], rows.task, ev.score_kind) is None]
+    chosen = chosen_metrics(metrics, usual, task=rows.task, score_kind=ev.score_kind)
     cuts = [(g.columns, g.codes, g.labels, g.conditions) for g in groupings_of(ev, groups)]
-    return _measure(rows_of(ev), cuts, chosen, reference, level, alpha, ev.source, progress)
+    found = _measure(rows, cuts, chosen, reference, level, alpha, ev.source, progress)
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 Cut = tuple[str, np.ndarray, Sequence[str], Sequence[str | None]]

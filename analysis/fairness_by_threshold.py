@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis import rates
-from modelglass.analysis.curves import WHOLE
+from modelglass.analysis.curves import WHOLE, chosen_class, one_class
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.gaps import NAMES, RATES, correlations, enough, largest_slices, pairs, strict, widest
@@ -55,7 +55,9 @@ class FairnessByThreshold(Result):
     def sentence(self) -> str:
         """Say how far rates lie apart at the threshold in use, and how wide gaps become at other thresholds."""
         n = int(self.table.loc[self.table.group == WHOLE, "n"].max())
-        text = f"By {self.settings['by']}, over {rows_text(n)}"
+        class_ = self.settings.get("class_")
+        of = f" for {class_}" if class_ else ""
+        text = f"By {self.settings['by']}{of}, over {rows_text(n)}"
         known = self.gaps.dropna(subset="estimate")
         now = known[known.threshold == self.threshold]
         said = [
@@ -80,40 +82,43 @@ def fairness_by_threshold(
     by: str | None = None,
     n_points: int = 50,
     level: float = 0.95,
+    class_: Any = None,
     progress: Progress | None = None,
 ) -> FairnessByThreshold:
     """Give selection rate, true and false positive rate of each slice at each threshold, and the gaps between slices.
 
     Parameters
     ----------
-    ev : Evaluation of a binary task with scores
+    ev : Evaluation of a classification with scores
     by : str
         The column; its 8 levels with the most rows are used.
     n_points : int
         Thresholds shown at most, beside the one in use.
     level : float
         Level of the intervals: of rates point by point, of gaps for all pairs of slices at once.
+    class_ : label of a class, optional
+        The class that is flagged, by its own score, against the rest; the positive one without it.
     progress : callable, optional
 
     Raises
     ------
     NotApplicable
-        Without two classes, scores or a column; for a column with one level.
+        Without scores or a column; of several classes without one chosen; for a column with one level.
     InputError
         A column that does not exist, fewer than two thresholds.
     """
-    y, score, weight = ev.binary()
+    part = one_class(ev, class_)
     if not by:
         raise NotApplicable("no column is chosen whose levels could be treated differently; choose one (by)")
     coding = ev.coding(by)
-    return measure(
-        y,
-        score,
+    found = measure(
+        part.y,
+        part.score,
         coding.codes,
-        weight,
-        cluster=ev.cluster,
-        predicted=ev.predicted == ev.positive_index,
-        threshold=ev.threshold,
+        part.weight,
+        cluster=part.cluster,
+        predicted=part.predicted,
+        threshold=part.threshold,
         labels=coding.labels,
         where=coding.conditions,
         by=by,
@@ -123,6 +128,7 @@ def fairness_by_threshold(
         progress=progress,
         source=ev.source,
     )
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def measure(

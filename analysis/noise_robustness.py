@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import change, default_metric, judged, value_of
-from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.performance import check_level, label_of, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -77,6 +78,7 @@ def noise_robustness(
     features: Any = None,
     rows: int | None = ROWS,
     metric: Any = None,
+    class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -98,6 +100,8 @@ def noise_robustness(
         Rows used, a stratified sample; None: all.
     metric : name or function, optional
         Without it ROC AUC (binary), log loss (several classes), accuracy where there are no scores, RMSE in regression.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def noise_robustness(
         raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
     strengths = _strengths(levels)
     level, seed = check_level(level), ev.seed if seed is None else seed
-    record = default_metric(ev, metric)
+    record = default_metric(ev, metric, class_)
     names = (
         list(ev.features)
         if features is None or not len(features)
@@ -120,14 +124,14 @@ def noise_robustness(
         if name not in ev.features:
             raise unknown_name("feature that the model reads", str(name), ev.features)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
-    records = _records(chosen, record, names, strengths, level, seed, progress)
+    records = _records(chosen, record, names, strengths, class_, level, seed, progress)
     return NoiseRobustness(
         changes=pd.DataFrame(
             records, columns=["feature", "level", "metric", "estimate", "low", "high", "n", "changed", "moved"]
         ),
         metric=record.name,
-        label=record.label_for(ev.task),
-        before=value_of(record, rows_of(chosen)),
+        label=label_of(record, ev.task, chosen_class(class_)),
+        before=value_of(record, rows_of(chosen, class_)),
         greater_is_better=record.greater_is_better,
         source=chosen.source,
         settings={
@@ -135,6 +139,7 @@ def noise_robustness(
             "features": names,
             "rows": chosen.n,
             "metric": record.name,
+            "class_": chosen_class(class_),
             "level": level,
             "seed": seed,
         },
@@ -153,11 +158,12 @@ def _records(
     metric: Metric,
     names: list[str],
     strengths: list[float],
+    class_: Any,
     level: float,
     seed: int,
     progress: Progress | None,
 ) -> list[tuple[Any, ...]]:
-    inputs, clean = ev.inputs(), rows_of(ev)
+    inputs, whole, clean = ev.inputs(), rows_of(ev), rows_of(ev, class_)
     noises = {name: Noise(ev, name, seed) for name in ev.features}
     steps = [(feature, s) for feature in (ALL, *names) for s in strengths]
     records = []
@@ -165,7 +171,7 @@ def _records(
         tell(progress, i / len(steps), f"noise on {'all columns' if feature == ALL else feature}")
         touched = ev.features if feature == ALL else (feature,)
         noisy = inputs.assign(**{name: noises[name].on(inputs[name], strength) for name in touched})
-        after = judged(ev, noisy, clean)
+        after = judged(ev, noisy, whole, class_)
         found = change(metric, clean, [after], level=level, seed=seed)
         records.append(
             (feature, strength, metric.name, found.estimate, found.low, found.high, ev.n, *_moved(clean, after))

@@ -15,7 +15,7 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
-from modelglass.analysis.groups import Groups, Rows, tail_df
+from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
 
@@ -32,22 +32,27 @@ FEWEST = 20
 """Rows (or clusters) below which no interval of a change is given."""
 
 
-def default_metric(ev: Evaluation, metric: Any = None) -> Metric:
-    """Give the metric asked for; else ROC AUC (binary), log loss (several classes), accuracy without scores, or RMSE."""
+def default_metric(ev: Evaluation, metric: Any = None, class_: Any = None) -> Metric:
+    """Give the metric asked for; else ROC AUC (binary, and of a class), log loss (several classes), accuracy without scores, or RMSE."""
+    task = ev.task if class_ in (None, "") else "binary"
     if metric is not None:
-        return chosen_metrics(metric, [], task=ev.task, score_kind=ev.score_kind)[0]
-    wanted = DEFAULT[ev.task]
-    if ev.score_kind is None or (ev.task == "multiclass" and ev.score_kind != "probability"):
+        return chosen_metrics(metric, [], task=task, score_kind=ev.score_kind)[0]
+    wanted = DEFAULT[task]
+    if ev.score_kind is None or (task == "multiclass" and ev.score_kind != "probability"):
         return METRICS[wanted[-1]]
     return METRICS[wanted[0]]
 
 
-def judged(ev: Evaluation, frame: pd.DataFrame, clean: Rows) -> Rows:
-    """Ask the model about changed rows of ``ev``, in the same order, and judge them by the same outcomes."""
+def judged(ev: Evaluation, frame: pd.DataFrame, clean: Rows, class_: Any = None) -> Rows:
+    """Ask the model about changed rows of ``ev``, in the same order, and judge them by the same outcomes.
+
+    ``clean`` are ``rows_of(ev)``; with ``class_`` the answer is that class against the rest.
+    """
     predicted, score = ev.answer(frame)
     if ev.task == "binary":
         predicted = (predicted == ev.positive_index).astype(np.int64)
-    return replace(clean, predicted=predicted, score=score, _kept={})
+    changed = replace(clean, predicted=predicted, score=score, _kept={})
+    return changed if class_ in (None, "") else against_rest(changed, class_of(ev, class_))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

@@ -281,6 +281,13 @@ def _told(metric: Metric, label: str, group: str, found: Estimates, n: int) -> t
     return (metric.name, label, group, *ends, n, int(found.support[0]), found.method, found.note[0])
 
 
-def metric_label(name: str, task: str) -> str:
-    """Give the label of a metric by name; an own function's name is its label."""
-    return METRICS[name].label_for(task) if name in METRICS else name
+def label_of(metric: Metric, task: str, class_: str | None = None) -> str:
+    """Give the label of a metric, with ``class_`` of that class against the rest."""
+    return f"{metric.label_for('binary')} of {class_}" if class_ else metric.label_for(task)
+
+
+def metric_label(name: str, task: str, class_: str | None = None) -> str:
+    """Give the label of a metric by name, with ``class_`` of that class against the rest; an own function's name is its label."""
+    if name in METRICS:
+        return label_of(METRICS[name], task, class_)
+    return f"{name} of {class_}" if class_ else name

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.auc import SortedScores
-from modelglass.analysis.curves import Part
+from modelglass.analysis.curves import Part, chosen_class
 from modelglass.analysis.curves import parts as curve_parts
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
-from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.groups import Groups, Rows, class_of
 from modelglass.analysis.joining import conjoined, in_bins
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.ranking import one, one_group, share, weights
@@ -77,7 +77,7 @@ class Predictions(Result):
         )
 
 
-def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predictions:
+def predictions(ev: Evaluation, *, bins: int = 40, class_: Any = None, level: float = 0.95) -> Predictions:
     """Count the scores of each class and of the others, or actual against predicted numbers.
 
     Parameters
@@ -85,16 +85,22 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
     ev : Evaluation
     bins : int
         Bins of equal width (in regression along each axis).
+    class_ : label of a class, optional
+        Only the scores of this class; without it those of the positive one, or of each of several.
     level : float, level of the intervals
 
     Raises
     ------
     NotApplicable
         In classification without scores.
+    InputError
+        A class that does not exist, fewer than two bins.
     """
     if bins < 2:
         raise InputError("Expected two bins or more.", f"Got {bins}.")
     if ev.task == "regression":
+        if class_ not in (None, ""):
+            class_of(ev, class_)  # there is none, and it says so
         found = measure_numbers(
             ev.y,
             ev.predicted,
@@ -107,7 +113,7 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
             source=ev.source,
         )
         return replace(found, bins=found.bins.assign(where=_cells(ev, found.bins)))
-    of = curve_parts(ev)[0]
+    of = curve_parts(ev, class_=class_)[0]
     parts = [
         measure_scores(
             part.y,
@@ -128,7 +134,7 @@ def predictions(ev: Evaluation, *, bins: int = 40, level: float = 0.95) -> Predi
         summary=pd.concat([p.summary for p in parts], ignore_index=True),
         sample=pd.DataFrame(),
         source=ev.source,
-        settings=parts[0].settings,
+        settings={**parts[0].settings, "class_": chosen_class(class_)},
     )
 
 

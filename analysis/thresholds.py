@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from modelglass.analysis import rates
 from modelglass.analysis.auc import SortedScores
 from modelglass.analysis.cheapest import cheapest, cost_of, crossfitted, not_clearly_worse, threshold_of
 from modelglass.analysis.costs import CELLS, Costing, Costs, costing, costs_of, given_costs, read_costs, said_of
-from modelglass.analysis.curves import parts
+from modelglass.analysis.curves import chosen_class, one_class
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -85,7 +85,8 @@ class Thresholds(Result):
         n = self.ranking.positives + self.ranking.negatives
         used = now.threshold.iloc[0]
         how = "the model decides" if np.isnan(used) else f"threshold {used:.3g}"
-        text = f"As used now ({how}), over {rows_text(n)}: "
+        of = f" of {self.positive}" if self.settings.get("class_") else ""
+        text = f"As used now ({how}{of}), over {rows_text(n)}: "
         names = (("precision", "precision"), ("recall", "recall"), ("selection_rate", "flagged"))
         text += ", ".join(f"{word} {_said(now.loc[name])}" for name, word in names) + "."
         text += self._capacity_text()
@@ -133,12 +134,13 @@ def thresholds(
     top: float | None = None,
     level: float = 0.95,
     n_points: int = 200,
+    class_: Any = None,
 ) -> Thresholds:
     """Compute the metrics for every threshold from one sort, and with costs the cheapest threshold.
 
     Parameters
     ----------
-    ev : Evaluation of a binary task with scores
+    ev : Evaluation of a classification with scores
     costs : mapping or str, optional
         Cost of a row of each kind, {"tp": 0, "fp": 1, "fn": 5, "tn": 0} or "fp=1, fn=5"; what is not named costs 0, a gain is
         negative. Instead of a number a column with an amount for each row, or a multiple: "fp=10, fn=0.4*amount".
@@ -147,34 +149,36 @@ def thresholds(
     level : float, level of the intervals
     n_points : int
         Thresholds shown at most; ``at`` gives any other.
+    class_ : label of a class, optional
+        The class that is flagged, by its own score, against the rest; the positive one without it.
 
     Raises
     ------
     NotApplicable
-        Without two classes or without scores.
+        In regression, without scores, and of several classes without one chosen.
     InputError
         Costs that cannot be read, do not depend on the decision, or name a column without numbers; a limit that is neither a
         whole number nor a share.
     """
-    y, score, weight = ev.binary()
+    part = one_class(ev, class_)
     said = read_costs(costs)
-    part = parts(ev)[0][0]
-    return measure(
-        y,
-        score,
-        weight,
-        cluster=ev.cluster,
-        predicted=ev.predicted == ev.positive_index,
-        threshold=ev.threshold,
-        costs=None if said is None else costs_of(ev, said, y),
+    found = measure(
+        part.y,
+        part.score,
+        part.weight,
+        cluster=part.cluster,
+        predicted=part.predicted,
+        threshold=part.threshold,
+        costs=None if said is None else costs_of(ev, said, part.y),
         top=top,
         level=level,
         n_points=n_points,
         seed=ev.seed,
-        positive=str(ev.positive),
+        positive=part.group,
         scores=part.scores,
         source=ev.source,
     )
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def measure(

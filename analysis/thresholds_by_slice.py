@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.cheapest import HALVINGS, Halved, halved
 from modelglass.analysis.costs import Costs, costs_of, read_costs
-from modelglass.analysis.curves import WHOLE
+from modelglass.analysis.curves import WHOLE, chosen_class, one_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -67,7 +67,9 @@ class ThresholdsBySlice(Result):
         """Say what own thresholds would save over all rows, and what they do to the largest gap."""
         gain, common = (self.pick(WHOLE, rule, "mean_cost") for rule in ("difference", "common"))
         unit = "a row" if self.settings["costs"] != read_costs(ERRORS) else "errors a row"
-        text = f"With one threshold for all {rows_text(int(common.n))} the mean cost is {ranged(*_of(common))} {unit}; "
+        class_ = self.settings.get("class_")
+        of = f" on the score of {class_}" if class_ else ""
+        text = f"With one threshold{of} for all {rows_text(int(common.n))} the mean cost is {ranged(*_of(common))} {unit}; "
         saved = ranged(-gain.estimate, -gain.high, -gain.low)
         clear = not np.isnan(gain.low) and (gain.high < 0 or gain.low > 0)
         by = self.settings["by"]
@@ -98,40 +100,43 @@ def thresholds_by_slice(
     by: str | None = None,
     costs: Mapping[str, float | str] | str | None = None,
     level: float = 0.95,
+    class_: Any = None,
     progress: Progress | None = None,
 ) -> ThresholdsBySlice:
     """Hold a threshold for each level of a column against one for all.
 
     Parameters
     ----------
-    ev : Evaluation of a binary task with scores
+    ev : Evaluation of a classification with scores
     by : str
         The column; its 8 levels with the most rows are used, the others keep the common threshold.
     costs : mapping or str, optional
         As in ``thresholds``; without them every error costs 1.
     level : float, level of the intervals
+    class_ : label of a class, optional
+        The class that is flagged, by its own score, against the rest; the positive one without it.
     progress : callable, optional
 
     Raises
     ------
     NotApplicable
-        Without two classes, scores or a column.
+        Without scores or a column; of several classes without one chosen.
     InputError
         A column that does not exist, or costs that cannot be read.
     """
-    y, score, weight = ev.binary()
+    part = one_class(ev, class_)
     if not by:
         raise NotApplicable("no column is chosen whose levels could have thresholds of their own; choose one (by)")
     coding = ev.coding(by)
     said = read_costs(costs) or read_costs(ERRORS)
     assert said is not None
-    return measure(
-        y,
-        score,
+    found = measure(
+        part.y,
+        part.score,
         coding.codes,
-        costs_of(ev, said, y),
-        weight,
-        cluster=ev.cluster,
+        costs_of(ev, said, part.y),
+        part.weight,
+        cluster=part.cluster,
         labels=coding.labels,
         where=coding.conditions,
         by=by,
@@ -141,6 +146,7 @@ def thresholds_by_slice(
         progress=progress,
         source=ev.source,
     )
+    return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
 def measure(

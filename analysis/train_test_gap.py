@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.companions import overlap
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import difference
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -97,6 +98,7 @@ def train_test_gap(
     ev: Evaluation,
     *,
     metrics: str | Function | Iterable[str | Function] | None = None,
+    class_: Any = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> TrainTestGap:
@@ -109,6 +111,8 @@ def train_test_gap(
     ev : Evaluation
         With ``train``.
     metrics : names, functions f(y_true, y_pred_or_score, sample_weight), or None for the usual ones of the task
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
     level : float
         Level of the intervals, in (0, 1).
 
@@ -124,16 +128,22 @@ def train_test_gap(
     wide (98 to 99 % instead of 95 %) for the gap of this one training, because the training rows are no sample any more.
     """
     level = check_level(level)
-    chosen = chosen_metrics(metrics, headline_metrics(ev.task, ev.score_kind), task=ev.task, score_kind=ev.score_kind)
+    rows = rows_of(ev, class_)
+    chosen = chosen_metrics(
+        metrics, headline_metrics(rows.task, ev.score_kind), task=rows.task, score_kind=ev.score_kind
+    )
     tell(progress, 0.0, "Asking the model about the training data")
     train = ev.on("train")
     tell(progress, 0.5, "Looking for rows that stand in both")
     both = int(overlap(ev.frame, train.frame, [*ev.features, ev.target]).sum())
-    here, there = one_count_of_clusters(ev, rows_of(ev), train, rows_of(train))
-    usual = default_metric(ev).name
+    here, there = one_count_of_clusters(ev, rows, train, rows_of(train, class_))
+    usual = default_metric(ev, None, class_).name
     main = usual if metrics is None and usual in [m.name for m in chosen] else chosen[0].name
     tell(progress, 0.6, "Measuring")
-    return _measure(here, there, chosen, main, both, level, ev.source, progress)
+    found = _measure(here, there, chosen, main, both, level, ev.source, progress)
+    of = chosen_class(class_)
+    labels = found.table.label if of is None else found.table.label + f" of {of}"
+    return replace(found, table=found.table.assign(label=labels), settings={**found.settings, "class_": of})
 
 
 def measure(

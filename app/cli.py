@@ -13,7 +13,7 @@ import click
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, Stopped, listed
 from modelglass.app import completion
 from modelglass.app.inputs import Inputs, at_terminal, checked, names, pairs
-from modelglass.app.options import takes_address, takes_budget, takes_inputs
+from modelglass.app.options import takes_address, takes_budget, takes_class, takes_inputs
 
 # Idle threads of OpenMP sleep instead of spinning, so that people who share the machine do not wait for nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -128,16 +128,26 @@ def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows:
 @click.option(
     "--find", is_flag=True, help="Search for the worst slices instead (by each of --metrics, in --by's columns)."
 )
+@takes_class
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
 def slices(
-    inputs: Inputs, quiet: bool, budget: float | None, by: str | None, metrics: str | None, find: bool, as_json: bool
+    inputs: Inputs,
+    quiet: bool,
+    budget: float | None,
+    by: str | None,
+    metrics: str | None,
+    find: bool,
+    of: dict[str, Any],
+    as_json: bool,
 ) -> None:
     """Metrics by slice, each with an interval; or the worst slices of all that can be named."""
     if find:
-        searched: list[dict[str, Any]] = [{"metric": name} for name in names(metrics)] or [{}]
+        searched: list[dict[str, Any]] = [{"metric": name, **of} for name in names(metrics)] or [of]
         asked = [("find_slices", {**one, "columns": names(by)} if by else one) for one in searched]
     else:
-        asked = [("slice_metrics", {k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v})]
+        asked = [
+            ("slice_metrics", {**of, **{k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v}})
+        ]
     _answer(inputs, quiet, budget, asked, as_json)
 
 
@@ -161,11 +171,14 @@ def findings(inputs: Inputs, quiet: bool, budget: float | None, most: int, as_js
 @click.option(
     "--row", type=int, metavar="N", help="Explain this row (number in the data, from 0) instead of the whole model."
 )
+@takes_class
 @click.option("--json", "as_json", is_flag=True, help="Strict JSON on standard output.")
-def explain(inputs: Inputs, quiet: bool, budget: float | None, row: int | None, as_json: bool) -> None:
+def explain(
+    inputs: Inputs, quiet: bool, budget: float | None, row: int | None, of: dict[str, Any], as_json: bool
+) -> None:
     """What the model relies on: overall, or for one row."""
-    whole: list[tuple[str, dict[str, Any]]] = [("permutation_importance", {}), ("shapley_values", {})]
-    one = [("shapley_row", {"row": row}), ("lime_weights", {"row": row})]
+    whole: list[tuple[str, dict[str, Any]]] = [("permutation_importance", of), ("shapley_values", of)]
+    one = [("shapley_row", {"row": row, **of}), ("lime_weights", {"row": row, **of})]
     _answer(inputs, quiet, budget, whole if row is None else one, as_json)
 
 

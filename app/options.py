@@ -134,6 +134,18 @@ def takes_budget(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def takes_class(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--class`` to a command, which receives ``of``: the setting that it makes, empty where it is not given."""
+
+    @functools.wraps(command)
+    def wrapped(class_: str | None, **given: Any) -> Any:
+        return command(of={} if class_ is None else {"class_": class_}, **given)
+
+    return click.option("--class", "class_", metavar="LABEL", help="Of several classes: this one against the rest.")(
+        wrapped
+    )
+
+
 def takes_address(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a server to a command."""
     for option in [

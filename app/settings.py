@@ -15,7 +15,8 @@ def from_text(analysis: Analysis, texts: Mapping[str, str]) -> dict[str, Any]:
     """Read each setting by its kind; ranges and choices are checked."""
     known = {s.name: s for s in analysis.settings}
     read = {}
-    for name, text in texts.items():
+    for said, text in texts.items():
+        name = f"{said}_" if f"{said}_" in known else said  # class for class_, which Python keeps for itself
         if name not in known:
             if not known:
                 raise InputError(f"{analysis.name} takes no settings.", f"Got {name!r}.", "Leave it out.")

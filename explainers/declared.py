@@ -20,6 +20,7 @@ _METHOD = Setting(
     help="auto: exact where the model allows it, else by sampling; the result says which.",
 )
 
+_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
 _OTHER = Setting(
     name="other",
     kind="text",
@@ -43,6 +44,12 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column"),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            Setting(
+                name="class_",
+                kind="class",
+                label="Class",
+                help="Measure this class against the rest; empty: all of them.",
+            ),
             _LEVEL,
         ),
     ),
@@ -65,6 +72,7 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 20 to 200 where the values are sampled.",
             ),
             _METHOD,
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -89,6 +97,7 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 100 to 200 where the values are sampled.",
             ),
             _METHOD,
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -106,6 +115,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
             Setting(name="rows", kind="integer", default=1_000, low=10, high=100_000, label="Rows averaged over"),
             Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
+            _CLASS,
             _LEVEL,
         ),
     ),
@@ -124,6 +134,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
             Setting(name="ice", kind="integer", default=50, low=1, high=500, label="Rows"),
             Setting(name="centred", kind="flag", default=False, label="Let every line start at 0"),
+            _CLASS,
         ),
     ),
     Analysis(
@@ -136,7 +147,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         report=False,
         compute="modelglass.explainers.shapley:shapley_row",
-        settings=(_ROW, _METHOD),
+        settings=(_ROW, _METHOD, _CLASS),
     ),
     Analysis(
         name="lime_weights",
@@ -154,6 +165,7 @@ ANALYSES: list[Analysis] = [
                 name="n_samples", kind="integer", default=5_000, low=100, high=50_000, label="Rows drawn around it"
             ),
             Setting(name="n_features", kind="integer", default=10, low=1, high=50, label="Columns in the simple model"),
+            _CLASS,
         ),
     ),
     Analysis(

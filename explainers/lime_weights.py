@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, MissingPackage
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.performance import shown
@@ -71,6 +72,7 @@ def lime_weights(
     row: Any,
     n_samples: int = 5_000,
     n_features: int = 10,
+    class_: Any = None,
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> LimeWeights:
@@ -86,6 +88,8 @@ def lime_weights(
         Rows drawn around it.
     n_features : int
         Features in the linear model, at most.
+    class_ : label of a class, optional
+        Of several classes only this one.
 
     Raises
     ------
@@ -98,15 +102,15 @@ def lime_weights(
     if n_samples < 100:
         raise InputError("Expected at least 100 samples.", f"Got {n_samples}.", "Take the default of 5,000.")
     seed = ev.seed if seed is None else seed
-    place = shared.row_place(ev, row)
+    place, only = shared.row_place(ev, row), shared.group_of(ev, class_)
     one = ev.inputs().iloc[[place]]
     coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), one)
     ask = _asked_once(ev, coded, seed, progress)
-    names = shared.groups(ev)
+    names = [(g, name) for g, name in enumerate(shared.groups(ev)) if only in (None, g)]
     values = dict(zip(ev.features, shared.texts(one)[0], strict=True))
     output = shared.output(ev, one)[0]
     weights, fit = [], []
-    for g, group in enumerate(names):
+    for g, group in names:
         explanation = _explained(coded, ev.features, _column(ask, g), n_samples, n_features, seed)
         worded = explanation.domain_mapper.discretized_feature_names
         for j, weight in sorted(explanation.local_exp[1], key=lambda pair: -abs(pair[1])):
@@ -131,11 +135,17 @@ def lime_weights(
         fit=pd.DataFrame(fit, columns=["group", "r2", "intercept", "local", "output"]),
         row=int(row),
         scale=shared.scale(ev),
-        groups=names,
+        groups=tuple(group for _, group in names),
         samples=n_samples,
         notes=tuple(coded.notes),
         source=replace(ev.source, seed=seed),
-        settings={"row": int(row), "n_samples": n_samples, "n_features": n_features, "seed": seed},
+        settings={
+            "row": int(row),
+            "n_samples": n_samples,
+            "n_features": n_features,
+            "class_": chosen_class(class_),
+            "seed": seed,
+        },
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.describing import in_given_order
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
@@ -108,6 +109,7 @@ def partial_dependence(
     grid: int = 30,
     rows: int | None = ROWS,
     ice: int = 50,
+    class_: Any = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> PartialDependence:
@@ -123,13 +125,15 @@ def partial_dependence(
         Rows averaged over, a stratified sample; None: all.
     ice : int
         Rows shown one by one.
+    class_ : label of a class, optional
+        Of several classes only this one.
 
     Raises
     ------
     NotApplicable
         Without a model, or where no column has two values.
     """
-    level = check_level(level)
+    level, group = check_level(level), shared.group_of(ev, class_)
     names, how = _chosen(ev, features, grid, span(progress, 0.0, 0.2))
     chosen = shared.sampled(ev, rows)
     curves, lines, densities, kinds = [], [], [], {}
@@ -141,12 +145,13 @@ def partial_dependence(
         curves.append(_curve(chosen, name, values, answers, level))
         lines.append(_lines(chosen, name, values, answers, shown_rows))
         densities.append(_density(chosen, name, kinds[name], values))
+    groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
     return PartialDependence(
-        curves=_stacked(curves),
-        lines=_stacked(lines),
+        curves=_of_groups(_stacked(curves), groups),
+        lines=_of_groups(_stacked(lines), groups),
         density=_stacked(densities),
         kinds=kinds,
-        groups=shared.groups(ev),
+        groups=groups,
         scale=shared.scale(ev),
         how=how,
         source=chosen.source,
@@ -155,6 +160,7 @@ def partial_dependence(
             "grid": grid,
             "rows": chosen.n,
             "ice": len(shown_rows),
+            "class_": chosen_class(class_),
             "level": level,
             "seed": chosen.seed,
         },
@@ -168,6 +174,7 @@ def individual_conditional_expectation(
     grid: int = 30,
     ice: int = 50,
     centred: bool = False,
+    class_: Any = None,
     progress: Progress | None = None,
 ) -> IndividualConditionalExpectation:
     """Follow single rows as one raw column changes; see ``partial_dependence``.
@@ -178,7 +185,10 @@ def individual_conditional_expectation(
         Rows followed, a stratified sample.
     centred : bool
         Let every line start at 0, so that different responses show as a fan.
+    class_ : label of a class, optional
+        Of several classes only this one.
     """
+    group = shared.group_of(ev, class_)
     names, how = _chosen(ev, features, grid, span(progress, 0.0, 0.4))
     chosen = shared.sampled(ev, max(ice, 1))
     lines, densities, kinds = [], [], {}
@@ -187,16 +197,22 @@ def individual_conditional_expectation(
         values, kinds[name], answers = _answers(chosen, name, grid, None)
         lines.append(_lines(chosen, name, values, answers - answers[[0]] if centred else answers, np.arange(chosen.n)))
         densities.append(_density(ev, name, kinds[name], values))
+    groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
+    settings = {"features": names, "grid": grid, "ice": chosen.n, "centred": bool(centred), "seed": chosen.seed}
     return IndividualConditionalExpectation(
-        lines=_stacked(lines),
+        lines=_of_groups(_stacked(lines), groups),
         density=_stacked(densities),
         kinds=kinds,
-        groups=shared.groups(ev),
+        groups=groups,
         scale=shared.scale(ev),
         how=how,
         source=chosen.source,
-        settings={"features": names, "grid": grid, "ice": chosen.n, "centred": bool(centred), "seed": chosen.seed},
+        settings={**settings, "class_": chosen_class(class_)},
     )
+
+
+def _of_groups(table: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
+    return table[table.group.isin(groups)].reset_index(drop=True)
 
 
 def _chosen(ev: Evaluation, features: Any, grid: int, progress: Progress | None) -> tuple[list[str], str]:

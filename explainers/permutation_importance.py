@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import change, default_metric, judged, value_of
-from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.performance import check_level, label_of, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -79,6 +80,7 @@ def permutation_importance(
     features: Any = None,
     n_repeats: int = 5,
     rows: int | None = ROWS,
+    class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -95,6 +97,8 @@ def permutation_importance(
     n_repeats : int
     rows : int or None
         Rows used, a stratified sample; None: all.
+    class_ : label of a class, optional
+        Measure this class against the rest, as if there were only the two.
     level : float
         The interval covers the choice of rows (paired influences, the shuffled values' part included) and the spread of repeats.
         None (NaN) where it would not hold its level: one repeat, fewer than 200 rows or 60 clusters, or fewer than 30 rows of one
@@ -110,16 +114,16 @@ def permutation_importance(
     if n_repeats < 1:
         raise InputError("Expected at least one repeat.", f"Got {n_repeats}.")
     seed = ev.seed if seed is None else seed
-    record = default_metric(ev, metric)
+    record = default_metric(ev, metric, class_)
     names = shared.known_features(ev, features)
     chosen = shared.sampled(ev, rows)
-    table, each, method = _measured(chosen, record, names, n_repeats, level, seed, progress)
+    table, each, method = _measured(chosen, record, names, n_repeats, class_, level, seed, progress)
     return PermutationImportance(
         importance=table.sort_values("estimate", ascending=False, kind="stable", ignore_index=True),
         repeats=each,
         metric=record.name,
-        label=record.label_for(ev.task),
-        before=value_of(record, rows_of(chosen)),
+        label=label_of(record, ev.task, chosen_class(class_)),
+        before=value_of(record, rows_of(chosen, class_)),
         interval=method,
         source=chosen.source,
         settings={
@@ -127,6 +131,7 @@ def permutation_importance(
             "greater_is_better": record.greater_is_better,
             "n_repeats": n_repeats,
             "rows": chosen.n,
+            "class_": chosen_class(class_),
             "level": level,
             "seed": seed,
         },
@@ -134,11 +139,18 @@ def permutation_importance(
 
 
 def _measured(
-    ev: Evaluation, metric: Metric, names: list[str], n_repeats: int, level: float, seed: int, progress: Progress | None
+    ev: Evaluation,
+    metric: Metric,
+    names: list[str],
+    n_repeats: int,
+    class_: Any,
+    level: float,
+    seed: int,
+    progress: Progress | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    clean, inputs = rows_of(ev), ev.inputs()
+    clean, inputs = rows_of(ev, class_), ev.inputs()
     worse = -1.0 if metric.greater_is_better else 1.0
-    ask = asker(ev, inputs, clean)
+    ask = asker(ev, inputs, rows_of(ev), class_)
     records, each, method = [], [], ""
     for i, name in enumerate(names):
         rng = np.random.default_rng(
@@ -162,7 +174,7 @@ def _measured(
     )
 
 
-def asker(ev: Evaluation, inputs: pd.DataFrame, clean: Rows) -> Callable[[str, np.ndarray], Rows]:
+def asker(ev: Evaluation, inputs: pd.DataFrame, clean: Rows, class_: Any = None) -> Callable[[str, np.ndarray], Rows]:
     """Give a function: feature, row order -> the rows judged with that column taken in that order."""
     place = {c: j for j, c in enumerate(inputs.columns)}
     stack = Stack(inputs)
@@ -171,6 +183,6 @@ def asker(ev: Evaluation, inputs: pd.DataFrame, clean: Rows) -> Callable[[str, n
     def ask(name: str, order: np.ndarray) -> Rows:
         choice = straight.copy()
         choice[:, place[name]] = order
-        return judged(ev, stack.rows(choice), clean)
+        return judged(ev, stack.rows(choice), clean, class_)
 
     return ask

@@ -10,7 +10,7 @@ import pandas as pd
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.groups import Groups, Rows, class_of
 
 
 def need_model(ev: Evaluation) -> None:
@@ -26,6 +26,28 @@ def groups(ev: Evaluation) -> tuple[str, ...]:
     if ev.task == "binary":
         return (str(ev.positive),)
     return tuple(str(c) for c in ev.classes) if ev.task == "multiclass" else (ev.target,)
+
+
+def group_of(ev: Evaluation, class_: Any) -> int | None:
+    """Give the place of a chosen class in ``groups``; None where none is chosen, or there is only that one.
+
+    Raises
+    ------
+    InputError
+        Not a class of the target.
+    NotApplicable
+        The other one of two classes.
+    """
+    if class_ in (None, ""):
+        return None
+    code = class_of(ev, class_)
+    if ev.task == "multiclass":
+        return code
+    if code:
+        return None
+    raise NotApplicable(
+        f"of two classes the score of {ev.positive} is explained; that of {class_} moves by as much the other way"
+    )
 
 
 def scale(ev: Evaluation) -> str:

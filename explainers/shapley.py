@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
@@ -87,6 +88,7 @@ class ShapleyValues(Result):
             else _over_groups(self.importance)
         )
         names = ", ".join(f"{f} ({say(v)})" for f, v in zip(top.feature[:3], top.estimate[:3], strict=True))
+        of = f" for {self.groups[0]}" if self.settings.get("class_") else ""
         unsure = (
             ""
             if self.error is None
@@ -94,7 +96,7 @@ class ShapleyValues(Result):
         )
         because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
         return (
-            f"The columns that move predictions most: {names}; mean absolute Shapley value in {self.scale} over {rows_text(len(self.rows))} "
+            f"The columns that move predictions{of} most: {names}; mean absolute Shapley value in {self.scale} over {rows_text(len(self.rows))} "
             f"({self.how}; {self.absent}{unsure}; sums are off by at most {self.additivity_gap:.1g}).{because}"
         )
 
@@ -154,6 +156,7 @@ def shapley_values(
     row: Any = None,
     background: int | None = None,
     method: str = "auto",
+    class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -174,6 +177,8 @@ def shapley_values(
         Background rows, drawn from the whole data (by weight where given). Without it 10,000 for linear models, 100 for sampling;
         trees use none.
     method : {"auto", "tree", "linear", "sampling"}
+    class_ : label of a class, optional
+        Of several classes only this one.
     level : float
         Of the intervals of the importance.
 
@@ -183,11 +188,17 @@ def shapley_values(
         Without a model, or where the method asked for does not fit it.
     """
     if row is not None:
-        return shapley_row(ev, row=row, background=background, method=method, level=level, seed=seed, progress=progress)
+        how = {"background": background, "method": method, "class_": class_, "level": level, "seed": seed}
+        return shapley_row(ev, row=row, **how, progress=progress)  # type: ignore[arg-type]
+    group = shared.group_of(ev, class_)
     asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed))
     way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = shared.sampled(ev, n)
     found, reason = explained(chosen, way, reason, asked, progress)
+    names, importance = shared.groups(ev), _importance(found.values, chosen, level)
+    if group is not None:
+        names, found = (names[group],), found.of_group(group)
+        importance = importance[importance.group == names[0]].reset_index(drop=True)
     return ShapleyValues(
         values=found.values,
         base=found.base,
@@ -196,7 +207,7 @@ def shapley_values(
         rows=chosen.frame.index.to_numpy(),
         data=shared.texts(chosen.inputs()),
         features=ev.features,
-        groups=shared.groups(ev),
+        groups=names,
         scale=found.scale,
         method=found.method,
         exact=found.error is None,
@@ -204,12 +215,13 @@ def shapley_values(
         absent=found.absent,
         reason=reason,
         additivity_gap=gap_of(found),
-        importance=_importance(found.values, chosen, level),
+        importance=importance,
         source=chosen.source,
         settings={
             "rows": chosen.n,
             "method": method,
             "background": found.background,
+            "class_": chosen_class(class_),
             "level": level,
             "seed": asked.seed,
         },
@@ -223,6 +235,7 @@ def shapley_row(
     background: int | None = None,
     method: str = "auto",
     rounds: int = 8,
+    class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -234,14 +247,19 @@ def shapley_row(
     row : row number in the data (the frame's index)
     rounds : int
         Orders per background row where sampled.
+    class_ : label of a class, optional
+        Of several classes only this one.
     """
     seed = checked(ev, method, None, background, seed)
-    place = shared.row_place(ev, row)
+    place, group = shared.row_place(ev, row), shared.group_of(ev, class_)
     one = ev.take([place])
     way, reason = way_of(ev, method)
     asked = Asked(method=method, background=background, seed=seed, rounds=rounds)
     found, reason = explained(one, way, reason, asked, progress)
     names, values = shared.groups(ev), shared.texts(one.inputs())[0]
+    answers = shared.output(ev, one.inputs())[0]
+    if group is not None:
+        names, answers, found = (names[group],), answers[[group]], found.of_group(group)
     spread = (
         0.0 if found.error is None else special.stdtrit(max(found.background - 1, 1), 0.5 + level / 2) * found.error[0]
     )
@@ -264,7 +282,7 @@ def shapley_row(
         steps=pd.concat(parts, ignore_index=True),
         base=found.base,
         prediction=found.prediction[0],
-        output=shared.output(ev, one.inputs())[0],
+        output=answers,
         row=int(row),
         groups=names,
         scale=found.scale,
@@ -281,6 +299,7 @@ def shapley_row(
             "method": method,
             "background": found.background,
             "rounds": rounds,
+            "class_": chosen_class(class_),
             "level": level,
             "seed": seed,
         },

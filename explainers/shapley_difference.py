@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import adjusted
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -110,6 +111,7 @@ def shapley_difference(
     rows: int | None = None,
     background: int | None = None,
     method: str = "auto",
+    class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -132,6 +134,8 @@ def shapley_difference(
     background : int, optional
         Background rows, drawn from the whole data of ``ev``, the same for both sides; as in ``shapley_values``.
     method : {"auto", "tree", "linear", "sampling"}
+    class_ : label of a class, optional
+        Of several classes only this one.
     level : float
         Of the intervals.
 
@@ -149,12 +153,15 @@ def shapley_difference(
     unequal weights), where they do not hold their level.
     """
     check_level(level)
+    group = shared.group_of(ev, class_)
     asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed), against=ev)
     sides = sides_of(ev, other)
     drawn, found, reason = _explained(sides, asked, rows, progress)
+    groups, counts = shared.groups(ev), (drawn.here.n, drawn.there.n)
+    if group is not None:
+        groups, found = (groups[group],), [part.of_group(group) for part in found]
     here, there = _samples(drawn, found)
     compared, note = mean_difference(here, there, level), why_none(here, there)
-    groups, counts = shared.groups(ev), (drawn.here.n, drawn.there.n)
     return ShapleyDifference(
         table=_table(compared, ev.features, groups, counts),
         totals=_totals(compared, groups, counts),
@@ -175,6 +182,7 @@ def shapley_difference(
             "rows_there": counts[1],
             "method": method,
             "background": found[0].background,
+            "class_": chosen_class(class_),
             "level": level,
             "seed": asked.seed,
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,12 @@ class Attribution:
     absent: str
     background: int
     error: np.ndarray | None = None
+
+    def of_group(self, group: int) -> Attribution:
+        """Give the same of one group, by its place."""
+        error = None if self.error is None else self.error[:, :, [group]]
+        values, prediction = self.values[:, :, [group]], self.prediction[:, [group]]
+        return replace(self, values=values, base=self.base[[group]], prediction=prediction, error=error)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ def _(result: FoundSlices) -> go.Figure:
     rows = result.frame()
     if rows.empty:
         raise NotApplicable("no slice was found that could be drawn")
-    label = metric_label(result.settings["metric"], result.source.task)
+    label = metric_label(result.settings["metric"], result.source.task, result.settings.get("class_"))
     made = style.new_figure(
         f"{label} in each slice found, with its interval, and on the rest of the rows",
         x=label,

@@ -22,7 +22,7 @@ MOST_WITH_ALL = 6
 @figure.register
 def _(result: ErrorHeatmap) -> go.Figure:
     cells = result.frame()
-    label = metric_label(result.settings["metric"], result.source.task)
+    label = metric_label(result.settings["metric"], result.source.task, result.settings.get("class_"))
     drawn_x = [v for v in result.x_levels if v in set(cells["x"])]
     drawn_y = [v for v in result.y_levels if v in set(cells["y"])]
     made = style.new_figure(

@@ -23,7 +23,7 @@ def _(result: ErrorTree) -> go.Figure:
     nodes = _as_read(result.nodes)
     if len(nodes) == 1:
         return style.empty_figure("No condition surely parts rows with more errors from the others.")
-    label = metric_label(result.settings["metric"], result.source.task)
+    label = metric_label(result.settings["metric"], result.source.task, result.settings.get("class_"))
     made = style.new_figure(
         f"{label} in each node, on the rows that did not grow the tree. {_legend(result)}",
         height=110 + ROW * len(nodes),

@@ -18,7 +18,7 @@ def _(result: Fairness) -> go.Figure:
     table = result.frame()
     names = {(c, g): style.short(f"{c}: {g}") for c, g in zip(table["columns"], table["group"])}
     shown = list(dict.fromkeys(names.values()))[:MOST]
-    labels = [style.escape(metric_label(m, result.source.task)) for m in metrics]
+    labels = [style.escape(metric_label(m, result.source.task, result.settings.get("class_"))) for m in metrics]
     across = min(len(metrics), 3)
     down = -(-len(metrics) // across)
     made = make_subplots(rows=down, cols=across, shared_yaxes=True, subplot_titles=labels, horizontal_spacing=0.04)

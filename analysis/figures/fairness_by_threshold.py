@@ -24,7 +24,8 @@ def _(result: FairnessByThreshold) -> go.Figure:
         subplot_titles=[NAMES[rate] for rate in RATES],
         vertical_spacing=0.08,
     )
-    title = f"Rates by {result.settings['by']} at each threshold, and the widest gap between slices"
+    of = f" ({result.settings['class_']})" if result.settings.get("class_") else ""
+    title = f"Rates by {result.settings['by']} at each threshold, and the widest gap between slices{of}"
     base = style.new_figure(title, height=760 + 24 * (len(groups) + 1), legend=True)
     made.update_layout(base.layout)
     made.update_layout(margin_t=base.layout.margin.t + 24)

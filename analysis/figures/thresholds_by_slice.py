@@ -32,7 +32,8 @@ def _(result: ThresholdsBySlice) -> go.Figure:
         horizontal_spacing=0.06,
         vertical_spacing=0.14,
     )
-    title = f"One threshold for all, or one for each slice of {result.settings['by']}"
+    of = f" ({result.settings['class_']})" if result.settings.get("class_") else ""
+    title = f"One threshold for all, or one for each slice of {result.settings['by']}{of}"
     height = 270 + 62 * len(groups)
     base = style.new_figure(title, height=height, legend=True)
     made.update_layout(base.layout)

@@ -35,7 +35,10 @@ def options(setting: Setting, ev: Evaluation) -> list[Any]:
     if setting.kind in ("metric", "metrics"):
         from modelglass.analysis.metrics import metrics_for
 
-        return [metric.name for metric in metrics_for(ev.task, ev.score_kind)]
+        names = [metric.name for metric in metrics_for(ev.task, ev.score_kind)]
+        if ev.task == "multiclass":  # one class against the rest has more
+            names += [m.name for m in metrics_for("binary", ev.score_kind) if m.name not in names]
+        return names
     return list(ev.classes)
 
 

@@ -23,6 +23,8 @@ def _(result: PartialDependence) -> go.Figure:
         for g, group in enumerate(result.groups):
             _average(made, curve[curve.group == group], result, feature, g, i)
         _strip(made, result, feature, i)
+    if result.settings.get("class_"):
+        made.update_layout(title_text=f"Class {style.escape(result.groups[0])}", margin_t=56)
     return made
 
 
@@ -34,7 +36,7 @@ def _lines(result: IndividualConditionalExpectation) -> go.Figure:
         lines = result.lines[result.lines.feature == feature]
         _thin(made, lines[lines.group == last], result.kinds[feature], i, opacity=0.55)
         _strip(made, result, feature, i)
-    if len(result.groups) > 1:
+    if len(result.groups) > 1 or result.settings.get("class_"):
         made.update_layout(title_text=f"Class {style.escape(last)}", margin_t=56)
     return made
 

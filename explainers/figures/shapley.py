@@ -25,12 +25,13 @@ def _one_group(result: ShapleyValues) -> go.Figure:
     top = result.importance.iloc[:FEATURES]
     names = [style.short(f, 28) for f in top.feature]
     level = f"{100 * result.settings['level']:.4g} %"
+    of = f" for {style.short(result.groups[0], 20)}" if result.settings.get("class_") else ""
     made = make_subplots(
         rows=2,
         cols=1,
         vertical_spacing=0.16,
         subplot_titles=(
-            f"Mean absolute value ({level} interval)",
+            f"Mean absolute value{of} ({level} interval)",
             f"Single rows ({min(POINTS, len(result.rows)):,} of {len(result.rows):,})",
         ),
     )

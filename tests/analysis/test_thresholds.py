@@ -219,7 +219,7 @@ def test_costs_are_read_or_refused():
 
 
 def test_cannot_say():
-    with pytest.raises(NotApplicable, match="two classes"):
+    with pytest.raises(NotApplicable, match="a number and not a class"):
         thresholds(Evaluation.from_predictions([1.5, 2.5, 3.5], prediction=[1.0, 2.0, 3.0]))
     with pytest.raises(NotApplicable, match="no scores"):
         thresholds(Evaluation.from_predictions([0, 1, 1], prediction=[0, 1, 0]))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, recall_score
 
 from modelglass.app import cli
 
@@ -140,6 +140,28 @@ def test_slices_can_be_searched_for(command):
     code, out, err = command("slices", *COMMON, "--find", "--metrics", "acuracy")
     assert code == 2
     assert "accuracy" in err
+
+
+def test_one_class_is_measured_against_the_rest(command, place):
+    frame = pd.read_parquet(place / "scored.parquet")
+    said = np.where(frame["score"] >= 0.5, "yes", "no")
+    asked = ["model.skops", "data.csv", "--target", "rich", "--quiet", "--json"]
+    code, out, _ = command("slices", *asked, "--by", "sex", "--metrics", "recall", "--class", "no")
+    assert code == 0
+    found = json.loads(out)["results"][0]
+    got = {row[1]: row[found["frame"]["columns"].index("estimate")] for row in found["frame"]["data"]}
+    for sex in "FM":
+        at = (frame["sex"] == sex).to_numpy()
+        assert got[sex] == pytest.approx(recall_score(frame["rich"][at], said[at], pos_label="no"))
+    assert found["settings"]["class_"] == "no"
+    searched = command("slices", *asked, "--find", "--metrics", "recall", "--class", "no")
+    assert json.loads(searched[1])["results"][0]["settings"]["class_"] == "no"
+    for name in ("class", "class_"):
+        code, out, _ = command("show", "predictions", *asked, "--set", f"{name}=no")
+        assert {row[0] for row in json.loads(out)["results"][0]["frame"]["data"]} == {"no"}
+    code, _, err = command("slices", *asked, "--class", "nope")
+    assert (code, len(err.splitlines())) == (2, 3)
+    assert "Did you mean 'no'?" in err
 
 
 def test_report_is_written(command, place):
