@@ -225,7 +225,7 @@ def _told(data: CheckedData, name: str, spike: Spike, time: bool) -> Hit:
     values = data.seconds(name)
     places = np.flatnonzero(values == spike.value)
     share = len(places) / data.n
-    where = between(data, name, spike.value, spike.value)
+    where = between(data, name, spike.value, spike.value).where
     written, low, high = (_written(v, time) for v in (spike.value, spike.low, spike.high))
     count = f"{rows_text(len(places))} ({share:.1%} of {data.n:,})"
     told = {

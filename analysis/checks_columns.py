@@ -12,7 +12,7 @@ from modelglass.analysis.errors import NotApplicable, listed
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.plain import is_text, plain
-from modelglass.analysis.selecting import between
+from modelglass.analysis.selecting import Place, between, level_of
 from modelglass.analysis.sql_text import literal, quote_name
 from modelglass.analysis.stretches import Clock, clocks
 
@@ -122,7 +122,7 @@ def _frozen(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | Non
         return None
     low, high = float(clock.seconds[places].min()), float(clock.seconds[places].max())
     known = clock.seconds[np.isfinite(clock.seconds)]
-    where = between(data, clock.name, low if low > known.min() else None, high if high < known.max() else None)
+    place = between(data, clock.name, low if low > known.min() else None, high if high < known.max() else None)
     value = data.frame[name].iloc[places[0]]
     missing = bool(pd.isna(value))
     severity: Severity = "high" if length >= 0.01 * rows and elsewhere < 0.1 and not missing else "medium"
@@ -131,9 +131,9 @@ def _frozen(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | Non
         "gap" if missing else "frozen_column",
         severity,
         f"{name} {'is missing' if missing else f'does not change from {_shown(value)}'} on {rows_text(length)} in a row, "
-        f"where {where}; elsewhere the longest such run is {rows_text(next_length)}",
+        f"where {place.words}; elsewhere the longest such run is {rows_text(next_length)}",
         columns=(name,),
-        where=where,
+        where=place.where,
         places=np.sort(places),
         n=length,
         p_adjusted=p,
@@ -209,20 +209,20 @@ def _frozen_in_levels(data: CheckedData) -> list[Hit]:
             low, high = (f.reduceat(np.nan_to_num(values), starts[used]) for f in (np.minimum, np.maximum))
             same = np.flatnonzero((low == high) & (low != 0))
             hits += [
-                _level_told(data, name, slicer, coding.conditions[used[i]], float(low[i]), int(sizes[used[i]]))
+                _level_told(data, name, slicer, level_of(coding, int(used[i])), float(low[i]), int(sizes[used[i]]))
                 for i in same
             ]
     return hits
 
 
-def _level_told(data: CheckedData, name: str, slicer: str, where: str, value: float, n: int) -> Hit:
+def _level_told(data: CheckedData, name: str, slicer: str, place: Place, value: float, n: int) -> Hit:
     return hit(
         data,
         "frozen_column",
         "medium",
-        f"{name} is {value:g} on every row where {where} ({rows_text(n)}); elsewhere its values hardly repeat",
+        f"{name} is {value:g} on every row where {place.words} ({rows_text(n)}); elsewhere its values hardly repeat",
         columns=(name, slicer),
-        where=where,
+        where=place.where,
         n=n,
         harm=n / data.n,
         advice=f"Find out whether {name} is really known there, or a default was filled in.",

@@ -12,6 +12,7 @@ from modelglass.analysis.difference import adjusted
 from modelglass.analysis.errors import NotApplicable, listed
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
+from modelglass.analysis.selecting import level_of
 from modelglass.analysis.sql_text import literal, quote_name
 from modelglass.analysis.wording import say
 
@@ -193,7 +194,7 @@ def _lost_told(data: CheckedData, name: str, coding: Coding, level: int, p: floa
         data,
         "missing_outcomes",
         severity,
-        f"The outcome is missing on {here:.0%} of {rows_text(int(inside.sum()))} where {coding.conditions[level]}, and on {rest:.0%} of the "
+        f"The outcome is missing on {here:.0%} of {rows_text(int(inside.sum()))} where {level_of(coding, level).words}, and on {rest:.0%} of the "
         "others; all rows without one were left out",
         columns=(name,),
         where=coding.conditions[level],

@@ -7,7 +7,7 @@ import numpy as np
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.selecting import between
+from modelglass.analysis.selecting import between, either
 from modelglass.analysis.stretches import Clock, clocks, runs, two_groups
 
 P_MOST = 1e-4
@@ -55,7 +55,7 @@ def _unlike(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | Non
         low = None if start == 0 else float(inside.min())
         high = None if stop == clock.bins else float(inside.max())
         parts.append(between(data, clock.name, low, high if high is not None and high < known.max() else None))
-    where = parts[0] if len(parts) == 1 else " OR ".join(f"({p})" for p in parts)
+    place = either(parts)
     here = np.bincount(coding.codes[places], minlength=len(coding.labels)) / len(places)
     rest = np.bincount(np.delete(coding.codes, places), minlength=len(coding.labels)) / max(data.n - len(places), 1)
     most = int((here - rest).argmax())
@@ -63,10 +63,10 @@ def _unlike(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | Non
         data,
         "period_break",
         "medium",
-        f"{name} is unlike itself where {where} ({rows_text(len(places))}): {coding.labels[most]} makes up {here[most]:.0%} of it there, "
+        f"{name} is unlike itself where {place.words} ({rows_text(len(places))}): {coding.labels[most]} makes up {here[most]:.0%} of it there, "
         f"{rest[most]:.0%} elsewhere, and {split.apart:.0%} of the values would have to move to make it like other times",
         columns=(name,),
-        where=where,
+        where=place.where,
         places=places,
         n=len(places),
         estimate=split.apart,

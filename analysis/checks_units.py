@@ -12,7 +12,7 @@ from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
-from modelglass.analysis.selecting import between
+from modelglass.analysis.selecting import Place, between, either, level_of
 from modelglass.analysis.stretches import Clock, Split, best_window, clocks, coarser, runs, sharpened, two_groups
 from modelglass.analysis.wording import say
 
@@ -158,14 +158,14 @@ def _along(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | None
             continue
         found = _stretch(data, clock, name, z, split)
         if found is not None:
-            moved, where, places = found
-            return _told(data, name, moved, where, places, split.p * looks)
+            moved, place, places = found
+            return _told(data, name, moved, place, places, split.p * looks)
     return None
 
 
 def _stretch(
     data: CheckedData, clock: Clock, name: str, z: np.ndarray, split: Split
-) -> tuple[Shift, str, np.ndarray] | None:
+) -> tuple[Shift, Place, np.ndarray] | None:
     """Measure the shift in a stretch, its ends moved to the right times; None where it is not a change of scale."""
     odd = np.isin(clock.bin, np.flatnonzero(split.odd)) & ~np.isnan(z)
     rest = (clock.bin >= 0) & ~odd & ~np.isnan(z)
@@ -192,7 +192,7 @@ def _stretch(
     wanders = split.gap == 0.0 and not _steps(clock, z, split.odd, found.size)
     if wanders or (found.power() is None and split.gap < CLEAR):
         return None
-    return found, parts[0] if len(parts) == 1 else " OR ".join(f"({p})" for p in parts), inside
+    return found, either(parts), inside
 
 
 def _spread_moves_too(values: np.ndarray, clock: Clock, split: Split, size: float) -> bool:
@@ -230,7 +230,7 @@ def _beside(clock: Clock, z: np.ndarray, kept: np.ndarray, split: Split) -> tupl
     return found, replace(s := shift(z[kept], z[close]), error=max(s.error, split.error))
 
 
-def _told(data: CheckedData, name: str, found: Shift, where: str, places: np.ndarray, p: float) -> Hit:
+def _told(data: CheckedData, name: str, found: Shift, place: Place, places: np.ndarray, p: float) -> Hit:
     power, units = found.power(), found.units()
     severity: Severity = "high" if power else "medium"
     times = f"{say(found.ratio)} times as large" if found.size > 0 else f"{say(1 / found.ratio)} times smaller"
@@ -243,9 +243,9 @@ def _told(data: CheckedData, name: str, found: Shift, where: str, places: np.nda
         data,
         "unit_change" if power or units else "scale_break",
         severity,
-        f"{name} is {times} where {where} ({rows_text(len(places))}, median size {say(float(middle))}) than in the rest{why}",
+        f"{name} is {times} where {place.words} ({rows_text(len(places))}, median size {say(float(middle))}) than in the rest{why}",
         columns=(name,),
-        where=where,
+        where=place.where,
         places=places,
         n=len(places),
         estimate=found.ratio,
@@ -274,9 +274,9 @@ def _by_levels(small: CheckedData, data: CheckedData, names: list[str]) -> list[
             if found is None:
                 continue
             odd, moved, p, sure = found
-            where = " OR ".join(coding.conditions[i] for i in odd)
+            place = either([level_of(coding, i) for i in odd])
             places = np.flatnonzero(np.isin(data.levels(slicer).codes, _same_levels(small, data, slicer, odd)))
-            told = _told(data, name, moved, where, places, p)
+            told = _told(data, name, moved, place, places, p)
             if not sure and told.finding.severity == "high":
                 told = replace(told, finding=replace(told.finding, severity="medium"))
             hits.append(told)

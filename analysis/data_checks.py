@@ -13,7 +13,8 @@ from modelglass.analysis.checked_data import CheckedData, Hit, of_evaluation, of
 from modelglass.analysis.checks_codes import check_codes
 from modelglass.analysis.checks_columns import check_constants, check_frozen, check_identifiers, check_texts
 from modelglass.analysis.checks_labels import check_classes, check_levels, check_missing_outcomes, check_shares
-from modelglass.analysis.checks_leaks import check_leaks, check_local_leaks, check_sure_levels
+from modelglass.analysis.checks_leaks import check_leaks, check_sure_levels
+from modelglass.analysis.checks_local_leaks import check_local_leaks
 from modelglass.analysis.checks_periods import check_periods
 from modelglass.analysis.checks_rows import check_conflicts, check_duplicates, check_overlap
 from modelglass.analysis.checks_scores import check_scores

@@ -44,17 +44,6 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=6,
         reads_threshold="never",
-        settings=(
-            Setting(
-                name="rows",
-                kind="integer",
-                default=20_000,
-                low=100,
-                high=1_000_000,
-                label="Rows for pairs of columns",
-                help="At most so many rows are used to look for leaks; repeats, codes and changes over time are looked for in all.",
-            ),
-        ),
     ),
     Analysis(
         name="baselines",
