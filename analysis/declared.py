@@ -17,8 +17,14 @@ _CURVES_BY = Setting(
     kind="column",
     label="By slice",
     help="A column: one curve of all rows, and one of each of its 8 levels with the most rows.",
+    empty="none",
 )
-_CURVES_OF = Setting(name="class_", kind="class", label="Class", help="One class against the rest.")
+_CURVES_OF = Setting(
+    name="class_",
+    kind="class",
+    label="Class",
+    help="One class against the rest. Empty: the positive class, or each of several.",
+)
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -324,8 +330,14 @@ ANALYSES: list[Analysis] = [
         raw_rows=True,
         settings=(
             Setting(name="n", kind="integer", default=20, low=1, high=1_000, label="Rows"),
-            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class."),
-            Setting(name="predicted", kind="class", label="Predicted class", help="Only rows predicted as this class."),
+            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class.", empty="any"),
+            Setting(
+                name="predicted",
+                kind="class",
+                label="Predicted class",
+                help="Only rows predicted as this class.",
+                empty="any",
+            ),
             Setting(name="only_wrong", kind="flag", default=False, label="Only wrong predictions"),
         ),
     ),
@@ -347,8 +359,14 @@ ANALYSES: list[Analysis] = [
                 label="Outcome",
                 help="Only rows predicted this way.",
             ),
-            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class."),
-            Setting(name="predicted", kind="class", label="Predicted class", help="Only rows predicted as this class."),
+            Setting(name="actual", kind="class", label="Actual class", help="Only rows of this class.", empty="any"),
+            Setting(
+                name="predicted",
+                kind="class",
+                label="Predicted class",
+                help="Only rows predicted as this class.",
+                empty="any",
+            ),
             Setting(name="find", kind="text", label="Id or row number", help="Only the rows with this id or number."),
             Setting(
                 name="sort",
@@ -494,6 +512,7 @@ ANALYSES: list[Analysis] = [
         question="Does the threshold decide how alike groups are treated?",
         page="curves",
         compute="modelglass.analysis.fairness_by_threshold:fairness_by_threshold",
+        asks="by",
         tasks=CLASSIFICATION,
         cost="seconds",
         order=47,
@@ -574,6 +593,7 @@ ANALYSES: list[Analysis] = [
                 kind="column",
                 label="By slice",
                 help="A column: also each of its 8 levels with the most rows.",
+                empty="none",
             ),
             _LEVEL,
         ),

@@ -58,6 +58,7 @@ class Setting:
     low, high, step   range of an integer or number
     choices     values of a choice
     label, help plain words for the widget
+    empty       what holds where nothing is chosen, in a word or few; without it what ``help`` says after "empty:"
     """
 
     name: str
@@ -69,6 +70,7 @@ class Setting:
     choices: tuple[Any, ...] = ()
     label: str = ""
     help: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,8 @@ MOST = 30
 def _(result: Fairness) -> go.Figure:
     metrics = result.settings["metrics"]
     table = result.frame()
-    names = {(c, g): style.short(f"{c}: {g}") for c, g in zip(table["columns"], table["group"])}
+    pairs = list(dict.fromkeys(zip(table["columns"], table["group"])))
+    names = dict(zip(pairs, style.short_names(f"{c}: {g}" for c, g in pairs)))
     shown = list(dict.fromkeys(names.values()))[:MOST]
     labels = [style.escape(metric_label(m, result.source.task, result.settings.get("class_"))) for m in metrics]
     across = min(len(metrics), 3)

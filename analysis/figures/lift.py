@@ -31,7 +31,7 @@ def _(result: Lift) -> go.Figure:
     _reference(made, [0, 1], [0, 1], 1)
     _reference(made, [0, 1], [1, 1], 2)
     made.add_annotation(
-        x=0.98, y=0.5, text="rows at random", showarrow=False, xanchor="right", yanchor="top", row=1, col=1
+        x=0.56, y=0.53, text="rows at random", showarrow=False, xanchor="left", yanchor="top", row=1, col=1
     )
     if single:
         _reference(made, [0, first.baseline, 1], [0, 1, 1], 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
@@ -38,15 +40,15 @@ def _(result: NoiseRobustness) -> go.Figure:
         )
         for row, y in ((1, part.estimate), (2, part[lower])):
             made.add_scatter(
-                x=part.level,
-                y=y,
+                x=[0.0, *part.level],  # from where there is no noise, and so no change
+                y=[0.0, *y],
                 mode="lines+markers",
                 line={"color": colour, "width": 3 if feature == ALL else 1.6},
                 marker={"size": 6},
-                error_y=style.intervals(part.low, part.estimate, part.high, line=colour)
+                error_y=style.intervals([nan, *part.low], [0.0, *part.estimate], [nan, *part.high], line=colour)
                 if row == 1 and feature == ALL
                 else None,
-                hovertext=hover,
+                hovertext=["no noise", *hover],
                 hoverinfo="text",
                 name=style.short(feature, 22),
                 legendgroup=feature,

@@ -48,7 +48,7 @@ def _classes(rows, result: Performance) -> go.Figure:
         mine = parts[parts["metric"] == metric]
         made.add_scatter(
             x=mine["estimate"],
-            y=[style.short(g) for g in mine["group"]],
+            y=style.short_names(mine["group"]),
             mode="markers",
             marker={"size": 8, "color": style.BLUE},
             error_x=style.intervals(mine["low"], mine["estimate"], mine["high"], line=style.BLUE),

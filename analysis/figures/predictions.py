@@ -59,18 +59,36 @@ def _scores(result: Predictions) -> go.Figure:
                 col=1,
                 marker={"color": colour, "line": {"width": 0}},
             )
-        top = float(np.nanmax(np.append(bins.share, 1e-9)))
-        ticks = [-top, 0, top] if len(groups) > 1 else list(np.linspace(-top, top, 5))
+        own = bins.actual == group.group
+        up, down = (float(np.nanmax(np.append(bins.share[side], 1e-9))) for side in (own, ~own))
+        ticks = _ticks(up, down, 3 if len(groups) > 1 else 6)
         made.update_yaxes(
             tickmode="array",
             tickvals=ticks,
-            ticktext=[f"{abs(t):.0%}" if top >= 0.05 else f"{abs(t):.1%}" for t in ticks],
+            ticktext=[f"{100 * abs(t):.3g}%" for t in ticks],
             title_text=style.short(group.group, 12) if len(groups) > 1 else "share of these rows",
             row=i,
             col=1,
         )
     made.update_xaxes(title_text="score", row=len(groups), col=1)
     return marks.clickable(legend_below(made))
+
+
+def _ticks(up: float, down: float, most: int) -> list[float]:
+    """Give round shares to both sides of 0, about ``most`` in all; a side too short for one of them gets one of its own.
+
+    >>> _ticks(0.2, 0.48, 6), _ticks(0.085, 0.9, 4)
+    ([-0.4, -0.2, 0.0, 0.2], [-0.5, 0.0, 0.08])
+    """
+    size = 10.0 ** np.floor(np.log10(max(up, down)))
+    steps = [f * s for s in (size / 10, size) for f in (1.0, 2.0, 5.0)]
+    step = next((s for s in steps if up // s + down // s + 1 <= most), steps[-1])
+    ticks = [float(round(i * step, 12)) for i in range(-int(down / step + 1e-9), int(up / step + 1e-9) + 1)]
+    for side, reach in ((-1, down), (1, up)):
+        if 0.06 * (up + down) < reach < step:
+            digit = 10.0 ** np.floor(np.log10(reach))
+            ticks.append(side * float(round(reach // digit * digit, 12)))
+    return sorted(ticks)
 
 
 def _numbers(result: Predictions) -> go.Figure:

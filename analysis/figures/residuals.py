@@ -22,7 +22,7 @@ def _(result: Residuals) -> go.Figure:
     title = f"Residuals by {held}: actual minus predicted, {rows_text(rows)}{shown}"
     made = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.02)
     made.update_layout(style.new_figure(title, height=460).layout)
-    places = result.bins.center if pointed else [style.short(b, 22) for b in result.bins["bin"]]
+    places = result.bins.center if pointed else style.short_names(result.bins["bin"], 22)
     if pointed:
         made.add_scatter(
             x=result.sample.value,
@@ -53,6 +53,8 @@ def _(result: Residuals) -> go.Figure:
         hovertext=style.hover_texts(**{"from": bars.left}, to=bars.right, rows=bars.n),
         customdata=marks.customdata(bars["where"].where(bars.n > 0)),
     )
+    if pointed and _far_apart(result):
+        made.update_xaxes(type="log", **_log_ticks(result.sample.value.min(), result.sample.value.max()), row=1, col=1)
     made.update_yaxes(range=_reach(result, edges))
     made.update_yaxes(title_text=f"residual, in units of {style.escape(target)}", row=1, col=1)
     made.update_xaxes(
@@ -64,6 +66,22 @@ def _(result: Residuals) -> go.Figure:
         title_text="rows" if result.source.weight is None else "weight", nticks=3, tickangle=0, row=1, col=2
     )
     return marks.clickable(made)
+
+
+def _far_apart(result: Residuals) -> bool:
+    """Tell whether most bins would crowd at one end: all values above 0, and the last bin over ten times the first."""
+    values, centers = result.sample.value, result.bins.center
+    numeric = pd.api.types.is_numeric_dtype(values) and pd.api.types.is_numeric_dtype(centers)
+    return bool(
+        numeric and len(values) and values.min() > 0 and centers.min() > 0 and centers.max() > 10 * centers.min()
+    )
+
+
+def _log_ticks(low: float, high: float) -> dict[str, list]:
+    """Write every tick in full: plotly shortens those between powers of ten to one digit."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [f * 10.0**p for p in powers for f in ((1, 2, 5) if len(powers) <= 4 else (1,))]
+    return {"tickvals": ticks, "ticktext": [f"{t:,.10g}" for t in ticks]}
 
 
 def _spread(made: go.Figure, bins: pd.DataFrame, places) -> None:

@@ -7,7 +7,8 @@ because plotly reads ``<b>`` and the like in any text as markup.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,30 @@ def short(text: object, letters: int = MOST_LETTERS) -> str:
     """
     words = str(text)
     return escape(words if len(words) <= letters else words[: letters - 1] + "…")
+
+
+def short_names(texts: Iterable[object], letters: int = MOST_LETTERS) -> list[str]:
+    """Shorten the names of one axis, each to another text: plotly draws what has one name on one place.
+
+    Names that begin alike keep their ends; what is still alike is numbered.
+
+    >>> short_names(["department north 1", "department north 2", "age"], 12)
+    ['depart…rth 1', 'depart…rth 2', 'age']
+    >>> short_names(["a", "a"])
+    ['a', 'a (2)']
+    """
+    words = [str(t) for t in texts]
+    cut = [short(w, letters) for w in words]
+    alike = {c for c, count in Counter(cut).items() if count > 1}
+    tail = (letters - 1) // 2
+    middle = [f"{w[: letters - 1 - tail]}…{w[-tail:]}" if len(w) > letters else w for w in words]
+    cut = [escape(m) if c in alike else c for c, m in zip(cut, middle)]
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(cut):
+        seen[name] += 1
+        if seen[name] > 1:
+            cut[place] = f"{name} ({seen[name]})"
+    return cut
 
 
 def wrapped(text: object, letters: int = LINE) -> str:

@@ -65,6 +65,11 @@ def current(group: str) -> Any | None:
     return st.session_state.get("mg.pages", {}).get(group)
 
 
+def before() -> str | None:
+    """Give the group of the page looked at before the export."""
+    return st.session_state.get("mg.page_before")
+
+
 def pages(desk: state.Desk) -> dict[str, list[Any]]:
     """Give the pages for Streamlit's navigation, under their headings."""
     tree: dict[str, list[Any]] = {}
@@ -94,6 +99,9 @@ def _start() -> None:
 
 def _runner(group: str, desk: state.Desk) -> Callable[[], None]:
     def page() -> None:
+        if group != "export":
+            st.session_state["mg.page_before"] = group
+            st.session_state.pop("mg.link_to", None)
         st.title(title(group), anchor=False)
         if group in OWN_VIEW:
             importlib.import_module(f"modelglass.app.dashboard.views.{group}").page(desk)

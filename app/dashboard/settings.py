@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -170,31 +171,41 @@ def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
         known += [value for value in st.session_state[key] if value not in known]
         st.multiselect(
             options=known,
-            placeholder="automatic",
+            placeholder=_empty(analysis, setting),
             format_func=_label_of(setting),
             default=st.session_state[key],
             **common,
         )
     elif setting.kind in ONE_OF:
-        _one_of(setting, ev, common)
+        _one_of(setting, ev, common, _empty(analysis, setting))
     elif setting.kind == "flag":
         st.toggle(value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(value=st.session_state[key], placeholder="automatic", **common)
+        st.text_input(value=st.session_state[key], placeholder=_empty(analysis, setting), **common)
     else:
-        _numeric(setting, common)
+        _numeric(setting, common, _empty(analysis, setting))
 
 
-def _one_of(setting: Setting, ev: Evaluation, common: dict[str, Any]) -> None:
+def _empty(analysis: Analysis, setting: Setting) -> str:
+    """Say what holds where nothing is chosen: as declared, else as the help says after "empty:"."""
+    if setting.empty:
+        return setting.empty
+    if analysis.asks == setting.name:
+        return "choose one or more" if setting.kind in MANY else "choose one"
+    said = re.search(r"\b[Ee]mpty: (.+?)\.?$", setting.help)
+    return said[1] if said else "automatic"
+
+
+def _one_of(setting: Setting, ev: Evaluation, common: dict[str, Any], empty: str) -> None:
     known = options(setting, ev)
     at = state.place(known, common["key"])
     if setting.default is None:
-        st.selectbox(options=known, placeholder="automatic", format_func=_label_of(setting), index=at, **common)
+        st.selectbox(options=known, placeholder=empty, format_func=_label_of(setting), index=at, **common)
     else:
         st.selectbox(options=known, format_func=_label_of(setting), index=at or 0, **common)
 
 
-def _numeric(setting: Setting, common: dict[str, Any]) -> None:
+def _numeric(setting: Setting, common: dict[str, Any], empty: str) -> None:
     whole = setting.kind != "number"
     low, high, step = (
         None if v is None else (int(v) if whole else float(v)) for v in (setting.low, setting.high, setting.step)
@@ -209,7 +220,7 @@ def _numeric(setting: Setting, common: dict[str, Any]) -> None:
             min_value=low,
             max_value=high,
             step=step or (1 if whole else None),
-            placeholder="automatic",
+            placeholder=empty,
             value=value,
             **common,
         )

@@ -152,11 +152,12 @@ def write() -> None:
         st.query_params.from_dict(kept)
 
 
-def link() -> str:
-    """Give the full address of this page, to be copied."""
-    parts = urlsplit(st.context.url or "http://127.0.0.1")
+def link(page: str | None = None) -> str:
+    """Give the full address of this page, or of another by its path ("" is the first), to be copied."""
+    parts = urlsplit(st.context.url or "http://127.0.0.1/")
+    path = parts.path if page is None else f"{parts.path.rpartition('/')[0]}/{page}"
     query = _query()
-    return f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
+    return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{query}" if query else "")
 
 
 def _query() -> str:

@@ -18,7 +18,7 @@ NARROW = 26
 def importance_bars(table: pd.DataFrame, *, title: str, x: str, hover_unit: str, most: int = MOST) -> go.Figure:
     """Draw feature, estimate, low, high, n (largest first) as bars with intervals; the rest is counted, not drawn."""
     shown = table.iloc[:most]
-    names = [style.short(f, 28) for f in shown.feature]
+    names = style.short_names(shown.feature, 28)
     left = len(table) - len(shown)
     made = style.new_figure(title, height=130 + 26 * len(shown))
     under = x + (f" ({left} smaller columns not drawn)" if left else "")
@@ -27,7 +27,7 @@ def importance_bars(table: pd.DataFrame, *, title: str, x: str, hover_unit: str,
         x=shown.estimate,
         y=names,
         orientation="h",
-        marker={"color": style.BLUE},
+        marker={"color": style.faint(style.BLUE, 0.55), "line": {"width": 0}},  # so that the interval is seen over it
         error_x=style.intervals(shown.low, shown.estimate, shown.high, line=style.GREY),
         hovertext=style.hover_texts(
             column=shown.feature, **{hover_unit: shown.estimate}, low=shown.low, high=shown.high, rows=shown.n

@@ -14,7 +14,7 @@ def _(result: LimeWeights) -> go.Figure:
     best = result.fit.loc[result.fit.output.idxmax()]
     part = result.weights[result.weights.group == best.group]
     return signed_bars(
-        [style.short(c, 36) for c in part.condition],
+        style.short_names(part.condition, 36),
         part.weight.tolist(),
         style.hover_texts(condition=part.condition, value_of_the_row=part.value, weight=part.weight),
         title=f"Row {result.row}, {best.group}: LIME, local R² {best.r2:.2f}",

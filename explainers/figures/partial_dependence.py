@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,71 +18,98 @@ MOST_LINES = 50
 
 @figure.register
 def _(result: PartialDependence) -> go.Figure:
-    made, features = _panels(result, list(dict.fromkeys(result.curves.feature)))
+    one = len(result.groups) == 1
+    drawn = min(result.lines.row.nunique(), MOST_LINES)
+    title = f"Blue: average prediction; grey: {drawn} single rows; below: rows by value" if one and drawn else ""
+    if result.settings.get("class_"):
+        title = f"Class {result.groups[0]}. {title}"
+    made, features = _panels(result, list(dict.fromkeys(result.curves.feature)), title)
     for i, feature in enumerate(features):
         curve = result.curves[result.curves.feature == feature]
-        if len(result.groups) == 1:
-            _thin(made, result.lines[result.lines.feature == feature], result.kinds[feature], i)
+        names = _names(result, feature, curve.value)
+        if one:
+            _thin(made, result.lines[result.lines.feature == feature], names, i)
         for g, group in enumerate(result.groups):
-            _average(made, curve[curve.group == group], result, feature, g, i)
-        _strip(made, result, feature, i)
-    if result.settings.get("class_"):
-        made.update_layout(title_text=f"Class {style.escape(result.groups[0])}", margin_t=56)
+            _average(made, curve[curve.group == group], result, feature, g, i, names)
+        _strip(made, result, feature, i, names)
     return made
 
 
 @figure.register
 def _lines(result: IndividualConditionalExpectation) -> go.Figure:
-    made, features = _panels(result, list(dict.fromkeys(result.lines.feature)))
     last = result.groups[-1]  # of several classes the last is drawn, and named
+    drawn = min(result.lines.row.nunique(), MOST_LINES)
+    named = len(result.groups) > 1 or result.settings.get("class_")
+    title = f"Each line one of {drawn} rows" + (f", class {last}" if named else "")
+    made, features = _panels(result, list(dict.fromkeys(result.lines.feature)), title)
     for i, feature in enumerate(features):
         lines = result.lines[result.lines.feature == feature]
-        _thin(made, lines[lines.group == last], result.kinds[feature], i, opacity=0.55)
-        _strip(made, result, feature, i)
-    if len(result.groups) > 1 or result.settings.get("class_"):
-        made.update_layout(title_text=f"Class {style.escape(last)}", margin_t=56)
+        names = _names(result, feature, lines.value)
+        _thin(made, lines[lines.group == last], names, i, opacity=0.55)
+        _strip(made, result, feature, i, names)
     return made
 
 
 def _panels(
-    result: PartialDependence | IndividualConditionalExpectation, features: list[str]
+    result: PartialDependence | IndividualConditionalExpectation, features: list[str], title: str
 ) -> tuple[go.Figure, list[str]]:
     from plotly.subplots import make_subplots
 
-    count, top, each = len(features), 36, 340
-    made = make_subplots(rows=2 * count, cols=1)
+    made = make_subplots(rows=2 * len(features), cols=1)
+    heights = [400 if result.kinds[f] == "levels" else 330 for f in features]  # names of levels stand upright below
+    pixel, high = 1 / sum(heights), 1.0
     legend = len(result.groups) > 1 and isinstance(result, PartialDependence)
-    made.update_layout(style.new_figure("", height=top + each * count, legend=legend).layout)
+    look = style.new_figure(title, legend=legend).layout
+    top = int(look.margin.t) + (0 if title else 24)
+    made.update_layout(look)
+    made.update_layout(height=top + sum(heights))
     for i, feature in enumerate(features):
         kind = "category" if result.kinds[feature] == "levels" else None
-        high = 1 - i / count  # the panel, the strip close below it, then room for the strip's labels
+        # the panel, the strip close below it, then room for the strip's labels
         made.update_xaxes(type=kind, showticklabels=False, matches=f"x{2 * i + 2}", row=2 * i + 1, col=1)
         made.update_xaxes(
-            type=kind, title_text=style.escape(feature), tickangle=-35 if kind else None, row=2 * i + 2, col=1
+            type=kind, title_text=style.escape(feature), tickangle=-60 if kind else None, row=2 * i + 2, col=1
         )
-        made.update_yaxes(
-            title_text=style.escape(result.scale), domain=[high - 0.62 / count, high], row=2 * i + 1, col=1
-        )
+        panel, strip = [high - 211 * pixel, high], [high - 245 * pixel, high - 218 * pixel]
+        made.update_yaxes(title_text=style.escape(result.scale), domain=panel, row=2 * i + 1, col=1)
         made.update_yaxes(
             showticklabels=False,
             title_text="rows",
             showgrid=False,
-            domain=[high - 0.72 / count, high - 0.64 / count],
+            domain=strip,
             row=2 * i + 2,
             col=1,
         )
         made.update_xaxes(automargin=False, title_standoff=4, row=2 * i + 2, col=1)
+        high -= heights[i] * pixel
     made.update_layout(margin={"b": 0, "t": top})
     return made, features
 
 
-def _xs(values: pd.Series, kind: str) -> list:
-    return [style.short(text(v), 12) for v in values] if kind == "levels" else values.tolist()
+def _names(result: Any, feature: str, values: pd.Series) -> dict[str, str] | None:
+    """Give the short name of each level, each another; None where values have an order and stand as they are."""
+    if result.kinds[feature] != "levels":
+        return None
+    counted = result.density[result.density.feature == feature].value
+    levels = list(dict.fromkeys([*map(text, values), *map(text, counted)]))
+    return dict(zip(levels, style.short_names(levels, 18), strict=True))
 
 
-def _average(made: go.Figure, curve: pd.DataFrame, result: PartialDependence, feature: str, g: int, i: int) -> None:
+def _xs(values: pd.Series, names: Mapping[str, str] | None) -> list:
+    return values.tolist() if names is None else [names[text(v)] for v in values]
+
+
+def _average(
+    made: go.Figure,
+    curve: pd.DataFrame,
+    result: PartialDependence,
+    feature: str,
+    g: int,
+    i: int,
+    names: Mapping[str, str] | None,
+) -> None:
     kind, colour = result.kinds[feature], style.colour(g)
-    x = _xs(curve.value, kind)
+    x = _xs(curve.value, names)
     hover = style.hover_texts(
         **{feature: [text(v) for v in curve.value]},
         group=curve.group,
@@ -118,10 +148,10 @@ def _average(made: go.Figure, curve: pd.DataFrame, result: PartialDependence, fe
     )
 
 
-def _thin(made: go.Figure, lines: pd.DataFrame, kind: str, i: int, opacity: float = 0.3) -> None:
+def _thin(made: go.Figure, lines: pd.DataFrame, names: Mapping[str, str] | None, i: int, opacity: float = 0.3) -> None:
     x, y = [], []
     for _, line in list(lines.groupby("row", sort=False))[:MOST_LINES]:
-        x += [*_xs(line.value, kind), None]
+        x += [*_xs(line.value, names), None]
         y += [*line.output, None]
     made.add_scatter(
         x=x,
@@ -135,10 +165,16 @@ def _thin(made: go.Figure, lines: pd.DataFrame, kind: str, i: int, opacity: floa
     )
 
 
-def _strip(made: go.Figure, result: PartialDependence | IndividualConditionalExpectation, feature: str, i: int) -> None:
+def _strip(
+    made: go.Figure,
+    result: PartialDependence | IndividualConditionalExpectation,
+    feature: str,
+    i: int,
+    names: Mapping[str, str] | None,
+) -> None:
     part = result.density[result.density.feature == feature]
-    if result.kinds[feature] == "levels":
-        x, width, words = _xs(part.value, "levels"), None, [text(v) for v in part.value]
+    if names is not None:
+        x, width, words = _xs(part.value, names), None, [text(v) for v in part.value]
     else:
         left, right = part.value.to_numpy(), part.right.to_numpy()
         dates = isinstance(left[0], pd.Timestamp)

@@ -23,7 +23,7 @@ def _one_group(result: ShapleyValues) -> go.Figure:
     from plotly.subplots import make_subplots
 
     top = result.importance.iloc[:FEATURES]
-    names = [style.short(f, 28) for f in top.feature]
+    names = style.short_names(top.feature, 28)
     level = f"{100 * result.settings['level']:.4g} %"
     of = f" for {style.short(result.groups[0], 20)}" if result.settings.get("class_") else ""
     made = make_subplots(
@@ -44,7 +44,7 @@ def _one_group(result: ShapleyValues) -> go.Figure:
         x=top.estimate,
         y=names,
         orientation="h",
-        marker={"color": style.BLUE},
+        marker={"color": style.faint(style.BLUE, 0.55), "line": {"width": 0}},  # so that the interval is seen over it
         row=1,
         col=1,
         error_x=style.intervals(top.low, top.estimate, top.high),
@@ -121,7 +121,7 @@ def _by_class(result: ShapleyValues) -> go.Figure:
         part = result.importance[result.importance.group == group].set_index("feature").loc[total]
         made.add_bar(
             x=part.estimate,
-            y=[style.short(f, 28) for f in total],
+            y=style.short_names(total, 28),
             orientation="h",
             name=style.short(group, 20),
             marker={"color": style.colour(g)},
@@ -143,18 +143,17 @@ def _row(result: ShapleyRow) -> go.Figure:
     at = 0 if len(result.groups) == 1 else int(np.argmax(result.output))
     part = result.steps[result.steps.group == result.groups[at]]
     shown, rest = part.iloc[:STEPS], part.iloc[STEPS:]
-    names = [style.short(f"{s.feature} = {s.value}", 28) for s in shown.itertuples()]
+    names = style.short_names((f"{s.feature} = {s.value}" for s in shown.itertuples()), 28)
     steps = shown.shap.tolist()
     if len(rest):
         names.append(f"{len(rest)} other columns")
         steps.append(float(rest.shap.sum()))
     base, end = float(result.base[at]), float(result.prediction[at])
     classed = result.output_scale in ("probability", "decision")
+    of = f" of {result.groups[at]}" if classed else ""
     made = style.new_figure(
-        f"Row {result.row}: {result.output_scale} of {result.groups[at]} {style.number(result.output[at])}"
-        if classed
-        else f"Row {result.row}: {result.output_scale} {style.number(result.output[at])}",
-        height=150 + 28 * len(steps),
+        f"Row {result.row}: {result.output_scale}{of} {style.number(result.output[at])}. Blue raises, orange lowers",
+        height=178 + 28 * len(steps),
     )
     made.add_waterfall(
         orientation="h",
@@ -173,9 +172,13 @@ def _row(result: ShapleyRow) -> go.Figure:
     made.update_xaxes(
         title_text=style.wrapped(f"{result.scale}, {style.number(base)} (base) to {style.number(end)}", NARROW)
     )
-    made.update_layout(margin_r=76)
+    made.update_layout(margin_r=76, margin_t=made.layout.margin.t + 18)
     for value, dash in ((base, "dot"), (end, "solid")):
         made.add_vline(x=value, line={"color": style.GREY, "dash": dash, "width": 1.5}, layer="below")
+    for value, other, words in ((base, end, "average"), (end, base, "this row")):
+        side = "left" if value >= other else "right"  # away from the other, also where both are near
+        at_top = {"y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
+        made.add_annotation(x=value, xanchor=side, text=words, **at_top)
     ends = np.cumsum([base, *steps])
     room = 0.06 * max(np.ptp(ends), 1e-9)
     made.update_xaxes(range=[ends.min() - room, ends.max() + room])

@@ -93,3 +93,14 @@ def test_refusals():
         predictions(Evaluation.from_predictions([0, 1, 1], prediction=[0, 1, 0]))
     with pytest.raises(InputError, match="two bins or more"):
         predictions(Evaluation.from_predictions([0, 1, 1], prediction=[0, 1, 0]), bins=1)
+
+
+def test_both_sides_of_the_scores_have_a_scale():
+    """The longer side used to have all the ticks: bars of the other stood beside no number."""
+    rng = np.random.default_rng(0)
+    y = np.concatenate([np.zeros(800, int), np.ones(200, int)])
+    ev = Evaluation.from_predictions(y, score=np.concatenate([rng.beta(0.2, 8, 800), rng.beta(3, 2, 200)]), positive=1)
+    axis = figure(predictions(ev)).layout.yaxis
+    assert min(axis.tickvals) < 0 < max(axis.tickvals)
+    assert axis.ticktext[axis.tickvals.index(0.0)] == "0%"
+    assert len(axis.tickvals) <= 6

@@ -174,3 +174,14 @@ def test_refusals():
         residuals(ev, bins=0)
     with pytest.raises(NotApplicable, match="a class and not a number"):
         residuals(Evaluation.from_predictions([0, 1, 1], prediction=[0, 1, 0]))
+
+
+def test_predictions_far_apart_stand_on_a_scale_of_powers():
+    rng = np.random.default_rng(0)
+    wide = np.exp(rng.normal(7, 1.5, 800))
+    axis = figure(measure(wide + rng.normal(0, 30, 800), wide)).layout.xaxis
+    assert axis.type == "log"
+    assert "1,000" in axis.ticktext
+    near = rng.normal(100, 5, 800)
+    assert figure(measure(near + rng.normal(0, 1, 800), near)).layout.xaxis.type is None
+    assert figure(measure(wide, wide - 2_000)).layout.xaxis.type is None  # some are below 0

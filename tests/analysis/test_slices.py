@@ -275,7 +275,7 @@ def test_cohort_is_sliced_with_the_bins_of_the_whole(ev):
     assert set(cohort.slice) <= set(whole.slice)
 
 
-def test_figure_draws_the_worst_thirty_and_says_so():
+def test_figure_draws_the_surest_thirty_and_says_so():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 60, 6_000)
     y = rng.integers(0, 2, 6_000)
@@ -283,10 +283,27 @@ def test_figure_draws_the_worst_thirty_and_says_so():
         y, rng.integers(0, 2, 6_000), {"<b>g</b>": labels}, rng.random(6_000), metrics=["accuracy", "roc_auc"]
     )
     drawn = figure(found)
-    assert "The 30 worst of 60 slices by Accuracy; the table has all" in drawn.layout.title.text.replace("<br>", " ")
+    said = drawn.layout.title.text.replace("<br>", " ")
+    assert "30 of 60 slices, surely worst Accuracy first; the table has all" in said
     first_panel = [x for t in drawn.data if t.xaxis in (None, "x") for x in t.x]
-    assert sorted(first_panel) == pytest.approx(sorted(found.worst().estimate.tolist()[:30]))
+    surest = found.worst().sort_values("high", kind="stable")
+    assert sorted(first_panel) == pytest.approx(sorted(surest.estimate.tolist()[:30]))
     assert "&lt;b&gt;g&lt;/b&gt;: " in drawn.data[0].hovertext[0]
+
+
+def test_figure_and_sentence_begin_with_the_same_slice_and_not_with_the_smallest():
+    n = np.array([4_000, 2_000, 12])
+    g = np.repeat(["fine", "surely bad", "tiny"], n)
+    right = np.concatenate([np.arange(m) < round(m * share) for m, share in zip(n, (0.9, 0.6, 0.5))])
+    y = np.tile([0, 1], len(g) // 2)
+    found = measure(y, np.where(right, y, 1 - y), {"g": g}, metrics=["accuracy"])
+    assert found.worst().slice.iloc[0] == "tiny"
+    assert "most surely worse where g is surely bad" in found.sentence()
+    assert list(figure(found).layout.yaxis.categoryarray) == ["g: surely bad", "g: tiny", "g: fine"]
+    lower = measure(
+        y, np.where(right, y, 1 - y), {"g": g}, metrics=["fpr"]
+    )  # where less is better, the other way round
+    assert figure(lower).layout.yaxis.categoryarray[0] == "g: surely bad"
 
 
 def test_figure_of_nothing():

@@ -27,11 +27,26 @@ Settings = Mapping[str, Any]
 
 def page(desk: Desk) -> None:
     """Offer the link, the report and the numbers."""
-    st.subheader("This page as a link", anchor=False)
-    st.caption("Opened on this machine while modelglass runs, it shows the same page, cohort, threshold and settings.")
-    st.code(state.link(), language=None, wrap_lines=True)
+    _link(desk)
     _report(desk)
     _numbers(desk)
+
+
+@part
+def _link(desk: Desk) -> None:
+    st.subheader("Link to a page", anchor=False)
+    st.caption(
+        "Opened on this machine while modelglass runs, it shows the page with this cohort, threshold and settings."
+    )
+    groups = [g for g in pages.offered(desk.whole.task, desk.whole.model is not None) if g != "export"]
+    if st.session_state.get("mg.link_to") not in groups:
+        before = pages.before()
+        st.session_state["mg.link_to"] = before if before in groups else groups[0]
+    st.selectbox(
+        "Page", groups, format_func=pages.title, key="mg.link_to", index=state.place(groups, "mg.link_to"), width=364
+    )
+    chosen = st.session_state["mg.link_to"]
+    st.code(state.link("" if chosen == "overview" else pages.path(chosen)), language=None, wrap_lines=True)
 
 
 def settings_of(analysis: Analysis, desk: Desk) -> dict[str, Any]:

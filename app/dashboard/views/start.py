@@ -145,8 +145,9 @@ def samples() -> None:
 
     st.subheader("Samples", anchor=False)
     st.caption("Trained on this machine on first use, in seconds; nothing is downloaded.")
-    boxes = st.columns(2, gap="small")
     for place, (name, sample) in enumerate(SAMPLES.items()):
+        if place % 2 == 0:
+            boxes = st.columns(2, gap="small")  # row by row, so that a phone keeps the order
         with boxes[place % 2], st.container(border=True):
             st.markdown(f"**{plain(sample.title)}**  \n{plain(sample.about)}")
             if st.button("Open", key=f"sample {name}") or st.session_state.get("mg.sample") == name:

@@ -205,14 +205,16 @@ def test_a_copied_link_shows_the_same_in_a_fresh_browser(adult, address, walk):
     assert first.faults + second.faults == []
 
 
-def test_the_link_on_the_export_page_is_the_address(address, walk):
+def test_the_link_on_the_export_page_leads_to_the_page_looked_at_before(address, walk):
     here = walk().open(address["adult"])
     here.choose_sql("age > 60")
+    here.turn_to("Errors")
+    words = here.words()
     here.turn_to("Export")
     shown = here.page.locator("[data-testid=stMain] [data-testid=stCode]").first.inner_text().strip()
     fresh = walk().open(shown)
-    assert fresh.page.locator("h1").inner_text() == "Export"
-    assert fresh.words() == here.words()
+    assert fresh.page.locator("h1").inner_text() == "Errors"
+    assert fresh.words() == words
 
 
 def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult, address, walk, monkeypatch):

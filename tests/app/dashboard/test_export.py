@@ -88,3 +88,20 @@ def test_numbers_of_one_row_are_offered_once_a_row_was_chosen(binary, show):
     at = show(binary, "export", **{"row.row": "3"})
     assert any("one row" in option for option in at.selectbox(key="mg.json_of").options)
     assert desk.chosen is binary
+
+
+def test_the_link_leads_to_the_page_looked_at_before_or_any_other(binary, show, go):
+    at = show(binary, where="age < 47", threshold="0.6")
+    go(at, "slices")
+    go(at, "export")
+    assert at.selectbox(key="mg.link_to").value == "slices"
+    assert at.code[0].value.endswith("/slices?where=age+%3C+47&threshold=0.6")
+    at.selectbox(key="mg.link_to").set_value("overview").run()
+    assert at.code[0].value.endswith("/?where=age+%3C+47&threshold=0.6")
+    go(at, "errors")
+    go(at, "export")
+    assert at.selectbox(key="mg.link_to").value == "errors"
+
+
+def test_a_fresh_export_page_links_to_the_overview(binary, show):
+    assert show(binary, "export").selectbox(key="mg.link_to").value == "overview"

@@ -5,9 +5,12 @@ import importlib.util
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
@@ -116,8 +119,9 @@ def test_noise_curves(ev, amounts):
         result = noise_robustness(evaluation, levels=[0.1, 1.0])
         made = figure(result)
         whole = result.frame()[result.frame().feature == "(all columns)"]
-        np.testing.assert_allclose(made.data[0].y, whole.estimate)
-        np.testing.assert_allclose(made.data[1].y, whole[column])
+        np.testing.assert_allclose(made.data[0].y, [0.0, *whole.estimate])
+        np.testing.assert_allclose(made.data[1].y, [0.0, *whole[column]])
+        np.testing.assert_allclose(made.data[0].x, [0.0, *whole.level])
 
 
 def test_anchor_table(ev):
@@ -141,6 +145,33 @@ def test_anchor_table(ev):
     cells = figure(result).data[0].cells.values
     assert len(cells[0]) == len(result.rule)
     assert "<b>" not in str(cells)
+
+
+def test_names_that_begin_alike_keep_places_of_their_own():
+    """Cut to one text, they would be drawn on one place: two bars as one, two levels as one."""
+    rng = np.random.default_rng(0)
+    long = "a rather long name of a column, of which there are"
+    frame = pd.DataFrame({f"{long} {i}": rng.normal(size=300) for i in range(3)})
+    frame["where"] = rng.choice([f"department of the north {i}" for i in range(4)], 300)
+    y = (frame.iloc[:, 0] + frame.iloc[:, 1] + frame["where"].str.endswith("2") > 0).astype(int)
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["where"]), remainder="passthrough"), LogisticRegression()
+    ).fit(frame, y)
+    ev = Evaluation(model, frame.assign(y=y), target="y")
+    for result in (permutation_importance(ev, n_repeats=2), shapley_values(ev), shapley_row(ev, row=3)):
+        assert len(set(figure(result).data[0].y)) == 4, type(result)
+    bars = figure(lime_weights(ev, row=3)).data[0]
+    assert len(set(bars.y)) == len(bars.y) == 4
+    for result in (
+        partial_dependence(ev, features=["where"]),
+        individual_conditional_expectation(ev, features=["where"]),
+    ):
+        made = figure(result)
+        counts = next(t for t in made.data if t.type == "bar")
+        assert len(set(counts.x)) == 4
+        assert sum(counts.y) == len(frame)
+        lines = next(t for t in made.data if t.mode == "lines")
+        assert set(lines.x) - {None} == set(counts.x)
 
 
 def test_names_from_the_data_are_escaped():
