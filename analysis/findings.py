@@ -126,7 +126,9 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
         raise InputError(
             "Expected a budget above 0 seconds and at least one finding.", f"Got budget={budget!r} and most={most!r}."
         )
-    asked = sorted((a for a in analyses().values() if a.find and ev.task in a.tasks), key=lambda a: (_COST[a.cost], a.order))
+    asked = sorted(
+        (a for a in analyses().values() if a.find and ev.task in a.tasks), key=lambda a: (_COST[a.cost], a.order)
+    )
     ends = time.monotonic() + budget
     found: list[Finding] = []
     looked = []

@@ -55,7 +55,10 @@ def _drawn(result: TrainTestGap, panels: list[list[str]]) -> go.Figure:
             tickvals=[-i for i in range(len(rows))], ticktext=labels, range=[-len(rows) + 0.45, 0.55], row=at, col=1
         )
         made.update_xaxes(range=_range(rows), nticks=6, row=at, col=1)
-    made.update_layout(margin={"r": 190, "t": 60}, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    made.update_layout(
+        margin={"r": 190, "t": 60},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0.02, "xref": "container"},
+    )
     made.add_annotation(
         x=1.01, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="left", text="difference", showarrow=False
     )
