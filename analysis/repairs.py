@@ -83,7 +83,7 @@ def _of_column(here: pd.Series, there: pd.Series, by_condition: bool, rest: str)
     pair, number = _Pair(here=here, there=there, a=a, b=b, rest=rest), is_number(a) and is_number(b)
     if by_condition:
         return _size(pair, only_tens=True) if number else None
-    of_numbers, of_levels = (_missing, _frozen, _size, _outside), (_missing, _unknown_levels, _frozen)
+    of_numbers, of_levels = (_missing, _code, _frozen, _size, _outside), (_missing, _unknown_levels, _frozen)
     looked = (look(pair) for look in (of_numbers if number else of_levels))
     return next((found for found in looked if found is not None), None)
 
@@ -107,6 +107,35 @@ def _missing(pair: _Pair) -> Repair | None:
                 columns=(_put(pair, gone, _usual(b)),),
             ),
         ),
+    )
+
+
+def _code(pair: _Pair) -> Repair | None:
+    """Tell one value far from all others, as codes for missing are."""
+    x, r = pair.a.to_numpy(dtype=float, na_value=np.nan), _floats(pair.b)
+    low, high = float(r.min()), float(r.max())
+    room = 0.1 * (high - low)
+    far = pair.a[(x < low - room) | (x > high + room)]
+    counts = far.value_counts()
+    if (
+        not len(counts)
+        or counts.iloc[0] < max(AFFECTED * len(x), FEWEST / 4)
+        or counts.iloc[0] < (1 - AFFECTED) * len(far)
+    ):
+        return None
+    value, share = counts.index[0], float(counts.iloc[0] / len(x))
+    coded = x == value
+    middle = float(np.median(r))
+    ways = [Way(words=f"the middle of {pair.rest} ({say(middle)}) in these rows", columns=(_put(pair, coded, middle),))]
+    if pair.b.isna().any():
+        ways.append(
+            Way(words="nothing (missing) in these rows", columns=(_numbers(pair.here, np.where(coded, np.nan, x)),))
+        )
+    return Repair(
+        column=str(pair.here.name),
+        words=f"{_shown(value)} in {percent(share)} of the rows here, far from the {say(low)} to {say(high)} of {pair.rest}",
+        affected=share,
+        ways=tuple(ways),
     )
 
 
