@@ -195,8 +195,9 @@ def _one_schema(parts: Sequence[pa.Table], names: Sequence[str], shown: str) -> 
                 if not (_is_text(known) and _is_text(field.type)):
                     said.setdefault(field.name, f"{known} in {where} and {field.type} in {name}")
     notes = [f"The column {n!r} is {how}; it is read as {types[n][0]}, which holds both." for n, how in said.items()]
-    more = f" So are {len(notes) - MOST_SAID:,} other columns of several types."
-    notes = notes if len(notes) <= MOST_SAID else [*notes[: MOST_SAID - 1], notes[MOST_SAID - 1] + more]
+    if len(notes) > MOST_SAID:
+        rest = f" So are {len(notes) - MOST_SAID:,} other columns of several types."
+        notes = [*notes[: MOST_SAID - 1], notes[MOST_SAID - 1] + rest]
     return pa.schema([pa.field(n, kind) for n, (kind, _) in types.items()], metadata=first.metadata), notes
 
 

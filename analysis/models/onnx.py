@@ -12,6 +12,7 @@ from modelglass.analysis.errors import InputError, MissingPackage, listed
 from modelglass.analysis.models.answers import AnsweringModel, Outcomes, are_probabilities, read_scores
 from modelglass.analysis.models.base import Model, checked_numbers
 from modelglass.analysis.models.onnx_file import class_labels
+from modelglass.analysis.models.onnx_trial import tried
 from modelglass.analysis.models.trees import Damaged
 
 INSTALL = "pip install 'modelglass[onnx]'"
@@ -28,6 +29,8 @@ NUMBERS = {
 }
 FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
+MEMORY = 1 << 29
+"""Bytes that the graph may take at once beside its inputs: rows are asked about in parts where it takes more."""
 ALIKE, FEW = 0.5, 20
 """Share of rows on which label and highest score must agree, where the order of the classes was guessed; asked of so many rows."""
 
@@ -48,8 +51,11 @@ class OnnxModel(AnsweringModel):
 
     kind: ClassVar[str] = "onnx"
 
-    def __init__(self, session: Any, *, labels: tuple[Any, ...] | None, name: str = "in memory"):
+    def __init__(
+        self, session: Any, *, labels: tuple[Any, ...] | None, name: str = "in memory", bytes_a_row: float = 0.0
+    ):
         super().__init__(session, name=name)
+        self.most_rows = int(max(MEMORY // max(bytes_a_row, 1.0), 1))
         self.inputs = [(i.name, i.type, i.shape[1] if len(i.shape) > 1 else 1, len(i.shape)) for i in session.get_inputs()]  # fmt: skip
         odd = [f"{n} ({t})" for n, t, _, rank in self.inputs if t not in (*NUMBERS, "tensor(string)") or rank > 2]
         if odd or not self.inputs:
@@ -124,6 +130,15 @@ class OnnxModel(AnsweringModel):
             )
 
     def _run(self, X: Any) -> tuple[Any, Any]:
+        rows = len(next(iter(X.values())))
+        if rows <= self.most_rows:
+            return self._run_at_once(X)
+        steps = range(0, rows, self.most_rows)
+        parts = [self._run_at_once({k: v[i : i + self.most_rows] for k, v in X.items()}) for i in steps]
+        labels, scores = zip(*parts, strict=True)
+        return None if labels[0] is None else np.concatenate(labels), np.concatenate(scores)
+
+    def _run_at_once(self, X: Any) -> tuple[Any, Any]:
         wanted = [n for n in (self._label, self._score) if n is not None]
         got = dict(zip(wanted, self.estimator.run(wanted, X), strict=True))
         labels = None if self._label is None else np.asarray(got[self._label]).reshape(-1)
@@ -199,7 +214,9 @@ def load_onnx(data: bytes, name: str) -> Model:
     Raises
     ------
     InputError
-        The content is not a graph that onnxruntime can run, or keeps its weights in other files.
+        The content is not a graph that onnxruntime can run, keeps its weights in other files, or takes memory out of proportion.
+    MachineError
+        It does not come to an end.
     MissingPackage
         onnxruntime is not installed.
     """
@@ -208,6 +225,7 @@ def load_onnx(data: bytes, name: str) -> Model:
     except Damaged as error:
         raise InputError("Expected an ONNX model.", f"In {name}: {error}.", "Export the model again.") from None
     onnxruntime = _library(f"The model in {name}")
+    bytes_a_row = tried(data, name)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
@@ -217,4 +235,4 @@ def load_onnx(data: bytes, name: str) -> Model:
     except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common class
         raise InputError("Expected an ONNX model that onnxruntime can run.", f"It cannot read {name}: {' '.join(str(error).split())[:200]}",
                          "Export the model again, for the version of onnxruntime that is installed here.") from None  # fmt: skip
-    return OnnxModel(session, labels=labels, name=name)
+    return OnnxModel(session, labels=labels, name=name, bytes_a_row=bytes_a_row)
