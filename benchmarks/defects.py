@@ -172,6 +172,9 @@ def main() -> None:
         if any(r["kind"] in names for r in lines):
             print(told(lines, names), end="\n\n")
     print(alarms(lines))
+    late = sum(bool(r.get("late")) for r in lines)
+    if late:
+        print(f"\nIn {late} worlds the time was too short for some of the analyses.")
     print(f"\n{sum(r.get('cpu', 0) for r in lines):.0f} s of processor time for {len(lines)} worlds")
     if given.missed:
         print("\n" + missed(lines))

@@ -26,6 +26,8 @@ import numpy as np  # noqa: E402
 from planted import HELD_OUT, KINDS, Claim, World, evidence, make, true_gap  # noqa: E402
 
 SECONDS = 30.0
+NOT_RUN = "not run"
+"""Kind of a claim that says that the time was too short for something: no finding, but told in the lines."""
 
 
 def modelglass(world: World) -> list[Claim]:
@@ -36,8 +38,10 @@ def modelglass(world: World) -> list[Claim]:
     ev = mg.Evaluation(
         world.model, world.test, target=world.target, positive=world.positive, train=world.train, **world.options
     )
-    claims = []
-    for f in findings(ev, budget=SECONDS).found:
+    found = findings(ev, budget=SECONDS)
+    late = found.looked[~found.looked["ran"] & found.looked["note"].str.contains("budget|time|ran out")]
+    claims = [Claim(severity="low", text=str(name), kind=NOT_RUN) for name in late["analysis"]]
+    for f in found.found:
         rows = None
         if f.where:
             rows = np.zeros(len(world.test), dtype=bool)
@@ -164,6 +168,7 @@ def examined(tool: str, kind: str, strength: str, task: str, seed: int) -> dict:
     line |= {"wall": round(time.perf_counter() - wall, 2), "cpu": round(time.process_time() - cpu, 2)}
     line |= {"high": sum(c.severity == "high" for c in claims), "medium": sum(c.severity == "medium" for c in claims)}
     line["claims"] = [[c.severity, c.kind, c.text[:240], list(c.columns)] for c in claims if c.severity != "low"]
+    line["late"] = [c.text for c in claims if c.kind == NOT_RUN]
     if world.truth is None:  # whether a claim here is chance, or a true imperfection of a real model
         line["true"] = [
             None if c.rows is None else round(true_gap(world, c.rows), 3) for c in claims if c.severity != "low"

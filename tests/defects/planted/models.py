@@ -33,7 +33,7 @@ def model_of(made: Shape) -> Pipeline:
     if seed % 3 == 2:
         kind = RandomForestRegressor if regression else RandomForestClassifier
         share = 1.0 if regression else 0.5
-        last = kind(n_estimators=40, min_samples_leaf=5, max_features=share, random_state=seed, n_jobs=1)
+        last = kind(n_estimators=30, min_samples_leaf=5, max_features=share, random_state=seed, n_jobs=1)
         numbers = SimpleImputer(strategy="median", add_indicator=True)
         return Pipeline([("columns", _columns(made, numbers, OneHotEncoder(handle_unknown="ignore"))), ("model", last)])
     kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
