@@ -106,7 +106,7 @@ def test_every_condition_selects_the_rows_that_are_counted(task, name, settings,
     counted = {}
     frame = result.frame()
     if {"where", "n"} <= set(frame.columns) and name != "findings":  # whose n are rows judged, some of these
-        sizes = "rows" if "rows" in frame.columns else "n"
+        sizes = "found" if name == "label_errors" else "rows" if "rows" in frame.columns else "n"
         for row in frame[frame["where"].map(lambda w: isinstance(w, str))].to_dict("records"):
             assert ev.where(row["where"]).n == row[sizes], row["where"]
             counted[row["where"]] = row[sizes]
