@@ -246,9 +246,8 @@ def _baseline(
             features=data.feed.features if nameless else None,
             train=None if train is None else train.frame,
         )
-        several = (
-            output_column if data.target.task == "regression" and model.task not in ("binary", "multiclass") else None
-        )
+        values = data.target.task == "regression" and model.task not in ("binary", "multiclass")
+        several = output_column if values or getattr(model, "several", ()) else None
         how = {"positive": _positive(data.target), "label": label, "output_column": several}
         model = settled(model, feed, data.frame, data.target_name, task=data.target.task, **how)
         names = _names_of_classes(model, data, label)

@@ -245,7 +245,7 @@ def checked_predictions(predicted: np.ndarray, understood: Target, frame: pd.Dat
         raise InputError(
             "Expected one prediction a row.",
             f"The model returned an array of shape {predicted.shape}.",
-            "Several outputs are not supported yet; give a model of one output.",
+            "Give a model of one output: wrap it in an object whose predict gives one column.",
         )
     predicted = predicted.reshape(-1)
     missing = pd.isna(predicted)

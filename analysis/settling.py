@@ -12,7 +12,7 @@ from modelglass.analysis.errors import AnalysisError, InputError
 from modelglass.analysis.feeding import Feed, asked
 from modelglass.analysis.models.answers import AnsweringModel, outcomes_of
 from modelglass.analysis.models.base import Model
-from modelglass.analysis.models.outputs import one_output
+from modelglass.analysis.models.outputs import one_label, one_output
 from modelglass.analysis.patience import limit, within
 from modelglass.analysis.refusals import refusal
 
@@ -43,11 +43,14 @@ def settled(
     InputError
         The answers cannot be read, or one of several outputs must be chosen.
     """
+    several = getattr(model, "several", ())
+    if several:
+        return one_label(model, several, frame[target], output_column)
     if model.task in ("binary", "multiclass"):
         if output_column is not None:
             raise InputError(
-                "Expected --output-column only with a regression.",
-                f"The model says {model.task}.",
+                "Expected --output-column only with a regression, or a classifier of several outputs.",
+                f"The model gives one label a row ({model.task}).",
                 "Leave it out.",
             )
         return model

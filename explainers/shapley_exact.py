@@ -12,6 +12,7 @@ from scipy import special
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.outputs import OneLabel
 from modelglass.analysis.models.tree_models import TreeModel, tree_model
 from modelglass.analysis.progress import Progress
 from modelglass.explainers import boosters, rows, shap_adapter, tree_shapley
@@ -69,6 +70,8 @@ class ExactWay:
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
     """Find the exact way for a model, or say why there is none (completing "because ...")."""
     X = _fed(ev, ev.whole.inputs().iloc[:128])
+    if isinstance(ev.model, OneLabel):
+        return "the model gives several labels a row, and this is one of them"
     made = provenance(ev.estimator, X)
     kind = _kind(made.estimator)
     if kind not in kinds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,64 @@ class OneOutput(Model):
     def scores(self, X: Any) -> None:
         """Give None: values have no scores."""
         return
+
+
+class OneLabel(OneOutput):
+    """One output of a classifier of several: a classifier like any other."""
+
+    def __init__(self, model: Model, column: int, label: str, classes: Sequence[Any]):
+        super().__init__(model, column, label)
+        self.classes = tuple(classes)
+        self.task = "binary" if len(self.classes) <= 2 else "multiclass"
+        self.score_kind = "probability" if hasattr(model.estimator, "predict_proba") else None
+
+    def scores(self, X: Any) -> Any:
+        """Give the probabilities of this output's classes, (n, k); None where the model gives none."""
+        if self.score_kind is None:
+            return None
+        found = self.estimator.predict_proba(X)
+        if isinstance(found, list):
+            return np.asarray(found[self.column])
+        second = np.asarray(found)[:, self.column]  # a chain of yes-or-no outputs gives the second class of each
+        return np.column_stack([1.0 - second, second])
+
+
+def one_label(model: Model, labels: Sequence[Sequence[Any]], target: pd.Series, asked: int | str | None) -> Model:
+    """Choose one output of a classifier of several: as asked, else the only one that knows every label of the target.
+
+    Parameters
+    ----------
+    labels : labels of each output
+    target : the target column
+    asked : int or str, optional
+        Number of an output, from 0.
+
+    Raises
+    ------
+    InputError
+        No such output, or none was asked for and the labels do not tell; all are listed with their labels.
+    """
+    held = {str(v) for v in pd.unique(target.dropna())}
+    fitting = [i for i, known in enumerate(labels) if held <= {str(v) for v in known}]
+    if asked is None and len(fitting) == 1:
+        column = fitting[0]
+    elif asked is not None and str(asked).isdigit() and int(asked) < len(labels):
+        column = int(asked)
+    else:
+        each = "; ".join(f"{i}: {listed(map(repr, known), 5)}" for i, known in enumerate(labels[:12]))
+        came = (
+            f"Got {asked!r}."
+            if asked is not None
+            else f"The labels of {target.name!r} fit {len(fitting) or 'none'} of them."
+        )
+        raise InputError(
+            f"Expected one output of the classifier, which gives {len(labels)} labels a row ({each}).",
+            came,
+            f"Choose with --output-column N, from 0 to {len(labels) - 1}.",
+        )
+    others = listed([str(i) for i in range(len(labels)) if i != column], 12)
+    said = f"The classifier gives {len(labels)} labels a row; this is output {column} (the others: {others})."
+    return OneLabel(model, column, said, labels[column])
 
 
 def one_output(model: Model, count: int, target: str, asked: int | str | None) -> Model:

@@ -27,7 +27,12 @@ class SklearnModel(Model):
     Raises
     ------
     InputError
-        Not fitted, or several outputs at once.
+        Not fitted, or a classifier that does not say its classes.
+
+    Attributes
+    ----------
+    several : tuple of tuples
+        Labels of each output of a classifier of several outputs, of which one must be chosen (``outputs.one_label``); else ().
     """
 
     kind: ClassVar[str] = "scikit-learn"
@@ -35,6 +40,7 @@ class SklearnModel(Model):
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
         check_fitted(estimator)
+        self.several: tuple[tuple[Any, ...], ...] = ()
         self._set_task()
         names = attribute(estimator, "feature_names_in_")
         self.feature_names = None if names is None else tuple(str(n) for n in names)
@@ -49,11 +55,14 @@ class SklearnModel(Model):
     def _set_task(self) -> None:
         labels = attribute(self.estimator, "classes_")
         if _is(is_classifier, self.estimator) or (labels is not None and hasattr(self.estimator, "predict_proba")):
-            if labels is None or isinstance(labels, list):
+            if isinstance(labels, list):
+                self.several = tuple(tuple(_plain(c) for c in np.asarray(one)) for one in labels)
+                return
+            if labels is None:
                 raise InputError(
-                    "Expected a classifier of one output.",
-                    f"{self.name} predicts several outputs, or has no classes_.",
-                    "Evaluate one output at a time.",
+                    "Expected a classifier that says its classes (classes_).",
+                    f"{self.name} does not.",
+                    "Give an object with classes_ beside its predict.",
                 )
             self.classes = tuple(_plain(c) for c in np.asarray(labels))
             self.task = "binary" if len(self.classes) <= 2 else "multiclass"
