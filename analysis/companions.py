@@ -247,7 +247,7 @@ def _baseline(
             train=None if train is None else train.frame,
         )
         values = data.target.task == "regression" and model.task not in ("binary", "multiclass")
-        several = output_column if values or getattr(model, "several", ()) else None
+        several = output_column if values or bool(getattr(model, "several", False)) else None
         how = {"positive": _positive(data.target), "label": label, "output_column": several}
         model = settled(model, feed, data.frame, data.target_name, task=data.target.task, **how)
         names = _names_of_classes(model, data, label)
