@@ -13,14 +13,13 @@ from modelglass.analysis.columns import Column, as_datetime, is_number, plain
 from modelglass.analysis.crossfit import splits
 from modelglass.analysis.difference import difference
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
-from modelglass.analysis.sides import once, rows_of_both, sides_of
+from modelglass.analysis.sides import once, rows_of_both, sides_of, these
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.weighted import quantile, standardised_difference
 from modelglass.analysis.wording import percent, ranged, say
@@ -66,7 +65,7 @@ class ColumnDifferences(Result):
 
     def sentence(self) -> str:
         """Say which columns differ most, and which of them by choice."""
-        n = rows_text(self.source.rows)
+        n = these(self.source.rows)
         chosen = list(dict.fromkeys(self.table.loc[self.table["by_condition"], "column"]))
         by = (
             f" {', '.join(chosen)} {'differs' if len(chosen) == 1 else 'differ'} by choice: part of the condition."
@@ -76,14 +75,12 @@ class ColumnDifferences(Result):
         sure = self.sure
         if sure.empty:
             looked = len(self.table["column"].unique()) - len(chosen)
-            return (
-                f"No column is surely spread otherwise on these {n} than in {self.compared}, of {looked} looked at.{by}"
-            )
+            return f"No column is surely spread otherwise on {n} than in {self.compared}, of {looked} looked at.{by}"
         named = "; ".join(
             f"{r.column} ({r.says}; size {ranged(r.estimate, r.low, r.high)})" for r in sure[:3].itertuples()
         )
         more = f" {len(sure)} differences are sure." if len(sure) > 3 else ""
-        return f"Columns that differ most on these {n} from {self.compared}: {named}.{more}{by}"
+        return f"Columns that differ most on {n} from {self.compared}: {named}.{more}{by}"
 
 
 def column_differences(

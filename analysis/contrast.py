@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.difference import adjusted, difference
-from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.groups import Rows, against_rest
 from modelglass.analysis.metrics import METRICS, Metric, reason_against
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
-from modelglass.analysis.sides import rows_of_both, sides_of
+from modelglass.analysis.sides import rows_of_both, sides_of, these
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -69,19 +68,19 @@ class Contrast(Result):
 
     def sentence(self) -> str:
         """Say the sure differences, confidence first."""
-        n = rows_text(self.source.rows)
+        n = these(self.source.rows)
         if self.by_choice:
             return (
-                f"The condition of these {n} names the outcome or the error, so what the model does here follows from the choice; "
+                f"The condition of {n} names the outcome or the error, so what the model does here follows from the choice; "
                 "the table shows it, and explains nothing."
             )
         sure = self.table[self.table["p_adjusted"] <= 1 - self.settings["level"]]
         if sure.empty:
-            return f"On these {n} nothing of what the model does is surely other than in {self.compared}."
+            return f"On {n} nothing of what the model does is surely other than in {self.compared}."
         order = [CONFIDENCE, ERROR, DISCRIMINATION, OUTCOME, PROMISE]
         ranked = sure.iloc[np.argsort([order.index(a) for a in sure["about"]], kind="stable")]
         said = "; ".join(self._said(r) for r in ranked[:4].itertuples())
-        return f"On these {n}: {said}."
+        return f"On {n}: {said}."
 
     def _said(self, row: Any) -> str:
         label = f"{row.label} of {row.group}" if row.group else str(row.label)

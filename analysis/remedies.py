@@ -22,7 +22,7 @@ from modelglass.analysis.remedies_model import repairs
 from modelglass.analysis.remedies_rows import ERRORS, LABELS, Tried, of_rows
 from modelglass.analysis.remedies_training import more_rows
 from modelglass.analysis.result import Result
-from modelglass.analysis.sides import once, sides_of
+from modelglass.analysis.sides import once, sides_of, these
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Remedies(Result):
         names = dict.fromkeys(_named(r) for r in rest.itertuples())
         looked = f" Looked at, without a sure gain: {', '.join(names)}." if names else ""
         if sure.empty:
-            return f"Nothing that was tried surely gains on these {rows_text(self.source.rows)}.{looked}"
+            return f"Nothing that was tried surely gains on {these(self.source.rows)}.{looked}"
         said = "; ".join(str(s) for s in sure["says"][:3])
         more = f"; and {len(sure) - 3} more" if len(sure) > 3 else ""
         overlap = " Gains overlap, so they do not add up." if len(sure) > 1 else ""

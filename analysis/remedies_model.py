@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 
+AS_GOOD = 0.95
+"""Of the ways to repair a column the first one is taken that gains this part of what the best one gains."""
 REFUSED = "cannot say: the model refuses the values that could be put instead"
 
 
@@ -104,8 +106,9 @@ def _tried(
 
     def best(places: np.ndarray) -> int:
         means = gains[:, places] @ weight[places]
-        at = int(np.argmax(means))
-        return at if means[at] > 0 else -1
+        if not means.max() > 0:
+            return -1
+        return int(np.argmax(means >= AS_GOOD * means.max()))  # simple ways come first
 
     def judge(fit: np.ndarray, use: np.ndarray) -> np.ndarray:
         at = best(fit)

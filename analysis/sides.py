@@ -54,7 +54,7 @@ def sides_of(ev: Evaluation, other: Evaluation | str | None = None) -> Sides:
     Raises
     ------
     NotApplicable
-        No cohort is set, it holds all rows, or both sides are the same rows.
+        No cohort is set, it holds all rows, both sides are the same rows, or all weights of one side are 0.
     InputError
         The other side has another task, target, classes or model; its condition is broken.
     """
@@ -65,6 +65,9 @@ def sides_of(ev: Evaluation, other: Evaluation | str | None = None) -> Sides:
     shared = len(np.intersect1d(ev.rows, there.rows)) if same_data(ev, there) else 0
     if shared == ev.n == there.n:
         raise NotApplicable("both sides are the same rows")
+    for side, name in ((ev, "the cohort"), (there, "the other side")):
+        if side.weight is not None and not side.weight.any():
+            raise NotApplicable(f"the weights of all rows of {name} are 0")
     words = "the rest" if other is None else "the other cohort" if same_data(ev, there) else "the other data"
     sides = (ev,) if other is None else (ev, there)
     columns = [c for side in sides for c in _named(side)[0]]
@@ -86,6 +89,15 @@ def _named(ev: Evaluation) -> tuple[list[str], frozenset[str]]:
     if ev.condition is None:
         return [], frozenset()
     return ev._shared.named(ev.condition), ev._shared.reads(ev.condition)
+
+
+def these(n: int) -> str:
+    """Name the rows of a cohort in a sentence.
+
+    >>> these(1), these(1200)
+    ('this one row', 'these 1,200 rows')
+    """
+    return "this one row" if n == 1 else f"these {n:,} rows"
 
 
 def once(ev: Evaluation, key: tuple[Any, ...], other: Any, make: Callable[[], Made]) -> Made:

@@ -14,14 +14,13 @@ from modelglass.analysis.column_differences import ColumnDifferences, column_dif
 from modelglass.analysis.composition import parts
 from modelglass.analysis.difference import adjusted
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.mean_difference import Sample, mean_difference, why_none
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.remedies import ALPHA, GOES, MOST_ROWS, Remedies, remedies
 from modelglass.analysis.remedies_model import loss_name, losses
 from modelglass.analysis.result import Result
-from modelglass.analysis.sides import Sides, rows_of_both, sides_of
+from modelglass.analysis.sides import Sides, rows_of_both, sides_of, these
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import percent, ranged, say
 
@@ -93,8 +92,8 @@ class WhyHere(Result):
         row = self.table.iloc[0]
         name = self.loss[:1].upper() + self.loss[1:]
         if self.by_choice:
-            return f"The condition of these {rows_text(int(row['n']))} names the outcome or the error, so what the model misses here follows from the choice."
-        about = f"on these {rows_text(int(row['n']))} than in {self.compared}"
+            return f"The condition of {these(int(row['n']))} names the outcome or the error, so what the model misses here follows from the choice."
+        about = f"on {these(int(row['n']))} than in {self.compared}"
         if not np.isfinite(row["low"]):
             way = "higher" if row["estimate"] > 0 else "lower"
             return f"{name} is {say(abs(row['estimate']))} {way} {about}; {row['note']}."

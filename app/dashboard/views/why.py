@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modelglass.app.dashboard import pages
+from modelglass.app.dashboard import pages, state
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
+from modelglass.app.dashboard.text import plain
 
 
 def page(desk: Desk) -> None:
@@ -18,8 +19,10 @@ def page(desk: Desk) -> None:
             icon=":material/filter_alt:",
         )
         return
+    other = None if desk.beside is None else state.first(state.BESIDE_WHERE)
+    beside = f"the cohort {plain(other)}" if other else "the rest of the rows"
+    st.caption(f"Compared with {beside}; the side bar offers another cohort under Beside.")
     only = Desk(desk.cohort, None)
-    other = getattr(desk, "beside_where", None)
     for analysis in pages.analyses_of("why", desk.whole.task):
         asks = any(s.name == "other" for s in analysis.settings)
-        section(only, analysis, fixed={"other": other} if asks and other else None)
+        section(only, analysis, fixed={"other": other} if asks else None)

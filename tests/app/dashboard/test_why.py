@@ -1,0 +1,62 @@
+"""The page Why here?: without a cohort it says choose one; with one every answer stands; the side bar leads to it."""
+
+import time
+
+import pytest
+
+from modelglass.analysis.registry import fitting, run
+
+
+def finished(at, texts, wanted, seconds=90):
+    """Run again until long work is done."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        words = texts(at)
+        if all(w in words for w in wanted):
+            return words
+        time.sleep(0.5)
+        at.run()
+    return texts(at)
+
+
+def test_without_a_cohort_it_says_choose_one(binary, show):
+    at = show(binary, "why")
+    assert not at.exception
+    assert len(at.info) == 1
+    assert at.info[0].value.startswith("Choose some rows first")
+    assert not at.subheader
+
+
+@pytest.mark.parametrize("evaluation", ["binary", "multiclass", "regression", "predictions_only"], indirect=True)
+def test_every_answer_stands_and_is_that_of_the_analysis(evaluation, show, texts):
+    records = [
+        a
+        for a in fitting(evaluation.task, "why")
+        if a.name in ("why_here", "contrast", "column_differences", "remedies")
+    ]
+    cohort = evaluation.where("age < 45")
+    said = [run(cohort, a).result.sentence() for a in records]
+    at = show(evaluation, "why", where="age < 45")
+    words = finished(at, texts, said)
+    assert not at.exception
+    assert not at.error
+    for sentence in said:
+        assert sentence in words
+    assert "Compared with the rest of the rows" in words
+    assert at.subheader[0].value == "What goes with it"
+    if evaluation.model is None:
+        assert any("no model here" in i.value for i in at.info)
+
+
+def test_another_cohort_beside_it_is_the_other_side(binary, show, texts):
+    wanted = run(binary.where("age < 45"), "contrast", other="age > 60").result.sentence()
+    at = show(binary, "why", where="age < 45", **{"beside.where": "age > 60"})
+    words = finished(at, texts, [wanted])
+    assert wanted in words
+    assert "Compared with the cohort age > 60" in words
+
+
+def test_the_side_bar_leads_there(binary, show):
+    at = show(binary, "", where="age < 45")
+    assert "Why here?" in [b.label for b in at.button]
+    assert "Why here?" not in [b.label for b in show(binary).button]
