@@ -76,13 +76,23 @@ def demo(name: str | None, listing: bool, host: str, port: int, headless: bool) 
 
 @cli.command()
 @takes_inputs
+@takes_budget
 @takes_address
-def run(inputs: Inputs, quiet: bool, host: str, port: int, headless: bool) -> None:
-    """Open the dashboard on your own model and data."""
-    _serve(inputs, host, port, headless, quiet, remember=True)
+def run(inputs: Inputs, quiet: bool, budget: float | None, host: str, port: int, headless: bool) -> None:
+    """Open the dashboard on your own model and data; --budget bounds each longer analysis."""
+    _serve(inputs, host, port, headless, quiet, budget=budget, remember=True)
 
 
-def _serve(inputs: Inputs, host: str, port: int, headless: bool, quiet: bool, *, remember: bool = False) -> None:
+def _serve(
+    inputs: Inputs,
+    host: str,
+    port: int,
+    headless: bool,
+    quiet: bool,
+    *,
+    budget: float | None = None,
+    remember: bool = False,
+) -> None:
     ev = _open(inputs)
     _say(ev, quiet)
     if remember:
@@ -94,7 +104,7 @@ def _serve(inputs: Inputs, host: str, port: int, headless: bool, quiet: bool, *,
             click.echo(f"Not noted as recent: {error}", err=True)
     from modelglass.app.dashboard.launch import serve
 
-    serve(ev, host=host, port=port, headless=headless)
+    serve(ev, host=host, port=port, headless=headless, budget=budget)
 
 
 @cli.command()

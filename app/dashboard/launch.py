@@ -38,6 +38,7 @@ def serve(
     port: int = 8501,
     headless: bool = False,
     folders: Sequence[str] = (),
+    budget: float | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Show an evaluation in a browser, and block until interrupted.
@@ -52,6 +53,8 @@ def serve(
         Do not open a browser.
     folders : sequence of str
         Folders in which the start page may open files by name.
+    budget : float, optional
+        Seconds that one longer analysis may take; what is not done by then says so in its place.
     on_ready : callable, optional
         Called with the address once the server answers. Without it the address is printed.
 
@@ -63,7 +66,7 @@ def serve(
     from modelglass.app.dashboard import opened as registry
     from modelglass.app.dashboard import terms
 
-    terms.agree(host, folders)
+    terms.agree(host, folders, budget)
     if opened is not None:
         registry.hand_over(opened, first=True)
     with contextlib.suppress(KeyboardInterrupt):

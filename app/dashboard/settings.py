@@ -133,12 +133,14 @@ def chosen(analysis: Analysis, ev: Evaluation, without: Sequence[str] = ()) -> d
 
 
 def form(analysis: Analysis, ev: Evaluation, without: Sequence[str] = (), inline: int = 2) -> None:
-    """Draw the settings of an analysis, the usual ones in sight and the rest behind a button.
+    """Draw the settings of an analysis, the usual ones (and the class, of several) in sight and the rest behind a button.
 
     A change is kept in the address and reruns only the fragment around.
     """
     shown = [s for s in analysis.settings if s.name not in without and not (s.kind == "class" and not ev.classes)]
-    seen = [s for s in shown if s.name not in RARE][:inline]
+    first = [s for s in shown if s.name not in RARE][:inline]
+    several = ev.task == "multiclass"  # then which class is meant comes before everything else
+    seen = [s for s in shown if s in first or (several and s.name == "class_")]
     hidden = [s for s in shown if s not in seen]
     if seen:
         for box, setting in zip(st.columns(max(2, len(seen)), gap="medium"), seen, strict=False):

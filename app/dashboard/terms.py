@@ -1,4 +1,4 @@
-"""What this server offers to whoever opens it: whether others than this user can reach it, and the folders the operator named."""
+"""What this server offers to whoever opens it: whether others can reach it, the folders the operator named, the time of an analysis."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ LARGEST_UPLOAD = 200
 MOST_LISTED, DEEPEST = 2_000, 4
 _folders: tuple[Path, ...] = ()
 _shared = False
+_budget: float | None = None
 
 
-def agree(host: str = "127.0.0.1", folders: Sequence[str] = ()) -> None:
+def agree(host: str = "127.0.0.1", folders: Sequence[str] = (), budget: float | None = None) -> None:
     """Set the terms of this process, before it serves.
 
     Raises
@@ -24,17 +25,22 @@ def agree(host: str = "127.0.0.1", folders: Sequence[str] = ()) -> None:
     InputError
         A folder that is not there.
     """
-    global _folders, _shared
+    global _folders, _shared, _budget
     for folder in folders:
         if not Path(folder).expanduser().is_dir():
             raise InputError("Expected a folder as --folder.", f"{folder} is none.", "Check the path.")
     _folders = tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in folders))
-    _shared = host not in LOCAL
+    _shared, _budget = host not in LOCAL, budget
 
 
 def shared() -> bool:
     """Whether people on other machines can reach this server: then nothing of this user's own is offered or kept."""
     return _shared
+
+
+def budget() -> float | None:
+    """Give the seconds that one analysis may take; None: as long as it needs."""
+    return _budget
 
 
 def folders() -> tuple[Path, ...]:

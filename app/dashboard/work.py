@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import AnalysisError, MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
+from modelglass.app.dashboard import terms
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
 from modelglass.app.dashboard.jobs import Job, Jobs
@@ -73,7 +75,12 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
     key = key_of(ev, analysis.name, settings)
     if analysis.cost == "instant":
         return results.get_or_make(key, lambda: run(ev, analysis, **settings))
-    return later(key, analysis.title, lambda progress: run(ev, analysis, progress=progress, **settings))
+    return later(key, analysis.title, lambda progress: _within_budget(analysis, ev, settings, progress))
+
+
+def _within_budget(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any], progress: Progress) -> Outcome:
+    with within_budget(terms.budget()):
+        return run(ev, analysis, progress=progress, **settings)
 
 
 def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | None:

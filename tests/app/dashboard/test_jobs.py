@@ -4,7 +4,9 @@ import time
 import pytest
 
 from modelglass.analysis.errors import InputError, MachineError
+from modelglass.analysis.registry import get
 from modelglass.app.dashboard import jobs as jobs_module
+from modelglass.app.dashboard import terms, work
 from modelglass.app.dashboard.jobs import Jobs
 
 
@@ -95,3 +97,19 @@ def test_what_is_over_may_be_forgotten_and_started_again():
     jobs.forget("k")
     assert jobs.get("k") is None
     assert jobs.start("k", lambda progress: None) is not first
+
+
+def test_a_budget_of_the_server_ends_an_analysis_and_is_said(binary):
+    """``modelglass run --budget``: each longer analysis by itself; a spent budget is an answer, not an error."""
+    terms.agree(budget=1e-6)
+    try:
+        said = work._within_budget(get("permutation_importance"), binary, {}, lambda share, what: None)
+        assert said.result is None
+        assert "the budget of 1e-06 s was spent" in said.reason
+        terms.agree(budget=600)
+        assert (
+            work._within_budget(get("find_slices"), binary, {"depth": 1}, lambda share, what: None).result is not None
+        )
+    finally:
+        terms.agree()
+    assert terms.budget() is None

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
@@ -32,6 +33,11 @@ def place(tmp_path_factory):
     skops.io.dump(model, folder / "m.skops")
     joblib.dump(model, folder / "m.pkl")
     frame.to_csv(folder / "d.csv", index=False)
+    several = frame.assign(
+        rich=np.array(["low", "mid", "high"])[np.digitize(frame.age + rng.normal(0, 9, 400), [40, 60])]
+    )
+    skops.io.dump(LogisticRegression(max_iter=1000).fit(frame[["age", "pay"]], several.rich), folder / "three.skops")
+    several.to_csv(folder / "three.csv", index=False)
     frame["found"], frame["score"] = (
         model.predict(frame[["age", "pay"]]),
         model.predict_proba(frame[["age", "pay"]])[:, 1],
@@ -184,3 +190,35 @@ def test_from_a_folder_then_reopened_as_recent(place, visit):
     assert "model=" in again.url
     assert "own-" not in again.url
     assert (folder / "home" / "workspace.json").exists()
+
+
+def card(page, label):
+    """The number on a card of the Overview."""
+    found = page.locator("[data-testid=stMetric]").filter(has=page.get_by_text(label, exact=True)).first
+    return float(found.locator("[data-testid=stMetricValue]").inner_text())
+
+
+def test_a_class_is_chosen_and_the_numbers_are_its_own(place, visit):
+    """Upload of a model of three classes; the class on the Overview, on the curves, and by the address alone."""
+    folder, _ = place
+    page = give(visit(), folder / "three.skops", folder / "three.csv")
+    page.locator("[class*=open_own] button").click()
+    page.get_by_text("Accuracy").first.wait_for()
+    settle(page)
+    data = pd.read_csv(folder / "three.csv")
+    model = skops.io.load(folder / "three.skops", trusted=[])
+    X, mid = data[["age", "pay"]], data.rich == "mid"
+    said = model.predict(X)
+    assert card(page, "Accuracy") == pytest.approx((said == data.rich).mean(), abs=6e-4)
+    page.get_by_label("Class", exact=True).first.click()
+    page.get_by_role("option", name="mid").click()
+    settle(page)
+    assert "performance.class_=mid" in page.url
+    own = model.predict_proba(X)[:, list(model.classes_).index("mid")]
+    assert card(page, "ROC AUC of mid") == pytest.approx(roc_auc_score(mid, own), abs=6e-4)
+    assert card(page, "Accuracy of mid") == pytest.approx(((said == "mid") == mid).mean(), abs=6e-4)
+    page.reload()
+    settle(page)
+    assert card(page, "ROC AUC of mid") == pytest.approx(roc_auc_score(mid, own), abs=6e-4)
+    settle(page.goto(page.url.replace("/?", "/curves?").replace("performance.class_", "thresholds.class_")) and page)
+    page.get_by_text("As used now (the model decides of mid)").wait_for()
