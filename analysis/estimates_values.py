@@ -90,7 +90,7 @@ def _r2(groups: Groups, level: float) -> Estimates:
     rows, codes = groups.rows, groups.codes
     squared = rows.keep("squared", lambda: _errors(groups) ** 2)
     y = rows.y.astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         mean = groups.weighted_sum(y) / groups.w
         around = (y - mean[codes]) ** 2
         mse, of_mse = _weighted_mean(groups, squared)
