@@ -82,7 +82,7 @@ class WhyHere(Result):
             return f"{self._loss()}{said}{beside} {self._most_different()}"
         first = sure.iloc[0]
         share = f", {percent(first['share'])} of the difference" if np.isfinite(first["share"]) else ""
-        more = [f"{r.kind}{f' {r.column}' if r.column else ''} ({say(r.estimate)})" for r in sure[1:5].itertuples()]
+        more = [f"{_short(r.kind, r.column)} ({say(r.estimate)})" for r in sure[1:5].itertuples()]
         others = f" Also: {'; '.join(more)}. Parts overlap and do not add up." if more else ""
         return (
             f"{self._loss()} What goes with it most: {first['says']}{share}.{others}{beside} {self._most_different()}"
@@ -112,6 +112,12 @@ class WhyHere(Result):
             return "No column is surely spread otherwise."
         row = sure.iloc[0]
         return f"The column that differs most is {row['column']} ({row['says']})."
+
+
+def _short(kind: str, column: str) -> str:
+    if kind == SPREAD:
+        return f"how {column} is spread"
+    return f"{kind} {column}" if column else kind
 
 
 def why_here(

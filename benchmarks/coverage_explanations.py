@@ -3,7 +3,9 @@
 Means: what ``explainers.rows.mean_interval`` gives for mean |Shapley value| and for a point of partial dependence, on values drawn
 from distributions such as models give; ``shapley`` asks a fitted linear model and ``pd`` a logistic one by their doors. Shuffles:
 permutation importance by ``paired.change``, which its door calls, against the effect in 1,600,000 rows. Costs: the mean cost of
-given decisions and of the chosen threshold. Run: ``python benchmarks/coverage_explanations.py [--reps N]``.
+given decisions and of the chosen threshold. Differences: two means of such values, as ``shapley_difference`` compares them, and its
+own door. Gains: what ``remedies`` says that recalibration and flipped labels gain, against the expected gain of the same fit on half as
+many rows. Run: ``python benchmarks/coverage_explanations.py [--reps N] [--only means,doors,shuffles,differences,gains]``.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ import pandas as pd
 from scipy import special
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from modelglass.analysis import recalibrating
+from modelglass.analysis.crossfit import crossfitted, judged, splits
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows
+from modelglass.analysis.mean_difference import Sample, mean_difference, why_none
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.paired import change, value_of
 from modelglass.analysis.thresholds import measure
-from modelglass.explainers import partial_dependence, shapley_values
+from modelglass.explainers import partial_dependence, shapley_difference, shapley_values
 from modelglass.explainers.rows import mean_interval
 
 VALUES = {
@@ -176,6 +181,113 @@ def costs(design: str, n: int, reps: int, seed: int = 0) -> dict[str, str]:
     return {name: said(rows, reps) for name, rows in held.items()}
 
 
+SIGNED = VALUES | {
+    "normal": lambda z: z,
+    "skewed, signed": lambda z: np.exp(0.8 * z) - np.exp(0.32),
+    "two humps": lambda z: np.where(z > 0.3, 1.0, -0.4) + 0.1 * z,
+}
+BOTH = "clusters of 5 over both"
+
+
+def differences(n: int, m: int, design: str, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate the difference of two weighted means, the values of the first side drawn half a standard deviation higher."""
+    noise, tilt, size = DESIGNS["clusters of 5" if design == BOTH else design]
+    rng = np.random.default_rng((seed, n, m))
+    truth = [f(NODES + tilt + 0.5).mean() - f(NODES + tilt).mean() for f in SIGNED.values()]
+    held: dict[str, list] = {name: [] for name in SIGNED}
+    for _ in range(reps):
+        z = shared(rng, n + m, size, 1)[:, 0]
+        here = rng.permutation(n + m) < n if design == BOTH else np.arange(n + m) < n
+        weight = np.exp(noise * rng.standard_normal(n + m) + tilt * z) if noise or tilt else None
+        z = z + 0.5 * here
+        cluster = np.arange(n + m) // size if size else None
+        values = np.column_stack([f(z) for f in SIGNED.values()])
+        sides = [
+            Sample(
+                values=values[part],
+                weight=None if weight is None else weight[part],
+                cluster=None if cluster is None else cluster[part],
+            )
+            for part in (here, ~here)
+        ]
+        if not held["normal"] and why_none(*sides):
+            return dict.fromkeys(SIGNED, "cannot say")
+        found = mean_difference(*sides)
+        for name, ends in zip(SIGNED, zip(found.low, found.high, truth)):
+            held[name].append(ends)
+    return {name: said(rows, reps) for name, rows in held.items()}
+
+
+def difference_door(n: int, m: int, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate ``shapley_difference`` of a linear model, whose values are known: of a column and of the mean prediction."""
+    rng = np.random.default_rng((seed, n, m, 3))
+    start = pd.DataFrame(rng.standard_normal((2_000, 2)), columns=["a", "b"])
+    linear = LinearRegression().fit(start, start.a + 0.5 * start.b)
+    held: dict[str, list] = {"column a": [], "column b": [], "mean prediction": []}
+    for _ in range(reps):
+        frame = pd.DataFrame(rng.exponential(size=(n + m, 2)), columns=["a", "b"])
+        frame["t"], frame["side"] = 0.0, np.arange(n + m) < n
+        frame.loc[frame.side, "a"] += 0.5
+        found = shapley_difference(Evaluation(linear, frame, target="t").where("side"), rows=n + m)
+        table, total = found.of().set_index("feature"), found.totals.iloc[0]
+        slope = float(linear.coef_[0])
+        held["column a"].append((table.low["a"], table.high["a"], 0.5 * slope))
+        held["column b"].append((table.low["b"], table.high["b"], 0.0))
+        held["mean prediction"].append((total.low, total.high, 0.5 * slope))
+    return {name: said(rows, reps) for name, rows in held.items()}
+
+
+GAINS = {
+    "right": (1.0, 0.0, 0.0),
+    "too bold": (1.8, 0.0, 0.0),
+    "too high": (1.0, 0.7, 0.0),
+    "25 % flipped": (1.0, 0.0, 0.25),
+}
+
+
+def promised(rng: np.random.Generator, n: int, base: float, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give probabilities of both classes and outcomes."""
+    slope, shift, flipped = GAINS[kind]
+    z = base + 1.5 * rng.standard_normal(n)
+    y = (rng.random(n) < special.expit(z)).astype(np.int64)
+    return recalibrating.by_class(special.expit(slope * z + shift)), np.where(rng.random(n) < flipped, 1 - y, y)
+
+
+def mended(how: str, p: np.ndarray, y: np.ndarray, fit: np.ndarray, use: np.ndarray) -> np.ndarray:
+    """Give the gain in log loss on some rows of what was fitted on others."""
+    before = recalibrating.losses(p[use], y[use])
+    if how == "recalibrate":
+        after = recalibrating.scaled(p[use], recalibrating.scaling(p[fit], y[fit]))
+    else:
+        after = recalibrating.flipped(p[use], recalibrating.flips(p[fit], y[fit]))
+    return before - recalibrating.losses(after, y[use])
+
+
+def gains(n: int, base: float, kind: str, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate the gains of ``remedies``: coverage, and in brackets how often a gain was called sure (one-sided, 5 %)."""
+    rng = np.random.default_rng((seed, n, 4))
+    many, cells = promised(rng, 40_000, base, kind), {}
+    for how in ("recalibrate", "check labels"):
+        truth = []
+        for _ in range(100):
+            p, y = promised(rng, n // 2, base, kind)
+            joined = np.concatenate([p, many[0]]), np.concatenate([y, many[1]])
+            truth.append(mended(how, *joined, np.arange(n // 2), np.arange(n // 2, len(joined[1]))).mean())
+        held, sure = [], 0
+        for _ in range(reps):
+            p, y = promised(rng, n, base, kind)
+            rows = Rows(task="binary", y=y, predicted=(p[:, 1] > 0.5).astype(int), score=p[:, 1], probability=True)
+            found = judged(
+                rows,
+                crossfitted(splits(rows, 0), lambda fit, use, p=p, y=y, how=how: mended(how, p, y, fit, use)),
+                0.95,
+            )
+            held.append((found.low, found.high, np.mean(truth)))
+            sure += found.p <= 0.05
+        cells[how] = f"{said(held, reps)}; sure {100 * sure / reps:.0f}"
+    return cells
+
+
 def line(first: str, cells: dict[str, str]) -> None:
     """Print one row of a Markdown table."""
     print(f"| {first} | {' | '.join(cells.values())} |", flush=True)
@@ -184,11 +296,28 @@ def line(first: str, cells: dict[str, str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--reps", type=int, default=2_000)
-    reps = parser.parse_args().reps
+    parser.add_argument("--only", default="means,doors,shuffles,differences,gains")
+    reps, only = parser.parse_args().reps, parser.parse_args().only.split(",")
+    if "means" in only:
+        print_means(reps)
+    if "doors" in only:
+        print_doors(reps)
+    if "shuffles" in only:
+        print_shuffles(reps)
+    if "differences" in only:
+        print_differences(reps)
+    if "gains" in only:
+        print_gains(reps)
+
+
+def print_means(reps: int) -> None:
     print(f"| mean of | {' | '.join(VALUES)} |\n" + "|---" * (len(VALUES) + 1) + "|")
     for n in (50, 200, 500, 5_000):
         for design in DESIGNS:
             line(f"{design}, n = {n:,}", means(n, reps if n < 5_000 else reps // 2, design))
+
+
+def print_doors(reps: int) -> None:
     print(
         "\n| by the doors | mean absolute Shapley value | partial dependence | mean cost | cost of the chosen threshold |\n|---|---|---|---|---|"
     )
@@ -196,11 +325,31 @@ def main() -> None:
         line(f"n = {n:,}", doors(n, reps // 4) | costs("plain", n, reps // 2))
     line("n = 500, weights follow", {"a": "", "b": ""} | costs("weights follow", 500, reps // 2))
     line("n = 500, clusters of 5", {"a": "", "b": ""} | costs("clusters of 5", 500, reps // 2))
+
+
+def print_shuffles(reps: int) -> None:
     for kind, metrics in SHUFFLED.items():
         print(f"\n| shuffled, {kind} | {' | '.join(metrics)} |\n" + "|---" * (len(metrics) + 1) + "|")
         for design in DESIGNS:
             for n, repeats in ((200, 5), (500, 2), (500, 5)):
                 line(f"{design}, n = {n:,}, {repeats} shuffles", shuffles(kind, design, n, reps // 4, repeats))
+
+
+def print_differences(reps: int) -> None:
+    print(f"\n| difference of means of | {' | '.join(SIGNED)} |\n" + "|---" * (len(SIGNED) + 1) + "|")
+    for n, m in ((50, 50), (50, 500), (100, 100), (100, 1_000), (200, 200), (200, 1_000), (500, 500)):
+        for design in (*DESIGNS, BOTH):
+            line(f"{design}, {n} and {m:,}", differences(n, m, design, reps))
+    print("\n| shapley_difference by its door | column a | column b | mean prediction |\n|---|---|---|---|")
+    for n, m in ((50, 500), (100, 100), (100, 1_000), (500, 500)):
+        line(f"{n} and {m:,}", difference_door(n, m, reps // 4))
+
+
+def print_gains(reps: int) -> None:
+    print("\n| gain, 95 % interval and one-sided test at 5 % | recalibrate | check labels |\n|---|---|---|")
+    for n, base in ((50, -1.0), (100, -1.0), (100, -3.0), (500, -1.0)):
+        for kind in GAINS:
+            line(f"{kind}, mean log-odds {base:g}, n = {n}", gains(n, base, kind, reps // 16))
 
 
 if __name__ == "__main__":
