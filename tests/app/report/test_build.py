@@ -161,6 +161,21 @@ def test_without_a_choice_every_analysis_that_fits_and_belongs_is_there(ev, monk
     assert [a.name for a in build._chosen(ev, None)] == list(seen)
 
 
+def test_what_needs_a_cohort_is_made_for_every_cohort_and_left_out_without_one(ev, tmp_path, reading):
+    names = ["contrast", "column_differences"]
+    assert "contrast" not in {a.name for a in build._chosen(ev, None)}
+    assert "contrast" in {a.name for a in build._chosen(ev, None, cohort=True)}
+    both = report(ev, tmp_path / "both.html", analyses=names, cohorts=["x > 0", "x < -1"]).read_text(encoding="utf-8")
+    articles = reading.Read(both).articles
+    for name in names:
+        for block, cohort in zip(articles[name], (ev.where("x > 0"), ev.where("x < -1")), strict=True):
+            reading.check_block(block, registry.run(cohort, name).result, name)
+    one = report(ev.where("x > 0"), tmp_path / "one.html", analyses=names).read_text(encoding="utf-8")
+    assert [len(blocks) for blocks in reading.Read(one).articles.values()] == [1, 1]
+    none = report(ev, tmp_path / "none.html", analyses=names).read_text(encoding="utf-8")
+    assert none.count("Left out: it is about a cohort.") == 2
+
+
 def test_page_groups_come_in_reading_order_and_unknown_ones_follow(everything):
     assert [p for p, _, _ in grouped(everything)] == [
         "overview",
