@@ -31,11 +31,12 @@ GRID, MASS = np.polynomial.hermite_e.hermegauss(240)
 MASS = MASS / MASS.sum()
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "fpr", "fnr", "selection_rate")
 SCORE_METRICS = ("roc_auc", "average_precision", "log_loss", "brier_score")
+PROMISE_METRICS = ("calibration_gap", "excess_log_loss", "excess_brier_score")
 MULTICLASS_METRICS = (
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc"),
     *("roc_auc", "average_precision", "log_loss", "brier_score"),
     *("precision_weighted", "f1_weighted", "roc_auc_ovr_weighted", "roc_auc_ovo", "average_precision_weighted"),
-    "top_2_accuracy",
+    *("top_2_accuracy", "excess_log_loss", "excess_brier_score"),
 )
 VALUE_METRICS = ("mae", "rmse", "r2", "bias", "median_absolute_error", "mape")
 
@@ -54,7 +55,7 @@ class Binary:
     together: float = 0.3
     overconfident: float = 1.3
     jitter: float = 0.15
-    metrics: tuple[str, ...] = LABEL_METRICS + SCORE_METRICS
+    metrics: tuple[str, ...] = LABEL_METRICS + SCORE_METRICS + PROMISE_METRICS
     task: str = field(default="binary", init=False)
 
     def shift(self) -> float:
@@ -125,6 +126,15 @@ class Binary:
             p * (MASS * -np.log(np.maximum(loss1, 1e-16))).sum()
             + (1 - p) * (MASS * -np.log(np.maximum(1 - loss0, 1e-16))).sum()
         )
+        promised = {  # what the probabilities themselves promise, of each class
+            "calibration_gap": [(MASS * q).sum() for q in (loss1, loss0)],
+            "excess_brier_score": [(MASS * q * (1 - q)).sum() for q in (loss1, loss0)],
+            "excess_log_loss": [(MASS * (special.entr(q) + special.entr(1 - q))).sum() for q in (loss1, loss0)],
+        }
+        mean = {name: p * one + (1 - p) * other for name, (one, other) in promised.items()}
+        out["calibration_gap"] = mean["calibration_gap"] - p
+        out["excess_brier_score"] = out["brier_score"] - mean["excess_brier_score"]
+        out["excess_log_loss"] = out["log_loss"] - mean["excess_log_loss"]
         return out
 
 
