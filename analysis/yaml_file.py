@@ -94,6 +94,8 @@ def parse_yaml(text: str, name: str, *, texts: bool = False) -> tuple[Any, dict[
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "nesting" in (error.problem or ""):  # libyaml bounds the depth too, before its first event
+            raise builder.too_deep(mark.line + 1 if mark else 1) from None
         raise _broken(name, mark.line + 1 if mark else None, error.problem or "it cannot be read") from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1 if isinstance(error.position, int) else None
@@ -184,7 +186,7 @@ class _Builder:
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             self._tag(event, line)
             if len(self.stack) >= MAX_DEPTH:
-                raise self._refused(line, f"at most {MAX_DEPTH} levels of nesting", "There are more", "")
+                raise self.too_deep(line)
             container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
             where = self._put(container, line)
             self.stack.append((container, where, line))
@@ -192,6 +194,9 @@ class _Builder:
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             self.stack.pop()
             self.key.pop()
+
+    def too_deep(self, line: int) -> InputError:
+        return self._refused(line, f"at most {MAX_DEPTH} levels of nesting", "There are more", "")
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         self._tag(event, line)

@@ -18,6 +18,15 @@ atexit.register(shutil.rmtree, os.environ["MODELGLASS_HOME"], ignore_errors=True
 import pytest  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
 MUST_NOT_SKIP = {"browser": "MODELGLASS_REQUIRE_BROWSER", "alibi": "MODELGLASS_REQUIRE_ALIBI"}
 
 
@@ -33,6 +42,19 @@ def shared_data(name: str) -> Path:
 def data_file():
     """A function: name of a real data set -> its path (skips where absent)."""
     return shared_data
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One real Chromium for all tests of a worker (Playwright allows one of its loops a thread); skips with the reason where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):

@@ -11,7 +11,6 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "quickstart.ipynb"
-CHROMIUM = Path("/usr/bin/chromium")
 
 if not EXAMPLES.is_dir():
     pytest.skip("examples/ is not here", allow_module_level=True)
@@ -66,10 +65,7 @@ def test_the_notebook_ran_whole_is_small_and_brings_plotly_once(which, request, 
 
 
 @pytest.mark.browser
-def test_its_html_shows_all_charts_with_the_network_cut(ran, tmp_path):
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not here")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def test_its_html_shows_all_charts_with_the_network_cut(ran, tmp_path, chromium):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from nbconvert import HTMLExporter
@@ -77,26 +73,15 @@ def test_its_html_shows_all_charts_with_the_network_cut(ran, tmp_path):
         text, _ = HTMLExporter().from_notebook_node(ran)
     file = tmp_path / "quickstart.html"
     file.write_text(text, encoding="utf-8")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        page = browser.new_context(offline=True, viewport={"width": 1200, "height": 900}).new_page()
-        errors = []
-        page.on("pageerror", lambda e: errors.append(str(e)))
-        page.goto(file.as_uri(), wait_until="domcontentloaded")
-        page.evaluate("async () => { await window.modelglassPlotly; await window.modelglassDrawn(); }")
-        charts = page.locator(".mg-chart")
-        assert charts.count() == len(pictures(ran))
-        assert page.locator(".mg-chart:has(.main-svg .cartesianlayer .subplot)").count() == charts.count()
-        assert not [e for e in errors if "modelglass" in e.lower() or "plotly" in e.lower()]
-        browser.close()
+    context = chromium.new_context(offline=True, viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.goto(file.as_uri(), wait_until="domcontentloaded")
+    page.evaluate("async () => { await window.modelglassPlotly; await window.modelglassDrawn(); }")
+    charts = page.locator(".mg-chart")
+    assert charts.count() == len(pictures(ran))
+    assert page.locator(".mg-chart:has(.main-svg .cartesianlayer .subplot)").count() == charts.count()
+    assert not [e for e in errors if "modelglass" in e.lower() or "plotly" in e.lower()]
+    context.close()
     assert sys.modules.get("analysis") is None

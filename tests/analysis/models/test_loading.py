@@ -248,10 +248,9 @@ def test_what_is_not_a_fitted_model(thing, said):
         wrap_model(thing)
 
 
-def test_several_outputs_are_refused(small):
+def test_outputs_of_a_classifier_of_several_are_kept_with_their_labels(small):
     several = RandomForestClassifier(2).fit(small.X, np.column_stack([small.y, small.y]))
-    with pytest.raises(InputError, match="one output"):
-        wrap_model(several)
+    assert wrap_model(several).several == (tuple(np.unique(small.y)),) * 2
 
 
 def test_a_failing_model_ends_in_a_sentence(small):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 
 import pandas as pd
@@ -20,15 +19,6 @@ from modelglass.app.dashboard import pages
 pytestmark = [pytest.mark.browser, pytest.mark.data, pytest.mark.timeout(600)]
 PATIENCE = 120_000
 FEW_ROWS = "permutation_importance.rows=300&shapley_values.rows=50&partial_dependence.rows=100&noise_robustness.rows=300&lime_weights.n_samples=500"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
 
@@ -73,18 +63,6 @@ def address(adult, diamonds):
     second = dashboard(diamonds, block=False)
     yield {"adult": first.url + "/", "diamonds": second.url}
     first.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Walk:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
+import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -17,10 +18,9 @@ from sklearn.preprocessing import OrdinalEncoder
 from modelglass.analysis.evaluation import Evaluation
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PATIENCE = 60_000
+PATIENCE = 120_000
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MARKS = """title => {
     const charts = [...document.querySelectorAll('.js-plotly-plot')].filter(c => c.checkVisibility());
     const found = [];
@@ -81,19 +81,10 @@ def address(shop, spending):
     first = dashboard(shop, block=False, port=8790)
     second = dashboard(spending, block=False)
     yield {"shop": first.url + "/", "spending": second.url}
+    until = time.monotonic() + 30
+    while time.monotonic() < until and any("ScriptRunner" in t.name for t in threading.enumerate()):
+        time.sleep(0.1)  # Streamlit leaves the event loop of a script open that still runs when the server stops
     first.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Walk:

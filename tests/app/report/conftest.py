@@ -8,7 +8,6 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from modelglass.analysis.registry import Analysis, Setting
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 
-CHROMIUM = Path("/usr/bin/chromium")
 EVIL = "</script><img src=x onerror=alert(1)>"
 
 
@@ -257,28 +255,6 @@ def check_block(block, result, name):
 def reading():
     """What reads a report back: ``Read`` and ``check_block``."""
     return types.SimpleNamespace(Read=Read, check_block=check_block)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A real Chromium; skips with the reason where there is none."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not here")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
