@@ -9,6 +9,7 @@ TEST_VENV ?= .venv-test
 TEST_BIN = $(TEST_VENV)/bin
 PYTEST_ARGS ?=
 EXTRAS = test,boosting,onnx
+DOCTESTS = modelglass/analysis modelglass/explainers modelglass/app modelglass/sample_models
 
 .PHONY: demo test check clean
 
@@ -43,6 +44,7 @@ check: $(TEST_VENV)/.done
 	$(TEST_BIN)/ruff format --check .
 	$(TEST_BIN)/ruff check .
 	$(TEST_BIN)/mypy
+	$(TEST_BIN)/python -m pytest -q --doctest-modules $(DOCTESTS)
 	$(TEST_BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 clean:

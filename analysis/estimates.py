@@ -42,4 +42,8 @@ def estimate(metric: Metric, groups: Groups, level: float = 0.95, own: Bootstrap
     found.cannot(groups.n == 0, lambda g: "no rows")
     found.cannot((groups.w == 0) & (groups.n > 0), lambda g: f"the weights of all {rows_text(groups.n[g])} are 0")
     found.cannot(np.isnan(found.estimate), lambda g: f"rows that {metric.name} rests on have no weight")
+    found.no_interval(
+        ~(np.isfinite(found.low) & np.isfinite(found.high)) & np.isfinite(found.estimate),
+        lambda g: "the rows that it rests on are too few or their weights too uneven to tell how far it may be off",
+    )
     return found.within(*metric.range)
