@@ -48,7 +48,13 @@ def judged(ev: Evaluation, frame: pd.DataFrame, clean: Rows, class_: Any = None)
 
     ``clean`` are ``rows_of(ev)``; with ``class_`` the answer is that class against the rest.
     """
-    predicted, score = ev.answer(frame)
+    return judged_answers(ev, *ev.answer(frame), clean, class_)
+
+
+def judged_answers(
+    ev: Evaluation, predicted: np.ndarray, score: np.ndarray | None, clean: Rows, class_: Any = None
+) -> Rows:
+    """Judge answers as ``ev.answer`` gives them, for the rows of ``ev`` in their order; see ``judged``."""
     if ev.task == "binary":
         predicted = (predicted == ev.positive_index).astype(np.int64)
     changed = replace(clean, predicted=predicted, score=score, _kept={})
@@ -98,6 +104,11 @@ def change(
     NotApplicable
         Where the metric has no value on these rows.
     """
+    if donors is not None:
+        tally = Tally(metric, clean, seed=seed)
+        for rows, order in zip(changed, donors, strict=True):
+            tally.add(rows, order)
+        return tally.change(level)
     before, first = influence_of(metric, clean)
     found = [influence_of(metric, rows) for rows in changed]
     repeats = np.array([value for value, _ in found]) - before
@@ -106,20 +117,125 @@ def change(
     if first is None:
         low, high, method = _bootstrap(metric, clean, changed, level, seed)
         return Change(estimate=float(repeats.mean()), low=low, high=high, repeats=repeats, method=method)
-    gains = np.array([psi for _, psi in found]) - first  # type: ignore[operator]
     if len(first) < 2:
         raise NotApplicable("one row says nothing about a change")
-    variance, units, df = _variance(clean, gains, donors)
-    enough = units >= FEWEST if donors is None else _enough_to_shuffle(clean, len(changed))
-    half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
+    gains = np.mean([psi for _, psi in found], axis=0) - first  # type: ignore[arg-type]
+    own = _by_unit(clean, gains)
+    units = len(own)
+    variance = float((own**2).sum()) * units / max(units - 1, 1)
+    half = float(intervals.critical(level, max(units - 1.0, 1.0)) * np.sqrt(variance)) if units >= FEWEST else np.nan
     middle = float(repeats.mean())
-    return Change(
-        estimate=middle,
-        low=middle - half,
-        high=middle + half,
-        repeats=repeats,
-        method="paired influences of rows" if clean.cluster is None else "paired influences of clusters",
-    )
+    return Change(estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(clean))
+
+
+def _method(clean: Rows) -> str:
+    return "paired influences of rows" if clean.cluster is None else "paired influences of clusters"
+
+
+class Tally:
+    """Adds up shuffles of the same rows one by one, and gives the mean change of a metric so far.
+
+    Of influences only sums over the shuffles are kept. ``doubt`` is the variance that the shuffles alone add to the mean change, the rows
+    given: each row's (cluster's) influences are spread around their mean over the shuffles.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        clean: Rows,
+        *,
+        strata: np.ndarray | None = None,
+        before: tuple[float, np.ndarray | None] | None = None,
+        seed: int = 0,
+    ):
+        """``strata`` (n,) codes where values are shuffled within them only; ``before``: ``influence_of(metric, clean)`` where it is known."""
+        self.metric, self.clean, self.seed = metric, clean, seed
+        self.repeats: list[float] = []
+        self._before, self._first = influence_of(metric, clean) if before is None else before
+        self._strata = strata
+        self._kept: list[Rows] = []
+        self._unit = None if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1].reshape(-1)
+        n = len(clean.y) if self._unit is None else int(self._unit.max()) + 1
+        self._own, self._lent = np.zeros(n), np.zeros(n)
+        self._own_squares = self._lent_squares = 0.0
+
+    def add(self, rows: Rows, donors: np.ndarray) -> None:
+        """Add a shuffle: the rows judged with it, and the row from which each row got its value."""
+        value, psi = influence_of(self.metric, rows)
+        if not np.isfinite(value - self._before):
+            raise NotApplicable(_no_value(self.metric, (self.clean, rows)))
+        self.repeats.append(value - self._before)
+        if self._first is None or psi is None:
+            self._kept.append(rows)
+            return
+        if len(psi) < 2:
+            raise NotApplicable("one row says nothing about a change")
+        gain = psi - self._first
+        lent = np.bincount(donors, weights=gain, minlength=len(gain))
+        if self._strata is not None:  # a stratum's mean is counted once, with the rows that get values
+            lent -= (np.bincount(self._strata, lent) / np.maximum(np.bincount(self._strata), 1))[self._strata]
+        own, given = self._by_unit(gain), self._by_unit(lent)
+        self._own += own
+        self._lent += given
+        self._own_squares += float((own**2).sum())
+        self._lent_squares += float((given**2).sum())
+
+    def _by_unit(self, values: np.ndarray) -> np.ndarray:
+        return values if self._unit is None else np.bincount(self._unit, weights=values)
+
+    @property
+    def count(self) -> int:
+        """Shuffles so far."""
+        return len(self.repeats)
+
+    @property
+    def estimate(self) -> float:
+        """Mean change over the shuffles so far."""
+        return float(np.mean(self.repeats))
+
+    @property
+    def doubt(self) -> float:
+        """Variance of the mean change that the shuffles add; NaN with one."""
+        if self.count < 2:
+            return np.nan
+        if self._first is None:
+            return float(np.var(self.repeats, ddof=1)) / self.count
+        within = self._own_squares - float((self._own**2).sum()) / self.count
+        return max(within, 0.0) / (self.count - 1) / self.count
+
+    @property
+    def sure(self) -> bool:
+        """Whether ``doubt`` is known well: from the influences of all rows, or from five shuffles."""
+        return self.count > 1 and (self._first is not None or self.count >= FEWEST_REPEATS)
+
+    def variance(self) -> tuple[float, float]:
+        """Give the variance of the mean change over rows and shuffles, and its degrees of freedom.
+
+        Squared mean influences over units, with the donors' part: between shuffles the recipients are independent, so products of different
+        shuffles leave a donor's own effect.
+        """
+        own, mean, count, units = self._own / self.count, self._lent / self.count, self.count, len(self._own)
+        squares = float((mean**2).sum())
+        if count > 1:
+            squares = (count**2 * squares - self._lent_squares) / (count * (count - 1))
+        total = float((own**2).sum())
+        total = max(total + squares + 2.0 * float((own * mean).sum()), total / 2)
+        both = (own + mean) ** 2
+        df = float(tail_df(both.sum(), (both**2).sum(), np.asarray(max(units - 1.0, 1.0))))
+        return total * units / max(units - 1, 1), df
+
+    def change(self, level: float = 0.95) -> Change:
+        """Give the mean change with its interval over rows (clusters) and shuffles."""
+        repeats, middle = np.array(self.repeats), self.estimate
+        if self._first is None:
+            low, high, method = _bootstrap(self.metric, self.clean, self._kept, level, self.seed)
+            return Change(estimate=middle, low=low, high=high, repeats=repeats, method=method)
+        variance, df = self.variance()
+        enough = _enough_to_shuffle(self.clean, self.count)
+        half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
+        return Change(
+            estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(self.clean)
+        )
 
 
 def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
@@ -130,6 +246,8 @@ def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
 
 
 FEWEST_TO_SHUFFLE, FEWEST_SHUFFLES = 200, 2
+FEWEST_REPEATS = 5
+"""Shuffles from which their spread tells how sure their mean is, where rows have no influences."""
 FEWEST_OF_OUTCOME, FEWEST_OF_OUTCOME_CLUSTERED, FEWEST_CLUSTERS_TO_SHUFFLE = 30, 60, 60
 
 
@@ -148,33 +266,11 @@ def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
     return bool(np.bincount(clean.y, minlength=2).min() >= fewest)
 
 
-def _variance(clean: Rows, gains: np.ndarray, donors: Sequence[np.ndarray] | None) -> tuple[float, int, float]:
-    """Sum of squared influences over units, with the donors' part, units, degrees of freedom; ``gains`` (repeats, n)."""
-    own = _by_unit(clean, gains.mean(axis=0)[None])[0]
-    units = len(own)
-    total, df = float((own**2).sum()), max(units - 1.0, 1.0)
-    if donors is not None:
-        given = np.zeros_like(gains)
-        for r, source in enumerate(donors):
-            np.add.at(given[r], source, gains[r])
-        lent = _by_unit(clean, given)
-        mean, count = lent.mean(axis=0), len(lent)
-        # between repeats the recipients are independent, so products of different repeats leave the donor's own effect
-        squares = (
-            (mean**2).sum() if count == 1 else (count**2 * (mean**2).sum() - (lent**2).sum()) / (count * (count - 1))
-        )
-        total = max(total + float(squares) + 2.0 * float((own * mean).sum()), total / 2)
-        both = (own + mean) ** 2
-        df = float(tail_df(both.sum(), (both**2).sum(), np.asarray(df)))
-    return total * units / max(units - 1, 1), units, df
-
-
 def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
-    """Sum influences (k, n) within clusters; rows where there are none."""
+    """Sum influences (n,) within clusters; rows where there are none."""
     if clean.cluster is None:
         return values
-    _, unit = np.unique(clean.cluster, return_inverse=True)
-    return np.stack([np.bincount(unit, weights=v) for v in values])
+    return np.bincount(np.unique(clean.cluster, return_inverse=True)[1].reshape(-1), weights=values)
 
 
 def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:

@@ -5,7 +5,7 @@ from distributions such as models give; ``shapley`` asks a fitted linear model a
 permutation importance by ``paired.change``, which its door calls, against the effect in 1,600,000 rows. Costs: the mean cost of
 given decisions and of the chosen threshold. Differences: two means of such values, as ``shapley_difference`` compares them, and its
 own door. Gains: what ``remedies`` says that recalibration and flipped labels gain, against the expected gain of the same fit on half as
-many rows. Run: ``python benchmarks/coverage_explanations.py [--reps N] [--only means,doors,shuffles,differences,gains]``.
+many rows. Run: ``python benchmarks/coverage_explanations.py [--reps N] [--only means,doors,shuffles,conditional,differences,gains]``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.mean_difference import Sample, mean_difference, why_none
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.paired import change, value_of
+from modelglass.analysis.paired import Tally, change, value_of
 from modelglass.analysis.thresholds import measure
-from modelglass.explainers import partial_dependence, shapley_difference, shapley_values
+from modelglass.explainers import partial_dependence, permutation_importance, shapley_difference, shapley_values
 from modelglass.explainers.rows import mean_interval
+from modelglass.explainers.strata import within
 
 VALUES = {
     "half normal": np.abs,
@@ -158,6 +159,79 @@ def shuffles(kind: str, design: str, n: int, reps: int, repeats: int, seed: int 
             found = change(METRICS[m], clean, changed, donors=orders)
             rows.append((found.low, found.high, np.mean(effects[m])))
     return {m: said(rows, reps) for m, rows in held.items()}
+
+
+STRATA = special.ndtri(np.arange(1, 8) / 8)
+
+
+def conditional(kind: str, design: str, n: int, reps: int, repeats: int, seed: int = 0) -> dict[str, str]:
+    """Simulate permutation importance within strata: two columns correlated by 0.8, shuffled within eighths of the other one."""
+    rng = np.random.default_rng((seed, n, repeats, 5))
+
+    def drawn(count: int):
+        x, _ = world(rng, kind, count, design)
+        x[:, 0] = 0.8 * x[:, 1] + 0.6 * x[:, 0]
+        noise, tilt, size = DESIGNS[design]
+        weight = np.exp(noise * rng.standard_normal(count) + tilt * x[:, 1]) if noise or tilt else None
+        extra = {"weight": weight, "cluster": np.arange(count) // size if size else None}
+        y = x.sum(1) + 0.7 * rng.standard_normal(count)
+        if kind == "binary":
+            y = (rng.random(count) < special.expit(-0.5 + x.sum(1))).astype(np.int64)
+
+        def judge(changed: np.ndarray) -> Rows:
+            if kind != "binary":
+                return Rows(task="regression", y=y, predicted=0.9 * changed.sum(1), **extra)
+            p = special.expit(-0.5 + 1.1 * changed[:, 0] + 0.9 * changed[:, 1])
+            return Rows(task="binary", y=y, predicted=(p > 0.5).astype(int), score=p, probability=True, **extra)
+
+        return x, judge, np.searchsorted(STRATA, x[:, 1])
+
+    effects: dict[str, list] = {m: [] for m in SHUFFLED[kind]}
+    for _ in range(4):
+        x, judge, strata = drawn(400_000)
+        clean, after = judge(x), judge(taken(x, within(strata, rng)))
+        for m, found in effects.items():
+            found.append(value_of(METRICS[m], after) - value_of(METRICS[m], clean))
+    held: dict[str, list] = {m: [] for m in SHUFFLED[kind]}
+    for _ in range(reps):
+        x, judge, strata = drawn(n)
+        clean = judge(x)
+        tallies = {m: Tally(METRICS[m], clean, strata=strata) for m in held}
+        for order in [within(strata, rng) for _ in range(repeats)]:
+            rows = judge(taken(x, order))
+            for tally in tallies.values():
+                tally.add(rows, order)
+        for m, rows in held.items():
+            one = tallies[m].change(0.95)
+            rows.append((one.low, one.high, np.mean(effects[m])))
+    return {m: said(rows, reps) for m, rows in held.items()}
+
+
+def settling(n: int, reps: int, seed: int = 0) -> dict[str, str]:
+    """Simulate ``permutation_importance`` by its door, stopping when the order is settled; how many shuffles it took on average."""
+    rng = np.random.default_rng((seed, n, 6))
+    slopes = np.array([1.0, 0.9, 0.3, 0.0])
+
+    def drawn(count: int) -> pd.DataFrame:
+        frame = pd.DataFrame(rng.standard_normal((count, 4)), columns=list("abcd"))
+        frame["t"] = frame.to_numpy() @ slopes + rng.standard_normal(count)
+        return frame
+
+    start = drawn(1_000)
+    linear = LinearRegression().fit(start[list("abcd")], start.t)
+    linear.coef_ = np.array([1.0, 0.9, 0.35, 0.05])
+    truth = permutation_importance(
+        Evaluation(linear, drawn(1_000_000), target="t"), rows=None, n_repeats=2, together=None
+    )
+    true, made = truth.frame().set_index("feature").estimate, []
+    held: dict[str, list] = {name: [] for name in "abcd"}
+    for _ in range(reps):
+        found = permutation_importance(Evaluation(linear, drawn(n), target="t"), rows=None, n_repeats=10)
+        table = found.frame().set_index("feature")
+        made.append(found.made)
+        for name, rows in held.items():
+            rows.append((table.low[name], table.high[name], true[name]))
+    return {name: said(rows, reps) for name, rows in held.items()} | {"shuffles": f"{np.mean(made):.1f}"}
 
 
 def costs(design: str, n: int, reps: int, seed: int = 0) -> dict[str, str]:
@@ -296,7 +370,7 @@ def line(first: str, cells: dict[str, str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--reps", type=int, default=2_000)
-    parser.add_argument("--only", default="means,doors,shuffles,differences,gains")
+    parser.add_argument("--only", default="means,doors,shuffles,conditional,differences,gains")
     reps, only = parser.parse_args().reps, parser.parse_args().only.split(",")
     if "means" in only:
         print_means(reps)
@@ -304,6 +378,8 @@ def main() -> None:
         print_doors(reps)
     if "shuffles" in only:
         print_shuffles(reps)
+    if "conditional" in only:
+        print_conditional(reps)
     if "differences" in only:
         print_differences(reps)
     if "gains" in only:
@@ -333,6 +409,17 @@ def print_shuffles(reps: int) -> None:
         for design in DESIGNS:
             for n, repeats in ((200, 5), (500, 2), (500, 5)):
                 line(f"{design}, n = {n:,}, {repeats} shuffles", shuffles(kind, design, n, reps // 4, repeats))
+
+
+def print_conditional(reps: int) -> None:
+    for kind in ("binary", "normal"):
+        print(f"\n| shuffled within strata, {kind} | {' | '.join(SHUFFLED[kind])} |\n|---|---|---|---|")
+        for design in DESIGNS:
+            for n, repeats in ((500, 2), (500, 5)):
+                line(f"{design}, n = {n:,}, {repeats} shuffles", conditional(kind, design, n, reps // 4, repeats))
+    print("\n| until settled, 10 shuffles at most, RMSE | a | b | c | d | shuffles made |\n|---|---|---|---|---|---|")
+    for n in (200, 500):
+        line(f"n = {n:,}", settling(n, reps // 4))
 
 
 def print_differences(reps: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+from modelglass.explainers import declared_importance
 
 __all__ = ["ANALYSES"]
 
@@ -29,30 +30,7 @@ _OTHER = Setting(
 )
 
 ANALYSES: list[Analysis] = [
-    Analysis(
-        name="permutation_importance",
-        reads_threshold="metric",
-        title="Permutation importance",
-        page="importance",
-        question="Which columns would the model miss most?",
-        cost="seconds",
-        order=10,
-        compute="modelglass.explainers.permutation_importance:permutation_importance",
-        settings=(
-            Setting(
-                name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
-            ),
-            Setting(name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column"),
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
-            Setting(
-                name="class_",
-                kind="class",
-                label="Class",
-                help="Measure this class against the rest; empty: all of them.",
-            ),
-            _LEVEL,
-        ),
-    ),
+    *declared_importance.ANALYSES,
     Analysis(
         name="shapley_values",
         reads_threshold="never",

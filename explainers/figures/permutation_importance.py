@@ -1,4 +1,4 @@
-"""Draw permutation importance: bars with intervals."""
+"""Draw permutation importance: bars with intervals, those of groups in another colour."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from modelglass.explainers.permutation_importance import PermutationImportance
 
 @figure.register
 def _(result: PermutationImportance) -> go.Figure:
+    table = result.importance.assign(group=result.importance["columns"] > 1)
+    groups = bool(table.group.any())
+    among = " among rows alike in the others" if result.settings["conditional"] else ""
+    does = "How much worse" if result.settings["greater_is_better"] is not None else "How much higher"
     return importance_bars(
-        result.importance,
-        title=f"How much worse {result.label} gets when a column is shuffled",
-        x=f"loss of {result.label} and {100 * result.settings['level']:.4g} % interval",
+        table,
+        title=f"{does} {result.label} gets when a column is shuffled{among}",
+        x=f"loss of {result.label} and {100 * result.settings['level']:.4g} % interval"
+        + ("; orange: columns shuffled together" if groups else ""),
         hover_unit="loss",
+        marked="group" if groups else "",
     )

@@ -1,0 +1,59 @@
+"""The records of what columns are worth: shuffled, left out, and side by side."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import Analysis, Setting
+
+_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+_METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
+_ONE_CLASS = Setting(
+    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
+)
+_GROUPS = Setting(
+    name="groups",
+    kind="text",
+    label="Groups",
+    help="Columns also shuffled together, such as: age + pay; city + region. Empty: those that go together.",
+    empty="those that go together",
+)
+_TOGETHER = Setting(
+    name="together",
+    kind="number",
+    default=0.7,
+    low=0.1,
+    high=1.0,
+    step=0.05,
+    label="Association from which columns go together",
+)
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="permutation_importance",
+        reads_threshold="metric",
+        title="Permutation importance",
+        page="importance",
+        question="Which columns would the model miss most?",
+        cost="seconds",
+        order=10,
+        compute="modelglass.explainers.permutation_importance:permutation_importance",
+        settings=(
+            _METRIC,
+            _GROUPS,
+            _TOGETHER,
+            Setting(
+                name="conditional",
+                kind="flag",
+                default=False,
+                label="Only among rows alike in the other columns",
+                help="What a column adds to the others, without rows that cannot be.",
+            ),
+            Setting(
+                name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column, at most"
+            ),
+            Setting(name="settle", kind="flag", default=True, label="Stop when the order is settled"),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            _ONE_CLASS,
+            _LEVEL,
+        ),
+    ),
+]
