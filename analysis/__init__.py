@@ -7,6 +7,7 @@ from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_differences import column_differences
 from modelglass.analysis.column_facts import column_facts
 from modelglass.analysis.confusion import confusion
+from modelglass.analysis.constraints import constraints
 from modelglass.analysis.contrast import contrast
 from modelglass.analysis.data_checks import data_checks
 from modelglass.analysis.discovery import find_slices
@@ -53,6 +54,7 @@ __all__ = [
     "column_differences",
     "column_facts",
     "confusion",
+    "constraints",
     "contrast",
     "data_checks",
     "error_heatmap",

@@ -118,6 +118,12 @@ def _about(part: str) -> Iterator[None]:
 # other data --------------------------------------------------------------------------------------------------------
 
 
+def _told(given: Any, what: str) -> str | None:
+    """Give what data as read tell of themselves; a plain frame may have a column of that name."""
+    told = getattr(given, what, None)
+    return told if isinstance(told, str) else None
+
+
 def _companion(part: str, given: Any, data: Prepared) -> Companion:
     with _about(part):
         frame = like(checked_frame(as_frame(getattr(given, "frame", given), f"the {WORDS[part]}")), data.frame)
@@ -148,8 +154,8 @@ def _companion(part: str, given: Any, data: Prepared) -> Companion:
     return Companion(
         part=part,
         frame=frame,
-        name=getattr(given, "name", None) or "in memory",
-        fingerprint=getattr(given, "fingerprint", None),
+        name=_told(given, "name") or "in memory",
+        fingerprint=_told(given, "fingerprint"),
         rows=rows,
         columns=columns,
         feed=feed,

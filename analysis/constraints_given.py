@@ -1,0 +1,277 @@
+"""Constraints that a person edits: read from YAML or a mapping, checked for contradictions, written back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.constraints import DIRECTIONS, ColumnRule, Constraints, Together, number_text
+from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
+from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml
+
+KEYS = ("immutable", "low", "high", "step", "levels", "direction", "cost")
+TOP = ("columns", "together", "inferred")
+LINKS = ("sum", "equals", "order", "derived", "from", "by")
+
+
+def edited(found: Constraints, given: Any) -> Constraints:
+    """Apply what a person gave; see ``Constraints.changed``."""
+    lines: Mapping[Any, int] = {}
+    name = "the constraints"
+    if isinstance(given, str) and (":" in given or "\n" in given) and not given.endswith((".yaml", ".yml")):
+        given, lines = parse_yaml(given, name)
+    elif isinstance(given, (str, Path)):
+        name = Path(given).name
+        given, lines = read_yaml(given)
+    given = check_mapping(given, name, lines, what="columns: and together:")
+    check_keys(given, TOP, name, lines)
+    columns = dict(found.columns)
+    said = check_mapping(given.get("columns") or {}, name, lines, "columns", what="column: rules")
+    for column, rules in said.items():
+        if column not in columns:
+            raise unknown_name("column that the model reads", str(column), columns)
+        where = place(name, lines, "columns", column)
+        rules = check_mapping(rules, name, lines, "columns", column, what="rule: value")
+        check_keys(rules, KEYS, name, lines, "columns", column)
+        columns[column] = _rule(columns[column], rules, where)
+    kept = found.together if _flag(given.get("inferred", True), "inferred", name) else ()
+    wanted = given.get("together") or []
+    if isinstance(wanted, (str, Mapping)) or not isinstance(wanted, Sequence):
+        raise InputError(f"Expected a list under together in {name}.", f"Got {described(wanted)}.")
+    links = []
+    for i, one in enumerate(wanted):
+        one = check_mapping(one, name, lines, "together", i, what="sum:, order: or derived:")
+        check_keys(one, LINKS, name, lines, "together", i)
+        links.append(_link(one, columns, found, place(name, lines, "together", i)))
+    fixed = {t.columns[-1] for t in links if t.kind == "derived"}
+    kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed))
+    made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
+    check(made)
+    return made
+
+
+def _flag(value: Any, key: str, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise InputError(f"Expected true or false as {key} ({where}).", f"Got {described(value)}.")
+
+
+def _rule(rule: ColumnRule, said: Mapping[str, Any], where: str) -> ColumnRule:
+    changes: dict[str, Any] = {}
+    if "immutable" in said:
+        changes["immutable"] = _flag(said["immutable"], f"immutable of {rule.name!r}", where)
+    if rule.kind != "number":
+        for key in ("low", "high", "step"):
+            if key in said:
+                raise InputError(
+                    f"Expected no {key} for {rule.name!r}, which holds {rule.kind if rule.kind == 'levels' else 'no numbers'} ({where}).",
+                    f"Got {described(said[key])}.",
+                    "Name its allowed levels: levels: [...]",
+                )
+    for key in ("low", "high"):
+        if key in said:
+            changes[key] = _number(rule, key, said[key], where)
+    if "step" in said:
+        step = _number(rule, "step", said["step"], where) if said["step"] is not None else 0.0
+        if not np.isfinite(step) or step < 0:
+            raise InputError(f"Expected a step above 0 for {rule.name!r} ({where}).", f"Got {described(said['step'])}.")
+        changes["step"] = step * (86_400.0 if rule.dates else 1.0)
+    if "levels" in said:
+        changes["levels"] = _levels(rule, said["levels"], where)
+    if "direction" in said:
+        direction = str(said["direction"])
+        if direction not in DIRECTIONS or (rule.kind != "number" and direction != "any"):
+            expected = ", ".join(DIRECTIONS) if rule.kind == "number" else "no direction: levels have no order"
+            raise InputError(f"Expected {expected} as direction of {rule.name!r} ({where}).", f"Got {direction!r}.")
+        changes["direction"] = direction
+    if "cost" in said:
+        cost = said["cost"]
+        if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not np.isfinite(cost) or cost <= 0:
+            raise InputError(
+                f"Expected a cost above 0 for {rule.name!r} ({where}).", f"Got {described(cost)}.",
+                "1 is the usual cost of a change by one spread; immutable: true forbids a change.",
+            )  # fmt: skip
+        changes["cost"] = float(cost)
+    return replace(rule, **changes, how="; ".join(filter(None, [rule.how, f"given: {', '.join(said)}"])))
+
+
+def _number(rule: ColumnRule, key: str, value: Any, where: str) -> float:
+    if rule.dates and key != "step":
+        try:
+            return pd.Timestamp(value).timestamp()
+        except (ValueError, TypeError):
+            raise InputError(
+                f"Expected a date such as 2024-05-01 as {key} of {rule.name!r} ({where}).", f"Got {described(value)}."
+            ) from None
+    if value is None and key != "step":
+        return -np.inf if key == "low" else np.inf
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or np.isnan(value):
+        raise InputError(f"Expected a number as {key} of {rule.name!r} ({where}).", f"Got {described(value)}.")
+    return float(value)
+
+
+def _levels(rule: ColumnRule, said: Any, where: str) -> tuple[Any, ...]:
+    if rule.kind != "levels":
+        raise InputError(
+            f"Expected no levels for {rule.name!r}, which holds {'numbers' if rule.kind == 'number' else 'no levels'} ({where}).",
+            f"Got {described(said)}.",
+            "Give low, high and step." if rule.kind == "number" else "",
+        )
+    if isinstance(said, (str, Mapping)) or not isinstance(said, Sequence):
+        raise InputError(f"Expected a list as levels of {rule.name!r} ({where}).", f"Got {described(said)}.")
+    if not len(said):
+        raise InputError(
+            f"Expected at least one level for {rule.name!r} ({where}).",
+            "The list is empty.",
+            "Write immutable: true to keep it as it is.",
+        )
+    known = {v: v for v in rule.levels}
+    texts = {str(v): v for v in rule.levels}
+    got = []
+    for level in said:
+        if level not in known and str(level) not in texts:
+            close = nearest(str(level), texts)
+            raise InputError(
+                f"Expected levels that {rule.name!r} has in the data: {listed(texts, 12)} ({where}).",
+                f"Got {level!r}, which no row holds.",
+                f"Did you mean {close[0]!r}?" if close else "Choose among these.",
+            )
+        got.append(known[level] if level in known else texts[str(level)])
+    return tuple(dict.fromkeys(got))
+
+
+def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Constraints, where: str) -> Together:
+    kinds = [k for k in ("sum", "order", "derived") if k in said]
+    if len(kinds) != 1:
+        raise InputError(f"Expected one of sum, order and derived ({where}).", f"Got {listed(said) or 'nothing'}.")
+    kind = kinds[0]
+    sources = said.get("from", []) if kind == "derived" else said[kind]
+    names = [sources] if isinstance(sources, str) else list(sources or ())
+    names = [*names, said["derived"]] if kind == "derived" else names
+    for name in names:
+        if name not in columns:
+            raise unknown_name("column that the model reads", str(name), columns)
+        if kind != "derived" and columns[name].kind != "number":
+            raise InputError(f"Expected columns of numbers under {kind} ({where}).", f"{name!r} holds none.")
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise InputError(f"Expected at least two different columns ({where}).", f"Got {listed(names) or 'none'}.")
+    if kind == "order":
+        return Together(kind=kind, columns=tuple(names), how="given")
+    if kind == "sum":
+        return Together(kind=kind, columns=tuple(names), value=float(said.get("equals", 1)), how="given")
+    return _derived(said, tuple(names), columns, found, where)
+
+
+def _derived(
+    said: Mapping[str, Any], names: tuple[str, ...], columns: Mapping[str, ColumnRule], found: Constraints, where: str
+) -> Together:
+    from modelglass.analysis.constraints_found import relation
+
+    if isinstance(said.get("from"), (list, tuple)) and len(names) > 3:
+        raise InputError(f"Expected one or two columns under from ({where}).", f"Got {len(names) - 1}.")
+    same = [
+        t for t in found.together if t.kind == "derived" and t.columns[-1] == names[-1] and set(t.columns) == set(names)
+    ]
+    made = same[0] if same else relation(said.get("by"), names[-1], names[:-1], found.learnt, columns)
+    if made is None:
+        raise InputError(
+            f"Expected {names[-1]!r} to follow from {listed(names[:-1])} on all rows ({where}).",
+            "It does not, in any way known here: a table, a line, a sum, difference, product or ratio.",
+            "Check the data, or make the column immutable.",
+        )
+    return made
+
+
+def check(made: Constraints) -> None:
+    """Refuse rules that contradict each other, and say which."""
+    for rule in made.columns.values():
+        if rule.kind != "number":
+            continue
+        if rule.low > rule.high:
+            raise _contradiction(
+                f"low {number_text(rule, rule.low)} of {rule.name!r} is above its high {number_text(rule, rule.high)}",
+                "Exchange them, or write immutable: true.",
+            )
+        if rule.step and np.isfinite(rule.low) and np.isfinite(rule.high):
+            first = rule.origin + np.ceil((rule.low - rule.origin) / rule.step - 1e-9) * rule.step
+            if first > rule.high + 1e-9 * rule.step:
+                raise _contradiction(
+                    f"no step of {rule.step:g} of {rule.name!r} lies between its low {number_text(rule, rule.low)} and high {number_text(rule, rule.high)}",
+                    "Widen the range, or make the step smaller.",
+                )
+    for link in made.together:
+        _check_link(link, made.columns)
+    _check_derived([t for t in made.together if t.kind == "derived"])
+
+
+def _check_link(link: Together, columns: Mapping[str, ColumnRule]) -> None:
+    rules = [columns[c] for c in link.columns]
+    if link.kind == "sum":
+        low, high = sum(r.low for r in rules), sum(r.high for r in rules)
+        if low > link.value * (1 + 1e-9) or high < link.value * (1 - 1e-9):
+            raise _contradiction(
+                f"{link.text()}, but their ranges allow only sums from {low:g} to {high:g}",
+                "Widen the ranges, or take the sum out.",
+            )
+    if link.kind == "order":
+        for i, a in enumerate(rules):
+            for b in rules[i + 1 :]:
+                if a.low > b.high:
+                    raise _contradiction(
+                        f"{link.text()}, but {a.name!r} starts at {number_text(a, a.low)}, above {b.name!r}'s high {number_text(b, b.high)}",
+                        "Widen a range, or take the order out.",
+                    )
+
+
+def _check_derived(links: Sequence[Together]) -> None:
+    follows = {t.columns[-1]: t.columns[:-1] for t in links}
+    for name in follows:
+        seen, todo = set(), [name]
+        while todo:
+            for source in follows.get(todo.pop(), ()):
+                if source == name:
+                    raise _contradiction(
+                        f"{name!r} follows from itself, by {listed(t.text() for t in links)}", "Take one of them out."
+                    )
+                if source not in seen:
+                    seen.add(source)
+                    todo.append(source)
+
+
+def _contradiction(which: str, todo: str) -> InputError:
+    return InputError("Expected constraints that can all hold.", f"These contradict each other: {which}.", todo)
+
+
+def written(made: Constraints) -> dict[str, Any]:
+    """Give constraints as a mapping that YAML can hold and ``changed`` takes."""
+    columns: dict[str, Any] = {}
+    for rule in made.columns.values():
+        one: dict[str, Any] = {}
+        if rule.immutable and rule.kind != "fixed":
+            one["immutable"] = True
+        if rule.kind == "number":
+            one |= {k: _plain(rule, getattr(rule, k)) for k in ("low", "high") if np.isfinite(getattr(rule, k))}
+            if rule.step:
+                one["step"] = rule.step / (86_400.0 if rule.dates else 1.0)
+            if rule.direction != "any":
+                one["direction"] = rule.direction
+        elif rule.kind == "levels" and rule.levels:
+            one["levels"] = [v.item() if isinstance(v, np.generic) else v for v in rule.levels]
+        if rule.kind != "fixed":
+            columns[rule.name] = one | ({"cost": rule.cost} if rule.cost != 1 else {})
+    links: list[dict[str, Any]] = []
+    for t in made.together:
+        if t.kind == "derived":
+            links.append({"derived": t.columns[-1], "from": list(t.columns[:-1]), "by": t.by})
+        else:
+            links.append({t.kind: list(t.columns)} | ({"equals": t.value} if t.kind == "sum" else {}))
+    return {"columns": columns, "together": links, "inferred": False}
+
+
+def _plain(rule: ColumnRule, value: float) -> Any:
+    return number_text(rule, value) if rule.dates else value

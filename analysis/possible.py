@@ -1,0 +1,366 @@
+"""Rows as numbers that a search can move, kept possible; and the validator that looks at the rows themselves."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.constraints import FAR, ColumnRule, Constraints, Together, number_text, numbers
+
+OPERATIONS = {"sum": np.add, "difference": np.subtract, "product": np.multiply, "ratio": np.divide}
+
+
+class Space:
+    """Raw rows as float64 of shape (n, p): numbers as they are (dates as seconds), levels as places in ``levels[j]``, NaN missing.
+
+    Attributes
+    ----------
+    free : int array
+        Columns that a search may move: neither immutable nor derived.
+    number : bool array, shape (p,)
+    per : float array, shape (p,)
+        Cost of a change by 1 of a number, or of another level; infinite where the column stays, 0 where it follows from others.
+    """
+
+    def __init__(self, rules: Constraints, frame: pd.DataFrame):
+        self.rules, self.frame = rules, frame
+        self.names = list(frame.columns)
+        self.of = [rules.columns[n] for n in self.names]
+        self._place = {n: j for j, n in enumerate(self.names)}
+        derived = [t for t in rules.together if t.kind == "derived"]
+        self.derived = _in_order(derived)
+        after = {self._place[t.columns[-1]] for t in derived}
+        self.number = np.array([r.kind == "number" for r in self.of])
+        self.levels: dict[int, list[Any]] = {}
+        self.X = np.column_stack([self._coded(j) for j in range(len(self.names))]).astype(float)
+        self.free = np.array([j for j, r in enumerate(self.of) if r.free and j not in after], dtype=np.int64)
+        self.per = np.full(len(self.names), np.inf)
+        for j in self.free:
+            self.per[j] = self.of[j].cost / (self.of[j].spread if self.number[j] else 1.0)
+        self.per[list(after)] = 0.0
+        self._tables = {t.columns[-1]: self._codes_of(t) for t in self.derived if t.by == "table"}
+        self._held = [numbers(frame[n]) if self.number[j] else None for j, n in enumerate(self.names)]
+        self._stays = self._staying()
+
+    def _coded(self, j: int) -> np.ndarray:
+        column, rule = self.frame[self.names[j]], self.of[j]
+        if rule.kind == "number":
+            return numbers(column)
+        if rule.kind == "fixed":
+            return np.zeros(len(column))
+        values = column.astype(object)
+        known = list(rule.levels)
+        known += [v for v in pd.unique(values.dropna()) if v not in set(known)]
+        self.levels[j] = known
+        codes = pd.Index(known, dtype=object).get_indexer(values)
+        return np.where(codes < 0, np.nan, codes)
+
+    def _staying(self) -> np.ndarray:
+        """Cells that never move: missing ones, and codes that stand for something else."""
+        out = np.isnan(self.X)
+        for j, rule in enumerate(self.of):
+            if rule.codes:
+                out[:, j] |= np.isin(self.X[:, j], rule.codes)
+        return out
+
+    def _codes_of(self, link: Together) -> dict[float, float]:
+        """Give a table of values as a table of the numbers used here."""
+        i, j = (self._place[c] for c in link.columns)
+        got = {}
+        for a, b in link.table.items():
+            got[self._number_of(i, a)] = self._number_of(j, b)
+        return got
+
+    def _number_of(self, j: int, value: Any) -> float:
+        if j not in self.levels:
+            return float(value)
+        return float(self.levels[j].index(value)) if value in self.levels[j] else np.nan
+
+    def cost(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Cost of changed rows, shape (m,): over their changed columns cost * |change| / spread, or cost for another level."""
+        return self.costs(places, X).sum(axis=1)
+
+    def costs(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Cost of each column of changed rows, shape (m, p)."""
+        off = np.abs(X - self.X[places])
+        off[:, ~self.number] = off[:, ~self.number] > 0
+        per = np.where(np.isfinite(self.per), self.per, 0.0)
+        return np.where(np.isnan(off), 0.0, off * per)
+
+    def project(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Move rows to the nearest possible values: cells that stay, ranges, steps, directions, derived columns, sums. A copy."""
+        before, out = self.X[places], before_copy(self.X[places])
+        stays = self._stays[places]
+        for j in self.free:
+            rule, moved = self.of[j], ~stays[:, j] & (X[:, j] != before[:, j]) & ~np.isnan(X[:, j])
+            if moved.any():
+                out[moved, j] = self._nearest(j, rule, before[moved, j], X[moved, j])
+        for link in self.rules.together:
+            if link.kind == "sum":
+                self._resum(link, before, out, stays)
+        self._follow(before, out, stays)
+        return out
+
+    def _nearest(self, j: int, rule: ColumnRule, before: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        if not self.number[j]:
+            allowed = np.rint(wanted)
+            return np.where((allowed >= 0) & (allowed < len(rule.levels)), allowed, before)
+        low = np.maximum(rule.low, before if rule.direction == "up" else -np.inf)
+        high = np.minimum(rule.high, before if rule.direction == "down" else np.inf)
+        got = np.clip(wanted, low, high)
+        if rule.step:
+            got = on_step(rule, got)
+            got = np.where(got < low - FAR * rule.step, on_step(rule, got + rule.step), got)
+            got = np.where(got > high + FAR * rule.step, on_step(rule, got - rule.step), got)
+        return np.where(
+            (got < low - FAR * rule.step) | (got > high + FAR * rule.step) | (wanted == before), before, got
+        )
+
+    def _resum(self, link: Together, before: np.ndarray, out: np.ndarray, stays: np.ndarray) -> None:
+        """Let the members that were not moved take up what the moved ones added."""
+        at = np.array([self._place[c] for c in link.columns])
+        excess = out[:, at].sum(axis=1) - before[:, at].sum(axis=1)
+        mobile = np.isin(at, self.free) & ~stays[:, at] & (out[:, at] == before[:, at])
+        for i, j in enumerate(at):
+            rule = self.of[j]
+            low = np.maximum(rule.low, before[:, j] if rule.direction == "up" else -np.inf)
+            high = np.minimum(rule.high, before[:, j] if rule.direction == "down" else np.inf)
+            takes = np.where(mobile[:, i], np.clip(out[:, j] - excess, low, high) - out[:, j], 0.0)
+            out[:, j] += takes
+            excess = excess + takes
+
+    def _follow(self, before: np.ndarray, out: np.ndarray, stays: np.ndarray) -> None:
+        for link in self.derived:
+            *sources, last = (self._place[c] for c in link.columns)
+            moved = (
+                (out[:, sources] != before[:, sources]).any(axis=1) & ~stays[:, last] & ~stays[:, sources].any(axis=1)
+            )
+            if not moved.any():
+                continue
+            if link.by == "table":
+                table = self._tables[link.columns[-1]]
+                got = np.array([table.get(v, np.nan) for v in out[moved, sources[0]]])
+            elif link.by == "line":
+                got = link.value * out[moved, sources[0]] + link.shift
+            else:
+                with np.errstate(all="ignore"):
+                    got = OPERATIONS[link.by](out[moved, sources[0]], out[moved, sources[1]])
+            rule = self.of[last]
+            if rule.step and link.by != "table":
+                got = on_step(rule, got)
+            out[moved, last] = got
+
+    def possible(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Tell which projected rows are possible, shape (m,): what projecting cannot mend."""
+        before, good = self.X[places], np.ones(len(X), dtype=bool)
+        good &= (np.isfinite(X) | self._stays[places]).all(axis=1)
+        for link in self.rules.together:
+            at = [self._place[c] for c in link.columns]
+            part = X[:, at]
+            if link.kind == "order":
+                good &= ~(part[:, :-1] > part[:, 1:]).any(axis=1) | (part == before[:, at]).all(axis=1)
+            elif link.kind == "sum":
+                good &= (np.abs(part.sum(axis=1) - before[:, at].sum(axis=1)) <= FAR * abs(link.value)) | np.isnan(
+                    part
+                ).any(axis=1)
+            elif link.kind == "derived":
+                last, rule = at[-1], self.of[at[-1]]
+                changed = X[:, last] != before[:, last]
+                if rule.immutable:
+                    good &= ~changed
+                if rule.kind == "levels":
+                    good &= ~changed | (X[:, last] < len(rule.levels))
+                if self.number[last]:
+                    edge = (
+                        FAR * max(abs(rule.low), abs(rule.high), rule.step)
+                        if np.isfinite([rule.low, rule.high]).all()
+                        else 0.0
+                    )
+                    good &= ~changed | ((X[:, last] >= rule.low - edge) & (X[:, last] <= rule.high + edge))
+                    good &= ~((rule.direction == "up") & (X[:, last] < before[:, last]))
+                    good &= ~((rule.direction == "down") & (X[:, last] > before[:, last]))
+                sources = at[:-1]
+                moved = (X[:, sources] != before[:, sources]).any(axis=1)
+                good &= ~(moved & self._stays[places][:, [*sources, last]].any(axis=1))
+        return good
+
+    def rows(self, places: np.ndarray, X: np.ndarray) -> pd.DataFrame:
+        """Give raw rows with every dtype kept; cells that did not move are the raw ones."""
+        before = self.X[places]
+        made = {}
+        for j, name in enumerate(self.names):
+            column = self.frame[name].take(places).reset_index(drop=True)
+            moved = (X[:, j] != before[:, j]) & ~np.isnan(X[:, j])
+            if moved.any():
+                column = self._set(j, column, moved, X[moved, j])
+            made[name] = column
+        return pd.DataFrame(made, copy=False)
+
+    def _set(self, j: int, column: pd.Series, moved: np.ndarray, values: np.ndarray) -> pd.Series:
+        dtype = column.dtype
+        if j in self.levels:
+            whole = column.astype(object).to_numpy(copy=True)
+            known = np.empty(len(self.levels[j]), dtype=object)
+            known[:] = self.levels[j]
+            whole[moved] = known[values.astype(np.int64)]
+            return pd.Series(whole, dtype=object).astype(dtype)
+        if self.of[j].dates:
+            stamps = pd.to_datetime(np.rint(values * 1e6).astype("int64"), unit="us")
+            if getattr(dtype, "tz", None) is not None:
+                stamps = stamps.tz_localize("UTC").tz_convert(dtype.tz)
+            column = column.copy()
+            column[moved] = stamps.astype(dtype)
+            return column.astype(dtype)
+        if pd.api.types.is_integer_dtype(dtype):
+            values = np.rint(values).astype("int64")
+        column = column.copy()
+        column[moved] = (
+            values.astype(getattr(dtype, "numpy_dtype", dtype))
+            if not isinstance(dtype, np.dtype)
+            else values.astype(dtype)
+        )
+        return column.astype(dtype)
+
+
+def before_copy(X: np.ndarray) -> np.ndarray:
+    """Copy, so that what is compared with stays."""
+    return np.array(X, dtype=float, copy=True)
+
+
+def on_step(rule: ColumnRule, values: np.ndarray) -> np.ndarray:
+    """Round to the nearest step; decimal steps give the decimal number that data would hold."""
+    got = rule.origin + np.rint((values - rule.origin) / rule.step) * rule.step
+    if rule.step >= 1:
+        return got
+    decimals = int(np.ceil(-np.log10(rule.step))) + 1
+    return np.round(got, min(decimals, 12))
+
+
+def _in_order(links: list[Together]) -> list[Together]:
+    """Put what follows from others after what those follow from."""
+    done: list[Together] = []
+    waiting = list(links)
+    while waiting:
+        later = {t.columns[-1] for t in waiting}
+        ready = [t for t in waiting if not set(t.columns[:-1]) & later]
+        if not ready:
+            return [*done, *waiting]
+        done += ready
+        waiting = [t for t in waiting if t not in ready]
+    return done
+
+
+def violations(rules: Constraints, frame: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Say which rules rows break; see ``Constraints.violations``. Written without ``Space``, so that each checks the other."""
+    found: list[tuple[int, str, str]] = []
+    values = {n: _plain(frame[n], r) for n, r in rules.columns.items()}
+    old = None if before is None else {n: _plain(before[n], r) for n, r in rules.columns.items()}
+
+    def broken(mask: np.ndarray, column: str, rule: str) -> None:
+        found.extend((int(i), column, rule) for i in np.flatnonzero(mask))
+
+    for name, rule in rules.columns.items():
+        now = values[name]
+        changed = np.ones(len(now), bool) if old is None else ~_equal(now, old[name])
+        if old is not None:
+            if rule.immutable or rule.kind == "fixed":
+                broken(changed, name, "it must stay as it is")
+                continue
+            broken(pd.isna(now) != pd.isna(old[name]), name, "a missing value stays missing, and no other becomes it")
+        _alone(rule, now, changed if old is not None else None, None if old is None else old[name], broken)
+    for link in rules.together:
+        _together(link, values, old, rules.columns, broken)
+    return pd.DataFrame(found, columns=["place", "column", "rule"]).drop_duplicates(ignore_index=True)
+
+
+def _plain(column: pd.Series, rule: ColumnRule) -> np.ndarray:
+    return numbers(column) if rule.kind == "number" else column.astype(object).to_numpy()
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Equal, missing equal to missing; the same object is equal to itself, whatever it is."""
+    if a.dtype != object:
+        return (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.array(
+        [x is y or bool(np.all(x == y)) or (_missing(x) and _missing(y)) for x, y in zip(a, b, strict=True)], bool
+    )
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (np.isscalar(value) and bool(pd.isna(value))) or value is pd.NaT or value is pd.NA
+
+
+def _alone(rule: ColumnRule, now: np.ndarray, changed: np.ndarray | None, old: np.ndarray | None, broken: Any) -> None:
+    if rule.kind == "fixed" or (rule.immutable and old is None):
+        return
+    if rule.kind == "levels":
+        allowed = set(rule.levels)
+        broken(
+            np.array([not _missing(v) and v not in allowed for v in now], bool), rule.name, "its level is not allowed"
+        )
+        return
+    coded = np.isin(now, rule.codes) if rule.codes else np.zeros(len(now), bool)
+    edge = FAR * np.maximum(1e-300, np.maximum(np.abs(now), rule.step))
+    with np.errstate(invalid="ignore"):
+        broken(~coded & (now < rule.low - edge), rule.name, f"below {number_text(rule, rule.low)}")
+        broken(~coded & (now > rule.high + edge), rule.name, f"above {number_text(rule, rule.high)}")
+        if rule.step:
+            steps = (now - rule.origin) / rule.step
+            off = np.abs(steps - np.rint(steps)) > np.maximum(1e-3, FAR * np.abs(now) / rule.step)
+            broken(~coded & off, rule.name, f"between its steps of {rule.step:g}")
+        if old is not None and changed is not None:
+            was = np.isin(old, rule.codes) if rule.codes else np.zeros(len(now), bool)
+            broken(changed & (was | coded), rule.name, "a code that stands for something else stays")
+            if rule.direction == "up":
+                broken(now < old - edge, rule.name, "it may only go up")
+            if rule.direction == "down":
+                broken(now > old + edge, rule.name, "it may only go down")
+
+
+def _together(
+    link: Together, values: Mapping[str, np.ndarray], old: Any, columns: Mapping[str, ColumnRule], broken: Any
+) -> None:
+    parts = [values[c] for c in link.columns]
+    if any(columns[c].kind == "fixed" for c in link.columns):
+        return
+    for c, v in zip(link.columns, parts, strict=True):  # codes mean something else: nothing follows from them
+        if columns[c].codes and v.dtype != object:
+            parts[link.columns.index(c)] = np.where(np.isin(v, columns[c].codes), np.nan, v)
+    with np.errstate(all="ignore"):
+        if link.kind == "order":
+            for a, b in itertools.pairwise(parts):
+                broken(a > b + FAR * np.abs(b), link.columns[-1], f"not {link.text()}")
+            return
+        if link.kind == "sum":
+            total = np.sum(parts, axis=0)
+            broken(
+                np.abs(total - link.value) > 2 * FAR * max(abs(link.value), 1e-300),
+                link.columns[-1],
+                f"not {link.text()}",
+            )
+            return
+        if link.by == "table":
+            wrong = [
+                not _missing(a) and not _missing(b) and a in link.table and not _same(link.table[a], b)
+                for a, b in zip(*parts, strict=True)
+            ]
+            broken(np.array(wrong, bool), link.columns[-1], f"not {link.text()}")
+            return
+        *sources, last = parts
+        wanted = link.value * sources[0] + link.shift if link.by == "line" else OPERATIONS[link.by](*sources)
+        step = columns[link.columns[-1]].step
+        broken(
+            np.abs(wanted - last) > link.within + step * 0.5001 + 1e-5 * np.abs(wanted),
+            link.columns[-1],
+            f"not {link.text()}",
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, (float, np.floating)) or isinstance(b, (float, np.floating)):
+        return bool(abs(float(a) - float(b)) <= FAR * max(abs(float(a)), abs(float(b))))
+    return bool(a == b)

@@ -1,0 +1,224 @@
+"""Constraints: what is learnt from data made for it, what a person may give, contradictions, and the validator."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.dummy import DummyClassifier
+
+from modelglass.analysis.constraints import constraints
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.possible import Space
+
+
+def table(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet([2, 3, 4], n)
+    school = rng.choice(["none", "primary", "higher"], n)
+    weight, height = rng.uniform(50, 100, n).round(1), rng.uniform(150, 200, n).round()
+    low = rng.normal(10, 3, n).round(2)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, n),
+            "tens": 10 * rng.integers(0, 30, n),
+            "x": rng.normal(size=n),
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, n), unit="D"),
+            "school": school,
+            "years": pd.Series(school).map({"none": 0, "primary": 6, "higher": 14}),
+            "rent": shares[:, 0],
+            "food": shares[:, 1],
+            "rest": shares[:, 2],
+            "weight": weight,
+            "height": height,
+            "ratio": (weight / height).round(3),
+            "low": low,
+            "top": (low + rng.exponential(2, n)).round(2),
+            "flag": rng.random(n) < 0.4,
+            "code": np.where(rng.random(n) < 0.1, -999, rng.integers(0, 40, n)),
+            "name": [f"person {i}" for i in range(n)],
+            "one": 3.0,
+        }
+    ).assign(y=rng.choice(["a", "b"], n))
+
+
+@pytest.fixture(scope="module")
+def ev():
+    frame = table()
+    X = frame.drop(columns="y")
+    return Evaluation(DummyClassifier().fit(X, frame.y), frame, target="y")
+
+
+@pytest.fixture(scope="module")
+def found(ev):
+    return constraints(ev)
+
+
+def test_what_the_data_say(found):
+    rule = found.columns
+    assert (rule["age"].low, rule["age"].high, rule["age"].step) == (18, 79, 1)
+    assert (rule["tens"].step, rule["x"].step, rule["low"].step) == (10, 0, 0.01)
+    assert rule["day"].dates
+    assert rule["day"].step == 86_400
+    assert rule["school"].levels == ("higher", "none", "primary")
+    assert rule["code"].codes == (-999,)
+    assert rule["code"].low >= 0
+    assert rule["name"].kind == "fixed"
+    assert rule["one"].immutable
+    assert not rule["one"].free
+    assert rule["flag"].levels == (False, True)
+    width = np.subtract(*np.quantile(table().age, [0.75, 0.25]))
+    assert rule["age"].spread == pytest.approx(width / 1.349)
+
+
+def test_what_belongs_together_is_what_was_made_so(found):
+    assert {(t.kind, t.by, t.columns) for t in found.together} == {
+        ("sum", "", ("rent", "food", "rest")),
+        ("derived", "table", ("school", "years")),
+        ("derived", "ratio", ("weight", "height", "ratio")),
+        ("order", "", ("low", "top")),
+    }
+    text = found.sentence()
+    assert "rent + food + rest = 1" in text
+    assert "years follows from school" in text
+    assert "400 rows of the data" in text
+
+
+def test_chance_makes_no_rules():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.integers(0, 3, (300, 8)), columns=list("abcdefgh")).assign(y=rng.choice(["a", "b"], 300))
+    X = frame.drop(columns="y")
+    assert not constraints(Evaluation(DummyClassifier().fit(X, frame.y), frame, target="y")).together
+
+
+def test_training_rows_widen_what_is_possible():
+    frame, train = table(), table(300, seed=5).assign(age=lambda d: d.age + 30)
+    X = frame.drop(columns="y")
+    ev = Evaluation(DummyClassifier().fit(X, frame.y), frame, target="y", train=train)
+    got = constraints(ev)
+    assert got.columns["age"].high == max(frame.age.max(), train.age.max())
+    assert "300 training rows" in got.sentence()
+
+
+def test_rows_of_the_data_break_nothing_and_the_round_trip_is_whole(ev, found, tmp_path):
+    assert found.violations(ev.inputs()).empty
+    assert found.violations(ev.inputs(), ev.inputs()).empty
+    path = tmp_path / "rules.yaml"
+    path.write_text(yaml.safe_dump(found.as_given()))
+    again = constraints(ev, given=path)
+    assert [t.text() for t in again.together] == [t.text() for t in found.together]
+    for name, rule in found.columns.items():
+        other = again.columns[name]
+        assert (rule.low, rule.high, rule.step, rule.levels, rule.immutable) == pytest.approx(
+            (other.low, other.high, other.step, other.levels, other.immutable)
+        )
+
+
+def test_each_rule_is_seen_by_the_validator(ev):
+    rules = constraints(
+        ev,
+        given={
+            "columns": {
+                "age": {"direction": "up"},
+                "flag": {"immutable": True},
+                "school": {"levels": ["none", "higher"]},
+            }
+        },
+    )
+    before = ev.inputs()[(ev.inputs().school != "primary") & (ev.inputs().code >= 0)].iloc[:1].reset_index(drop=True)
+
+    def broken(**cells):
+        got = rules.violations(before.assign(**cells), before)
+        return set(zip(got.column, got.rule, strict=True))
+
+    row = before.iloc[0]
+    assert broken() == set()
+    assert broken(age=row.age + 1) == set()
+    assert broken(age=row.age - 1) == {("age", "it may only go up")}
+    assert broken(age=200) == {("age", "above 79")}
+    assert broken(tens=row.tens + 1 if row.tens < 290 else row.tens - 1) == {("tens", "between its steps of 10")}
+    assert broken(flag=not row.flag) == {("flag", "it must stay as it is")}
+    assert ("school", "its level is not allowed") in broken(school="primary", years=6)
+    assert broken(school="none" if row.school == "higher" else "higher") == {("years", "not years follows from school")}
+    assert broken(rent=row.rent * 0.9) == {("rest", "not rent + food + rest = 1")}
+    assert broken(top=row.low - 0.05) >= {("top", "not low <= top")}
+    assert broken(code=-999) == {("code", "a code that stands for something else stays")}
+    assert broken(x=np.nan) == {("x", "a missing value stays missing, and no other becomes it")}
+    assert broken(name="other") == {("name", "it must stay as it is")}
+
+
+def test_projected_rows_pass_the_validator(ev, found):
+    rng = np.random.default_rng(1)
+    space = Space(found, ev.inputs())
+    places = rng.integers(0, ev.n, 3_000)
+    donors = space.X[rng.integers(0, ev.n, 3_000)]
+    wanted = np.where(
+        rng.random(donors.shape) < 0.3,
+        donors + np.where(space.number, rng.normal(size=donors.shape), 0),
+        space.X[places],
+    )
+    X = space.project(places, wanted)
+    good = space.possible(places, X)
+    assert good.mean() > 0.5
+    made = space.rows(places[good], X[good])
+    assert made.dtypes.tolist() == ev.inputs().dtypes.tolist()
+    assert found.violations(made, ev.inputs().iloc[places[good]].reset_index(drop=True)).empty
+    unchanged = space.rows(np.arange(ev.n), space.X)
+    pd.testing.assert_frame_equal(unchanged, ev.inputs().reset_index(drop=True))
+
+
+def test_cost_is_in_spreads_and_derived_columns_are_free(ev, found):
+    space = Space(found.changed({"columns": {"x": {"cost": 3}}}), ev.inputs())
+    X = space.X[:1].copy()
+    names = space.names
+    X[0, names.index("age")] += 5
+    X[0, names.index("x")] -= 0.5
+    X[0, names.index("school")] = (X[0, names.index("school")] + 1) % 3
+    X[0, names.index("years")] += 1
+    wanted = 5 / found.columns["age"].spread + 3 * 0.5 / found.columns["x"].spread + 1
+    assert space.cost(np.array([0]), X)[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"columns": {"age": {"low": 50, "high": 40}}}, ["contradict", "low 50 of 'age' is above its high 40"]),
+        ({"columns": {"tens": {"low": 12, "high": 18}}}, ["no step of 10 of 'tens' lies between"]),
+        (
+            {"columns": {"rent": {"low": 0.7, "high": 1}, "food": {"low": 0.6, "high": 1}}},
+            ["rent + food + rest = 1", "only sums from"],
+        ),
+        ({"columns": {"low": {"low": 50, "high": 60}}}, ["low <= top", "starts at 50"]),
+        ({"together": [{"derived": "school", "from": "years"}]}, ["follows from itself"]),
+        ({"together": [{"derived": "x", "from": ["age", "tens"]}]}, ["'x' to follow from age, tens on all rows"]),
+        ({"columns": {"agee": {}}}, ["'agee'", "Did you mean 'age'?"]),
+        ({"columns": {"age": {"lo": 3}}}, ["'lo'", "Did you mean 'low'?"]),
+        ({"columns": {"school": {"levels": ["high"]}}}, ["which no row holds", "Did you mean 'higher'?"]),
+        ({"columns": {"school": {"levels": []}}}, ["at least one level"]),
+        ({"columns": {"school": {"low": 1}}}, ["no low for 'school'"]),
+        ({"columns": {"school": {"direction": "up"}}}, ["levels have no order"]),
+        ({"columns": {"age": {"cost": 0}}}, ["cost above 0"]),
+        ({"columns": {"day": {"low": "soon"}}}, ["a date such as"]),
+        ({"columns": {"age": {"immutable": "yes"}}}, ["true or false"]),
+        ({"together": [{"sum": ["rent"]}]}, ["at least two different columns"]),
+        ({"together": [{"sum": ["rent", "school"]}]}, ["'school' holds none"]),
+        ({"nothing": 1}, ["columns, together, inferred"]),
+    ],
+)
+def test_what_cannot_be_is_said(found, given, said):
+    with pytest.raises(InputError) as error:
+        found.changed(given)
+    for part in said:
+        assert part in str(error.value)
+
+
+def test_yaml_errors_name_the_line(found, tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text("columns:\n  age:\n    high: old\n")
+    with pytest.raises(InputError, match=r"rules.yaml, line 2"):
+        found.changed(path)
+
+
+def test_without_a_model_there_is_nothing_to_change():
+    with pytest.raises(NotApplicable, match="only predictions"):
+        constraints(Evaluation.from_predictions([0, 1], prediction=[0, 1]))
