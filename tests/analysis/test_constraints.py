@@ -109,9 +109,8 @@ def test_rows_of_the_data_break_nothing_and_the_round_trip_is_whole(ev, found, t
     assert [t.text() for t in again.together] == [t.text() for t in found.together]
     for name, rule in found.columns.items():
         other = again.columns[name]
-        assert (rule.low, rule.high, rule.step, rule.levels, rule.immutable) == pytest.approx(
-            (other.low, other.high, other.step, other.levels, other.immutable)
-        )
+        assert (rule.low, rule.high, rule.step) == (other.low, other.high, other.step)
+        assert (rule.levels, rule.immutable) == (other.levels, other.immutable)
 
 
 def test_each_rule_is_seen_by_the_validator(ev):
