@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_name("main.py")
 BASE_SCRIPT = b'<head><script>window.__streamlit={BACKEND_BASE_URL:location.origin+"/"}</script>'
+LAST_SCRIPTS = 5
+"""Seconds that a closing server waits for pages that still run."""
 LARGEST_MESSAGE = 64 * 2**20
 LARGEST_REQUEST = 256 * 2**10
 """Bytes of a request's head: a link may name thousands of rows."""
@@ -106,7 +109,7 @@ class Open:
         """Close the dashboard and free the port."""
         global _background
         self._running.stop()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=LAST_SCRIPTS + 10)
         _background = None
 
     def _repr_html_(self) -> str:
@@ -140,7 +143,7 @@ def _in_background(ev: Evaluation, port: int) -> Open:
 
     thread = threading.Thread(target=work, name="modelglass-dashboard", daemon=True)
     thread.start()
-    if not ready.wait(60) or failed:
+    if not ready.wait(180) or failed:
         raise MachineError("The dashboard did not start." + (f"\n{failed[0]}" if failed else ""))
     _background = Open(running.url, running, thread)
     return _background
@@ -180,6 +183,7 @@ class _Running:
             if self._server.started:
                 self._announce(headless, on_ready)
             await serving
+            await _scripts_ended()
         finally:
             _allow_another()
 
@@ -210,6 +214,14 @@ def _quiet() -> None:
     from streamlit.logger import set_log_level
 
     set_log_level("ERROR")
+
+
+async def _scripts_ended() -> None:
+    """Wait for pages that still run: Streamlit closes what belongs to a session only when it hears here that its script ended."""
+    until = time.monotonic() + LAST_SCRIPTS
+    while time.monotonic() < until and any("ScriptRunner" in t.name for t in threading.enumerate()):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)  # what the last of them sent is heard
 
 
 def _allow_another() -> None:

@@ -32,8 +32,8 @@ CONDITIONS = ("other", "cohort", "where")
 
 
 def key_of(ev: Evaluation, name: str, settings: Mapping[str, Any]) -> Hashable:
-    """Give what a result is cached by."""
-    return ev.fingerprint, name, repr(sorted(settings.items()))
+    """Give what a result is cached by; the condition too: a result names it, and the same rows may be spelled otherwise."""
+    return ev.fingerprint, ev.condition, name, repr(sorted(settings.items()))
 
 
 def _beyond_threshold(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:

@@ -113,6 +113,15 @@ def test_a_side_is_known_by_its_condition(binary):
     assert [label.split(":")[0] for label, _ in desk.sides] == ["Cohort", "The rest"]
 
 
+def test_the_same_rows_spelled_otherwise_are_another_result(binary):
+    one, other = binary.where("city = 'Rome'"), binary.where("\"city\" = 'Rome'")
+    assert one.fingerprint == other.fingerprint
+    assert work.key_of(one, "slice_metrics", {}) != work.key_of(other, "slice_metrics", {})
+    analysis = registry.get("slice_metrics")
+    for ev in (one, other):  # a click on a mark is understood by the condition that its result names
+        assert work.outcome(analysis, ev, {"by": ["age"]}).result.source.condition == ev.condition
+
+
 def test_an_opened_condition_is_no_part_of_the_link(binary):
     base = binary.where("income > 2")
     cohort = base.where("age < 30")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -81,9 +79,6 @@ def address(shop, spending):
     first = dashboard(shop, block=False, port=8790)
     second = dashboard(spending, block=False)
     yield {"shop": first.url + "/", "spending": second.url}
-    until = time.monotonic() + 30
-    while time.monotonic() < until and any("ScriptRunner" in t.name for t in threading.enumerate()):
-        time.sleep(0.1)  # Streamlit leaves the event loop of a script open that still runs when the server stops
     first.stop()
 
 
