@@ -14,6 +14,7 @@ from modelglass.explainers.partial_dependence import (
 from modelglass.explainers.permutation_importance import PermutationImportance, permutation_importance
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row, shapley_values
 from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
+from modelglass.explainers.shapley_interactions import ShapleyInteractions, shapley_interactions
 
 __all__ = [
     "Anchor",
@@ -22,6 +23,7 @@ __all__ = [
     "PartialDependence",
     "PermutationImportance",
     "ShapleyDifference",
+    "ShapleyInteractions",
     "ShapleyRow",
     "ShapleyValues",
     "anchor",
@@ -30,6 +32,7 @@ __all__ = [
     "partial_dependence",
     "permutation_importance",
     "shapley_difference",
+    "shapley_interactions",
     "shapley_row",
     "shapley_values",
 ]

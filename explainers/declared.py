@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
-from modelglass.explainers import declared_importance
+from modelglass.explainers import declared_importance, declared_shapley
 
 __all__ = ["ANALYSES"]
 
@@ -163,4 +163,5 @@ ANALYSES: list[Analysis] = [
             ),
         ),
     ),
+    *declared_shapley.ANALYSES,
 ]

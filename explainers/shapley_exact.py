@@ -69,7 +69,7 @@ class ExactWay:
 
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
     """Find the exact way for a model, or say why there is none (completing "because ...")."""
-    X = _fed(ev, ev.whole.inputs().iloc[:128])
+    X = fed(ev, ev.whole.inputs().iloc[:128])
     if isinstance(ev.model, OneLabel):
         return "the model gives several labels a row, and this is one of them"
     made = provenance(ev.estimator, X)
@@ -84,7 +84,7 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
         return made.reason
     Z = made.transform(X)
     try:
-        raw = _margins(made.estimator, Z, kind)
+        raw = margins_of(made.estimator, Z, kind)
     except (ValueError, TypeError, AttributeError) as error:
         return f"the raw output of {type(made.estimator).__name__} cannot be read ({error})"
     scale = _link(ev, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
@@ -119,12 +119,12 @@ def exact_values(
     NotApplicable
         Where the library refuses the model.
     """
-    Z = way.made.transform(_fed(ev, ev.inputs()))
+    Z = way.made.transform(fed(ev, ev.inputs()))
     absent, used = "absent features follow the training rows down each tree", 0
     if way.kind == "linear":
         against = against or ev
         used = min(background, against.whole.n)
-        reference = way.made.transform(_fed(against, rows.background_of(against, used, seed)))
+        reference = way.made.transform(fed(against, rows.background_of(against, used, seed)))
         values, base = _linear_values(way.made.estimator, Z, reference)
         absent = f"absent features take their mean over {used:,} background rows"
     elif way.trees is not None:
@@ -133,8 +133,8 @@ def exact_values(
         values, base = _guest(boosters.booster_values, way.made.estimator, Z, progress)
     else:
         values, base = _guest(shap_adapter.tree_values, way.made.estimator, dense(Z), progress)
-    raw = _margins(way.made.estimator, Z, way.kind)
-    values, base, raw = (_oriented(ev, a) for a in (values, base, raw))
+    raw = margins_of(way.made.estimator, Z, way.kind)
+    values, base, raw = (oriented(ev, a) for a in (values, base, raw))
     n = ev.n
     return Attribution(
         values=way.made.summed(values, len(ev.features)) if way.made.steps else values.reshape(n, len(ev.features), -1),
@@ -148,7 +148,7 @@ def exact_values(
     )
 
 
-def _fed(ev: Evaluation, frame: pd.DataFrame) -> pd.DataFrame:
+def fed(ev: Evaluation, frame: pd.DataFrame) -> pd.DataFrame:
     """Give rows as the model is handed them."""
     return frame if ev.feed is None else ev.feed.apply(frame)
 
@@ -194,7 +194,7 @@ def _linear_values(estimator: Any, Z: Any, reference: Any) -> tuple[np.ndarray, 
     return values, coefficients @ mean + intercept
 
 
-def _margins(estimator: Any, Z: Any, kind: str) -> np.ndarray:
+def margins_of(estimator: Any, Z: Any, kind: str) -> np.ndarray:
     """Raw output that the values add up to, shape (n, k)."""
     if kind == "linear":
         coefficients, intercept = _coefficients(estimator)
@@ -218,7 +218,7 @@ def _before_log(estimator: Any, Z: Any) -> np.ndarray:
     return np.log(value) if estimator.loss in ("poisson", "gamma") else value
 
 
-def _oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
+def oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
     """Turn the last axis from the estimator's outputs to our groups: the positive class, each class, or the target."""
     if ev.task != "binary":
         return raw
@@ -230,7 +230,7 @@ def _oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
 
 def _link(ev: Evaluation, raw: np.ndarray, answer: np.ndarray) -> str | None:
     """Find the link that turns raw output into the model's answer, and name the raw output's unit; None where none fits."""
-    raw = _oriented(ev, raw)
+    raw = oriented(ev, raw)
     if raw.shape != answer.shape:
         return None
     candidates: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [(rows.scale(ev), lambda x: x)]

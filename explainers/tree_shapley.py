@@ -101,7 +101,7 @@ def tree_shapley(
         out[first : first + here.shape[1]] = phi.transpose(2, 1, 0)
         return here.shape[1]
 
-    _in_parts(part, range(0, n, rows), n, threads, progress)
+    in_parts(part, range(0, n, rows), n, f"Shapley values of {n:,} rows", threads, progress)
     return out, base_of(trees, others, shares)
 
 
@@ -275,8 +275,8 @@ def _most_columns(trees: Ensemble) -> int:
 @cache
 def _gauss(columns: int) -> np.ndarray:
     """Gauss's rules on [0, 1] with 1, 2, ... points, one after the other, enough for products over so many columns; shape (2, n)."""
-    rules = [np.polynomial.legendre.leggauss(q) for q in range(1, max((columns + 1) // 2, MOST_BITS // 2) + 1)]
-    return np.concatenate([np.array([(x + 1) / 2, w / 2]) for x, w in rules], axis=1)
+    most = max((columns + 1) // 2, MOST_BITS // 2)
+    return np.concatenate([gauss_rules(q) for q in range(1, most + 1)], axis=1)
 
 
 @cache
@@ -297,7 +297,13 @@ def _firsts(arrays: Any) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(a) for a in arrays])]).astype(np.int64)
 
 
-def _in_parts(part: Any, firsts: range, n: int, threads: int | None, progress: Progress | None) -> None:
+def gauss_rules(points: int) -> np.ndarray:
+    """Give Gauss's rule on [0, 1] with so many points: points and weights, shape (2, points)."""
+    x, w = np.polynomial.legendre.leggauss(points)
+    return np.array([(x + 1) / 2, w / 2])
+
+
+def in_parts(part: Any, firsts: range, n: int, what: str, threads: int | None, progress: Progress | None) -> None:
     """Do parts of the rows on threads of our own; an exception of the progress stops after the parts under way."""
     threads = threads or int(os.environ.get("NUMBA_NUM_THREADS") or os.cpu_count() or 1)
     done, waiting = 0, iter(firsts)
@@ -313,7 +319,7 @@ def _in_parts(part: Any, firsts: range, n: int, threads: int | None, progress: P
                     return
                 ready, running = wait(running, return_when=FIRST_COMPLETED)
                 done += sum(one.result() for one in ready)
-                tell(progress, done / max(n, 1), f"Shapley values of {n:,} rows")
+                tell(progress, done / max(n, 1), what)
         finally:
             for one in running:
                 one.cancel()

@@ -25,6 +25,7 @@ from modelglass.analysis.models.ensemble import ensemble
 from modelglass.analysis.models.tree_models import tree_model
 from modelglass.analysis.models.trees import ParsedTree
 from modelglass.explainers import boosters, tree_shapley
+from modelglass.explainers.tree_interactions import pairs_of, tree_interactions
 from modelglass.explainers.tree_shapley import base_of, build, output_of
 from modelglass.explainers.tree_shapley import tree_shapley as explain
 
@@ -286,3 +287,30 @@ def test_few_rows_do_not_pay_for_tables_and_a_stop_ends_it(world):
     with pytest.raises(Stopped):
         explain(read.trees, X, progress=progress, threads=1)
     assert 0 < seen[0] < 1
+
+
+def interaction_by_definition(worth, i, j, outputs):
+    """Grabisch and Roubens: what both add together beyond what each adds, averaged over the sets of the others."""
+    total, others = np.zeros(outputs), [o for o in range(P) if o not in (i, j)]
+    for size in range(P - 1):
+        share = math.factorial(size) * math.factorial(P - size - 2) / math.factorial(P - 1)
+        for subset in itertools.combinations(others, size):
+            s = set(subset)
+            total += share * (worth(s | {i, j}) - worth(s | {i}) - worth(s | {j}) + worth(s))
+    return total
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6), st.integers(0, 6), st.integers(1, 3), st.booleans(), st.booleans())
+def test_interactions_are_those_of_the_definition(seed, depth, outputs, categories, empty):
+    rng = np.random.default_rng(seed)
+    parsed = [random_tree(rng, depth, outputs, categories, empty) for _ in range(2)]
+    X = random_rows(rng, 3, categories)
+    trees = ensemble(parsed, [0, 0], P, np.zeros(outputs), single=False)
+    pairs = pairs_of(trees, np.arange(P))
+    got = tree_interactions(trees, X, pairs)
+    for r, x in enumerate(X):
+        for i, j in itertools.combinations(range(P), 2):
+            wanted = interaction_by_definition(lambda s, x=x: sum(by_shares(t, x, s) for t in parsed), i, j, outputs)
+            place = pairs.pair_of[i, j]
+            np.testing.assert_allclose(got[r, place] if place >= 0 else 0.0, wanted, atol=1e-9)
