@@ -77,6 +77,8 @@ DRAWN_BY_OUTCOME = (
     "shapley_difference",
 )
 """Samples are stratified by outcome, so those of two classes hold other rows: compared with all classes instead."""
+OF_TREES = ("shapley_interactions",)
+"""Only of trees, which these models are not: compared in their own tests."""
 
 
 def frame_of(ev, name, **settings):
@@ -97,7 +99,7 @@ def test_every_analysis_of_several_classes_can_be_of_one():
     assert asked <= set(WITH_CLASS)
 
 
-@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME])
+@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME + OF_TREES])
 def test_equals_a_model_of_this_class_alone(name, both):
     several, binary = both
     if name in ("permutation_importance", "noise_robustness"):  # the same rows, whatever the outcome
