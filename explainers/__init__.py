@@ -4,6 +4,7 @@ Light: no explainer library is imported until a function needs it.
 """
 
 from modelglass.explainers.anchor import Anchor, anchor
+from modelglass.explainers.class_contrast import class_contrast
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
@@ -13,6 +14,7 @@ from modelglass.explainers.partial_dependence import (
 )
 from modelglass.explainers.permutation_importance import PermutationImportance, permutation_importance
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row, shapley_values
+from modelglass.explainers.shapley_contrast import ShapleyContrast, shapley_contrast
 from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
 from modelglass.explainers.shapley_interactions import ShapleyInteractions, shapley_interactions
 
@@ -22,15 +24,18 @@ __all__ = [
     "LimeWeights",
     "PartialDependence",
     "PermutationImportance",
+    "ShapleyContrast",
     "ShapleyDifference",
     "ShapleyInteractions",
     "ShapleyRow",
     "ShapleyValues",
     "anchor",
+    "class_contrast",
     "individual_conditional_expectation",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",
+    "shapley_contrast",
     "shapley_difference",
     "shapley_interactions",
     "shapley_row",

@@ -6,6 +6,7 @@ from modelglass.analysis.registry import Analysis, Setting
 
 _LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 _CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -28,6 +29,47 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="top", kind="integer", default=10, low=1, high=200, label="Pairs shown"),
             _CLASS,
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="shapley_contrast",
+        reads_threshold="never",
+        title="Why this row and not that row",
+        page="row",
+        question="Which columns set this prediction apart from that of another row?",
+        cost="seconds",
+        order=12,
+        report=False,
+        compute="modelglass.explainers.shapley_contrast:shapley_contrast",
+        settings=(
+            _ROW,
+            Setting(
+                name="other",
+                kind="integer",
+                low=0,
+                label="Other row",
+                help="Number of the row in the data; empty: the most similar row that the model answers otherwise.",
+            ),
+            _CLASS,
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="class_contrast",
+        reads_threshold="never",
+        title="Why this class and not that class",
+        page="row",
+        question="What sets one class ahead of another for this row?",
+        tasks=frozenset({"multiclass"}),
+        cost="seconds",
+        order=14,
+        report=False,
+        compute="modelglass.explainers.class_contrast:class_contrast",
+        settings=(
+            _ROW,
+            Setting(name="this", kind="class", label="This class", help="Empty: the one that the model likes best."),
+            Setting(name="that", kind="class", label="Rather than", help="Empty: the best of the others."),
             _LEVEL,
         ),
     ),

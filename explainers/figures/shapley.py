@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -151,15 +153,22 @@ def _row(result: ShapleyRow) -> go.Figure:
     base, end = float(result.base[at]), float(result.prediction[at])
     classed = result.output_scale in ("probability", "decision")
     of = f" of {result.groups[at]}" if classed else ""
-    made = style.new_figure(
-        f"Row {result.row}: {result.output_scale}{of} {style.number(result.output[at])}. Blue raises, orange lowers",
-        height=178 + 28 * len(steps),
-    )
+    title = f"Row {result.row}: {result.output_scale}{of} {style.number(result.output[at])}. Blue raises, orange lowers"
+    return way(
+        title, names, steps, base, end, x=f"{result.scale}, {style.number(base)} (base) to {style.number(end)}", ends=("average", "this row")
+    )  # fmt: skip
+
+
+def way(
+    title: str, names: Sequence[str], steps: Sequence[float], base: float, end: float, *, x: str, ends: tuple[str, str]
+) -> go.Figure:
+    """Draw the steps from a start to an end as a waterfall; ``ends`` names both."""
+    made = style.new_figure(title, height=178 + 28 * len(steps))
     made.add_waterfall(
         orientation="h",
         measure=["relative"] * len(steps),
-        y=names,
-        x=steps,
+        y=list(names),
+        x=list(steps),
         base=base,
         connector={"line": {"color": style.AXIS, "width": 1}},
         increasing={"marker": {"color": style.BLUE}},
@@ -169,17 +178,15 @@ def _row(result: ShapleyRow) -> go.Figure:
     )
     for place, value in enumerate(steps):
         made.add_annotation(x=1.01, y=place, xref="paper", xanchor="left", text=signed(value), showarrow=False)
-    made.update_xaxes(
-        title_text=style.wrapped(f"{result.scale}, {style.number(base)} (base) to {style.number(end)}", NARROW)
-    )
+    made.update_xaxes(title_text=style.wrapped(x, NARROW))
     made.update_layout(margin_r=76, margin_t=made.layout.margin.t + 18)
     for value, dash in ((base, "dot"), (end, "solid")):
         made.add_vline(x=value, line={"color": style.GREY, "dash": dash, "width": 1.5}, layer="below")
-    for value, other, words in ((base, end, "average"), (end, base, "this row")):
+    for value, other, words in ((base, end, ends[0]), (end, base, ends[1])):
         side = "left" if value >= other else "right"  # away from the other, also where both are near
         at_top = {"y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
         made.add_annotation(x=value, xanchor=side, text=words, **at_top)
-    ends = np.cumsum([base, *steps])
-    room = 0.06 * max(np.ptp(ends), 1e-9)
-    made.update_xaxes(range=[ends.min() - room, ends.max() + room])
+    reached = np.cumsum([base, *steps])
+    room = 0.06 * max(np.ptp(reached), 1e-9)
+    made.update_xaxes(range=[reached.min() - room, reached.max() + room])
     return made.update_yaxes(autorange="reversed", showgrid=False, type="category")

@@ -67,6 +67,7 @@ SETTINGS = {
     "shapley_values": {"rows": 5, "method": "sampling"},
     "shapley_row": {"row": 7, "method": "sampling"},
     "lime_weights": {"row": 7, "n_samples": 500},
+    "shapley_contrast": {"row": 7, "other": 8},
     "shapley_difference": {"rows": 100, "method": "sampling"},
 }
 DRAWN_BY_OUTCOME = (
