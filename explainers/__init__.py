@@ -5,6 +5,8 @@ Light: no explainer library is imported until a function needs it.
 
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
+from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
+from modelglass.explainers.given_shapley_values import given_shapley_values
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
@@ -20,6 +22,7 @@ from modelglass.explainers.shapley_interactions import ShapleyInteractions, shap
 
 __all__ = [
     "Anchor",
+    "ExplanationQuality",
     "IndividualConditionalExpectation",
     "LimeWeights",
     "PartialDependence",
@@ -31,6 +34,8 @@ __all__ = [
     "ShapleyValues",
     "anchor",
     "class_contrast",
+    "explanation_quality",
+    "given_shapley_values",
     "individual_conditional_expectation",
     "lime_weights",
     "partial_dependence",

@@ -195,7 +195,7 @@ def shapley_values(
     way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = shared.sampled(ev, n)
     found, reason = explained(chosen, way, reason, asked, progress)
-    names, importance = shared.groups(ev), _importance(found.values, chosen, level)
+    names, importance = shared.groups(ev), importance_of(found.values, chosen, level)
     if group is not None:
         names, found = (names[group],), found.of_group(group)
         importance = importance[importance.group == names[0]].reset_index(drop=True)
@@ -306,13 +306,15 @@ def shapley_row(
     )
 
 
-def _importance(values: np.ndarray, ev: Evaluation, level: float) -> pd.DataFrame:
+def importance_of(
+    values: np.ndarray, ev: Evaluation, level: float, features: tuple[str, ...] | None = None
+) -> pd.DataFrame:
     """Weighted mean |value| of each feature and group, with a t interval over rows (or clusters)."""
     n, p, k = values.shape
     estimate, low, high = shared.mean_interval(ev, np.abs(values).reshape(n, p * k), level)
     out = pd.DataFrame(
         {
-            "feature": np.repeat(np.array(ev.features, dtype=object), k),
+            "feature": np.repeat(np.array(features or ev.features, dtype=object), k),
             "group": np.tile(np.array(shared.groups(ev), dtype=object), p),
             "estimate": estimate,
             "low": np.maximum(low, 0.0),

@@ -20,6 +20,10 @@ from modelglass.explainers.provenance import Provenance, dense, provenance
 
 NANOSECONDS = 3.0
 """Of one of shap's steps."""
+ISOLATED = "relative path length"
+"""Of an isolation forest: comparisons that set a row apart, 1 for an ordinary row, less for a strange one; turned round where strange
+rows are the positive class.
+"""
 MATCH = 1e-5
 """The raw output, sent through its link, must give the model's own answer this closely."""
 
@@ -87,7 +91,7 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
         raw = margins_of(made.estimator, Z, kind)
     except (ValueError, TypeError, AttributeError) as error:
         return f"the raw output of {type(made.estimator).__name__} cannot be read ({error})"
-    scale = _link(ev, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
+    scale = _link(ev, made.estimator, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
     if scale is None:
         return f"the answer of {type(made.estimator).__name__} is not a known function of its raw output"
     if kind != "tree":
@@ -96,6 +100,8 @@ def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> Ex
     if isinstance(trees, TreeModel):
         work = tree_shapley.steps_a_row(trees.trees)
         return ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work, trees=trees)
+    if _isolates(made.estimator):
+        return trees
     if not shap_adapter.supports(made.estimator):
         return ExactWay(made=made, kind=kind, scale=scale)
     refusal = shap_adapter.refusal(made.estimator)
@@ -110,16 +116,17 @@ def exact_values(
     background: int,
     seed: int,
     against: Evaluation | None = None,
+    inputs: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Explain the rows of ``ev`` exactly; background rows come from the whole data of ``against`` (None: its own).
+    """Explain the rows of ``ev``, or other ``inputs``, exactly; background rows come from the whole data of ``against`` (None: its own).
 
     Raises
     ------
     NotApplicable
         Where the library refuses the model.
     """
-    Z = way.made.transform(fed(ev, ev.inputs()))
+    Z = way.made.transform(fed(ev, ev.inputs() if inputs is None else inputs))
     absent, used = "absent features follow the training rows down each tree", 0
     if way.kind == "linear":
         against = against or ev
@@ -135,7 +142,7 @@ def exact_values(
         values, base = _guest(shap_adapter.tree_values, way.made.estimator, dense(Z), progress)
     raw = margins_of(way.made.estimator, Z, way.kind)
     values, base, raw = (oriented(ev, a) for a in (values, base, raw))
-    n = ev.n
+    n = len(values)
     return Attribution(
         values=way.made.summed(values, len(ev.features)) if way.made.steps else values.reshape(n, len(ev.features), -1),
         base=base,
@@ -172,13 +179,17 @@ def _guest(
 
 
 def _kind(estimator: Any) -> str:
-    if boosters.library(estimator) or shap_adapter.supports(estimator):
+    if boosters.library(estimator) or shap_adapter.supports(estimator) or _isolates(estimator):
         return "tree"
     try:
         coefficients = np.asarray(getattr(estimator, "coef_", None), dtype="float64")
     except (TypeError, ValueError, AttributeError):
         return ""
     return "linear" if coefficients.ndim in (1, 2) and hasattr(estimator, "intercept_") else ""
+
+
+def _isolates(estimator: Any) -> bool:
+    return type(estimator).__name__ == "IsolationForest" and type(estimator).__module__.startswith("sklearn.")
 
 
 def _coefficients(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -202,6 +213,8 @@ def margins_of(estimator: Any, Z: Any, kind: str) -> np.ndarray:
     if boosters.library(estimator):
         return boosters.margins(estimator, Z)
     name = type(estimator).__name__
+    if _isolates(estimator):
+        return np.asarray(-np.log2(-estimator.score_samples(Z)), dtype="float64")[:, None]
     if name.startswith("HistGradient"):
         raw = estimator.decision_function(Z) if hasattr(estimator, "decision_function") else _before_log(estimator, Z)
     elif name == "GradientBoostingClassifier":
@@ -228,7 +241,7 @@ def oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
     return raw if index == 1 else -raw
 
 
-def _link(ev: Evaluation, raw: np.ndarray, answer: np.ndarray) -> str | None:
+def _link(ev: Evaluation, estimator: Any, raw: np.ndarray, answer: np.ndarray) -> str | None:
     """Find the link that turns raw output into the model's answer, and name the raw output's unit; None where none fits."""
     raw = oriented(ev, raw)
     if raw.shape != answer.shape:
@@ -238,6 +251,9 @@ def _link(ev: Evaluation, raw: np.ndarray, answer: np.ndarray) -> str | None:
         candidates.append(("raw score", lambda x: special.softmax(x, axis=1)))
     elif ev.task == "binary":
         candidates.append(("log-odds", special.expit))
+        if _isolates(estimator):
+            sign = 1.0 if ev.positive_index == 1 else -1.0
+            candidates.append((ISOLATED, lambda x: sign * (-(2.0 ** (-sign * x)) - estimator.offset_)))
     else:
         candidates += [(f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]
     size = max(1.0, float(np.abs(answer).max(initial=0.0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
@@ -75,14 +76,22 @@ def plan(ev: Evaluation, asked: Asked, rows: int | None, available: int) -> tupl
 
 
 def explained(
-    ev: Evaluation, way: ExactWay | None, reason: str, asked: Asked, progress: Progress | None
+    ev: Evaluation,
+    way: ExactWay | None,
+    reason: str,
+    asked: Asked,
+    progress: Progress | None,
+    *,
+    inputs: pd.DataFrame | None = None,
 ) -> tuple[Attribution, str]:
-    """Explain all rows of ``ev``; exactly where that adds up, else by sampling, with the reason."""
-    against = asked.against or ev
+    """Explain all rows of ``ev``, or other ``inputs``; exactly where that adds up, else by sampling, with the reason."""
+    against, inputs = asked.against or ev, ev.inputs() if inputs is None else inputs
     if way is not None:
         size = asked.background or LINEAR_BACKGROUND
         try:
-            found = exact_values(ev, way, background=size, seed=asked.seed, against=against, progress=progress)
+            found = exact_values(
+                ev, way, background=size, seed=asked.seed, against=against, inputs=inputs, progress=progress
+            )
         except NotApplicable as refused:
             if asked.method != "auto":
                 raise
@@ -95,7 +104,7 @@ def explained(
     b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
     values, error, base, prediction = sampled_values(
         lambda frame: shared.output(ev, frame),
-        ev.inputs(),
+        inputs,
         shared.background_of(against, b, asked.seed),
         rounds=asked.rounds,
         seed=asked.seed,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
@@ -69,6 +69,9 @@ class SklearnModel(Model):
             self.score_kind = self._find_score_kind()
         elif _is(is_regressor, self.estimator):
             self.task = "regression"
+        elif _is(is_outlier_detector, self.estimator):  # -1: strange, 1: ordinary, by scikit-learn's convention
+            self.classes, self.task = (-1, 1), "binary"
+            self.score_kind = self._find_score_kind()
 
     def _find_score_kind(self) -> Any:
         if hasattr(self.estimator, "predict_proba"):

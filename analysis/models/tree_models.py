@@ -129,6 +129,8 @@ def _read(estimator: Any) -> _Read | str:
         return _of_sklearn(estimator, trees, outputs, stages.shape[1], float(estimator.learning_rate))
     if name in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
         return _hist(estimator)
+    if name == "IsolationForest":
+        return _isolation(estimator)
     return f"{name} is no tree model that is known"
 
 
@@ -142,6 +144,30 @@ def _of_sklearn(estimator: Any, trees: Sequence[ParsedTree], output: Sequence[in
         weight=weight,
         encode=_numbers,
     )
+
+
+def _isolation(estimator: Any) -> _Read:
+    """Read the mean path length of an isolation forest (Liu et al. 2008), as a share of that of an ordinary row."""
+    usual = float(_path_length(np.array([estimator._max_samples]))[0])
+    if usual <= 0:
+        raise Damaged("it was fitted on one row only")
+    trees = []
+    for member, columns in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
+        parsed = parse_sklearn(member.tree_)
+        length = np.zeros(len(parsed.left))
+        for node in np.flatnonzero(~parsed.leaf):  # parents stand before their children
+            length[[parsed.left[node], parsed.right[node]]] = length[node] + 1
+        value = (length + _path_length(member.tree_.n_node_samples))[:, None]
+        feature = np.where(parsed.leaf, LEAF, np.asarray(columns)[np.maximum(parsed.feature, 0)])
+        trees.append(replace(parsed, value=value, feature=feature.astype(np.int64)))
+    return _of_sklearn(estimator, trees, [0] * len(trees), 1, 1 / (usual * len(trees)))
+
+
+def _path_length(rows: np.ndarray) -> np.ndarray:
+    """Mean length of an unsuccessful search in a binary tree of so many rows (Preiss 1999): what a leaf's rows would still need."""
+    n = np.maximum(np.asarray(rows, dtype=float), 2.0)
+    grown = np.where(n > 2, 2.0 * (np.log(np.maximum(n - 1.0, 1.0)) + np.euler_gamma) - 2.0 * (n - 1.0) / n, 1.0)
+    return np.where(np.asarray(rows) <= 1, 0.0, grown)
 
 
 def _hist(estimator: Any) -> _Read:

@@ -68,6 +68,7 @@ SETTINGS = {
     "shapley_row": {"row": 7, "method": "sampling"},
     "lime_weights": {"row": 7, "n_samples": 500},
     "shapley_contrast": {"row": 7, "other": 8},
+    "explanation_quality": {"rows": 5, "method": "sampling"},
     "shapley_difference": {"rows": 100, "method": "sampling"},
 }
 DRAWN_BY_OUTCOME = (
@@ -78,8 +79,8 @@ DRAWN_BY_OUTCOME = (
     "shapley_difference",
 )
 """Samples are stratified by outcome, so those of two classes hold other rows: compared with all classes instead."""
-OF_TREES = ("shapley_interactions",)
-"""Only of trees, which these models are not: compared in their own tests."""
+OF_TREES = ("shapley_interactions", "explanation_quality")
+"""Only of trees, which these models are not, or of each row's own class: compared in their own tests."""
 
 
 def frame_of(ev, name, **settings):

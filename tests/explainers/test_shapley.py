@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
     VotingClassifier,
@@ -444,3 +445,18 @@ def test_refusals(made):
     bare = Evaluation.from_predictions([0, 1, 1], prediction=[0, 1, 0])
     with pytest.raises(NotApplicable, match="there is no model here"):
         shapley_values(bare)
+
+
+@pytest.mark.parametrize("positive", [-1, 1])
+def test_isolation_forests_are_explained_exactly(positive):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    frame["y"] = np.where(np.abs(frame.a) > 2, -1, 1)
+    model = IsolationForest(n_estimators=20, random_state=0).fit(frame[list("abc")])
+    ev = Evaluation(model, frame, target="y", positive=positive)
+    assert ev.score_kind == "decision"
+    found = shapley_values(ev)
+    assert (found.method, found.scale, found.exact) == ("tree", "relative path length", True)
+    lengths = -np.log2(-model.score_samples(frame[list("abc")]))
+    np.testing.assert_allclose(found.prediction[:, 0], positive * lengths, atol=1e-9)
+    assert found.additivity_gap < 1e-9

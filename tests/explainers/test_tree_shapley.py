@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -314,3 +315,18 @@ def test_interactions_are_those_of_the_definition(seed, depth, outputs, categori
             wanted = interaction_by_definition(lambda s, x=x: sum(by_shares(t, x, s) for t in parsed), i, j, outputs)
             place = pairs.pair_of[i, j]
             np.testing.assert_allclose(got[r, place] if place >= 0 else 0.0, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("features", [1.0, 0.6])
+def test_isolation_forests_equal_shap(features):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5)).astype(np.float32).astype(float)
+    model = IsolationForest(n_estimators=20, max_features=features, random_state=0).fit(X)
+    raw = -np.log2(-model.score_samples(X))[:, None]
+    read = tree_model(model, X[:128], raw[:128], output_of)
+    got, base = explain(read.trees, read.encode(X))
+    np.testing.assert_allclose(base + got.sum(axis=1), raw, atol=1e-9)
+    if features == 1.0:
+        explainer = shap.TreeExplainer(model)
+        usual = 2 * (np.log(255) + np.euler_gamma) - 2 * 255 / 256
+        np.testing.assert_allclose(got[:50, :, 0], explainer.shap_values(X[:50]) / usual, atol=1e-6)
