@@ -56,9 +56,18 @@ class Asking(Held):
         frame : pandas.DataFrame, shape (m, n_features)
             Raw columns as ``inputs()`` gives them.
         """
-        labels, scores = self._asked(frame)
+        return self.read(*self._asked(frame))
+
+    def read(self, labels: np.ndarray, scores: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Turn a model's own labels and score columns into decisions and scores as ``answer`` gives them.
+
+        Parameters
+        ----------
+        labels, scores : arrays, shapes (m,) and (m, k) or None
+            As the model, or another with its classes, gives them.
+        """
         if self.task == "regression":
-            return np.asarray(labels, dtype="float64").reshape(len(frame)), None
+            return np.asarray(labels, dtype="float64").reshape(len(labels)), None
         if scores is None:
             return self._all.codes_of(labels), None
         score = self._all.oriented(scores)

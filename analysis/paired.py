@@ -256,7 +256,12 @@ def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
 
     One shuffle cannot tell what the donors add from what the recipients do; it gave 98 to 99.8 %.
     """
-    if shuffles < FEWEST_SHUFFLES or len(clean.y) < FEWEST_TO_SHUFFLE:
+    return shuffles >= FEWEST_SHUFFLES and enough_rows(clean)
+
+
+def enough_rows(clean: Rows) -> bool:
+    """Say whether there are rows, clusters and rows of each outcome enough for the interval of a change to hold its level."""
+    if len(clean.y) < FEWEST_TO_SHUFFLE:
         return False
     if clean.cluster is not None and len(np.unique(clean.cluster)) < FEWEST_CLUSTERS_TO_SHUFFLE:
         return False

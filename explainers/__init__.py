@@ -5,8 +5,10 @@ Light: no explainer library is imported until a function needs it.
 
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
+from modelglass.explainers.drop_column_importance import DropColumnImportance, drop_column_importance
 from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
 from modelglass.explainers.given_shapley_values import given_shapley_values
+from modelglass.explainers.importances import Importances, importances
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
@@ -19,10 +21,13 @@ from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row
 from modelglass.explainers.shapley_contrast import ShapleyContrast, shapley_contrast
 from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
 from modelglass.explainers.shapley_interactions import ShapleyInteractions, shapley_interactions
+from modelglass.explainers.surrogate_tree import SurrogateTree, surrogate_tree
 
 __all__ = [
     "Anchor",
+    "DropColumnImportance",
     "ExplanationQuality",
+    "Importances",
     "IndividualConditionalExpectation",
     "LimeWeights",
     "PartialDependence",
@@ -32,10 +37,13 @@ __all__ = [
     "ShapleyInteractions",
     "ShapleyRow",
     "ShapleyValues",
+    "SurrogateTree",
     "anchor",
     "class_contrast",
+    "drop_column_importance",
     "explanation_quality",
     "given_shapley_values",
+    "importances",
     "individual_conditional_expectation",
     "lime_weights",
     "partial_dependence",
@@ -45,4 +53,5 @@ __all__ = [
     "shapley_interactions",
     "shapley_row",
     "shapley_values",
+    "surrogate_tree",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
-from modelglass.explainers import declared_importance, declared_shapley
+from modelglass.explainers import declared_importance, declared_shapley, declared_students
 
 __all__ = ["ANALYSES"]
 
@@ -31,6 +31,7 @@ _OTHER = Setting(
 
 ANALYSES: list[Analysis] = [
     *declared_importance.ANALYSES,
+    *declared_students.ANALYSES,
     Analysis(
         name="shapley_values",
         reads_threshold="never",

@@ -56,4 +56,53 @@ ANALYSES: list[Analysis] = [
             _LEVEL,
         ),
     ),
+    Analysis(
+        name="importances",
+        reads_threshold="metric",
+        title="Three ways side by side",
+        page="importance",
+        question="Do the ways to say what a column is worth agree?",
+        cost="seconds",
+        order=30,
+        report=False,  # its parts stand there
+        compute="modelglass.explainers.importances:importances",
+        settings=(
+            _METRIC,
+            Setting(
+                name="refit",
+                kind="flag",
+                default=False,
+                label="Also fit again without each column",
+                help="Needs training data; takes one fit for each column.",
+            ),
+            Setting(
+                name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column, at most"
+            ),
+            Setting(name="rows", kind="integer", default=2_000, low=50, high=1_000_000, label="Rows used"),
+            _ONE_CLASS,
+            _LEVEL,
+        ),
+    ),
+    Analysis(
+        name="drop_column_importance",
+        reads_threshold="metric",
+        title="Fitted without a column",
+        page="importance",
+        question="How much worse would the model be without a column?",
+        cost="minutes",
+        order=40,
+        report=False,  # one fit for each column
+        needs="train",
+        compute="modelglass.explainers.drop_column_importance:drop_column_importance",
+        settings=(
+            _METRIC,
+            Setting(name="features", kind="features", label="Columns", help="Empty: all."),
+            Setting(
+                name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"
+            ),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
+            _ONE_CLASS,
+            _LEVEL,
+        ),
+    ),
 ]

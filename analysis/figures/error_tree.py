@@ -20,19 +20,26 @@ TREE, NUMBERS = [0.0, 0.6], [0.64, 1.0]
 
 @figure.register
 def _(result: ErrorTree) -> go.Figure:
-    nodes = _as_read(result.nodes)
+    nodes = as_read(result.nodes)
     if len(nodes) == 1:
         return style.empty_figure("No condition surely parts rows with more errors from the others.")
     label = metric_label(result.settings["metric"], result.source.task, result.settings.get("class_"))
-    made = style.new_figure(
-        f"{label} in each node, on the rows that did not grow the tree. {_legend(result)}",
-        height=110 + ROW * len(nodes),
+    title = f"{label} in each node, on the rows that did not grow the tree. {_legend(result)}"
+    return draw_nodes(
+        nodes, title=title, label=label, paint=_colours(nodes, result.settings["better"]), hover=_hover(nodes)
     )
-    paint = _colours(nodes, result.settings["better"])
+
+
+def draw_nodes(nodes: pd.DataFrame, *, title: str, label: str, paint: list[str], hover: list[str]) -> go.Figure:
+    """Draw nodes in the order of ``as_read`` as an indented tree, with estimate and interval of each beside it.
+
+    ``nodes`` has node, parent, depth, leaf, rule, where, rows, estimate, low, high and place; ``paint`` and ``hover`` are by node.
+    """
+    made = style.new_figure(title, height=110 + ROW * len(nodes))
     common = {
         "customdata": marks.customdata([None, *nodes["where"][1:]]),
         "hoverinfo": "text",
-        "hovertext": _hover(nodes),
+        "hovertext": hover,
         "showlegend": False,
         "unselected": {"marker": {"opacity": 0.5}},
     }
@@ -56,7 +63,7 @@ def _legend(result: ErrorTree) -> str:
     return "Orange: surely worse than the rest, blue: surely better."
 
 
-def _as_read(nodes: pd.DataFrame) -> pd.DataFrame:
+def as_read(nodes: pd.DataFrame) -> pd.DataFrame:
     """Put every node after its parent and the parent's earlier descendants, as a tree is read."""
     order, todo = [], [0]
     while todo:

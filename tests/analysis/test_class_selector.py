@@ -81,6 +81,8 @@ DRAWN_BY_OUTCOME = (
 """Samples are stratified by outcome, so those of two classes hold other rows: compared with all classes instead."""
 OF_TREES = ("shapley_interactions", "explanation_quality")
 """Only of trees, which these models are not, or of each row's own class: compared in their own tests."""
+OTHER_FITS = ("importances", "drop_column_importance")
+"""Hold Shapley values of rows drawn by outcome, or fit the model again, which for one class alone is another fit."""
 
 
 def frame_of(ev, name, **settings):
@@ -101,7 +103,7 @@ def test_every_analysis_of_several_classes_can_be_of_one():
     assert asked <= set(WITH_CLASS)
 
 
-@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME + OF_TREES])
+@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME + OF_TREES + OTHER_FITS])
 def test_equals_a_model_of_this_class_alone(name, both):
     several, binary = both
     if name in ("permutation_importance", "noise_robustness"):  # the same rows, whatever the outcome
