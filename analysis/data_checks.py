@@ -15,6 +15,7 @@ from modelglass.analysis.checks_columns import check_constants, check_frozen, ch
 from modelglass.analysis.checks_labels import check_classes, check_levels, check_missing_outcomes, check_shares
 from modelglass.analysis.checks_leaks import check_leaks, check_sure_levels
 from modelglass.analysis.checks_local_leaks import check_local_leaks
+from modelglass.analysis.checks_noise import check_noise
 from modelglass.analysis.checks_periods import check_periods
 from modelglass.analysis.checks_rows import check_conflicts, check_duplicates, check_overlap
 from modelglass.analysis.checks_scores import check_scores
@@ -65,6 +66,7 @@ CHECKS: Mapping[str, tuple[str, Check]] = {
     "identifiers": ("Identifiers as inputs", check_identifiers),
     "training": ("Values not seen in training", check_training),
     "shares": ("Outcomes beside training", check_shares),
+    "noise": ("Outcomes noisier than in training", check_noise),
     "missing_outcomes": ("Missing outcomes", check_missing_outcomes),
     "classes": ("Rare classes", check_classes),
     "levels": ("Rare levels", check_levels),
