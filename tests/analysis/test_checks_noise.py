@@ -1,0 +1,132 @@
+"""Noisier outcomes than in training: found and sized where labels or values are spoiled, silent where rows or the relation differ otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from modelglass.analysis.checked_data import of_frame
+from modelglass.analysis.checks_noise import slope, standardised
+from modelglass.analysis.data_checks import measure
+
+N = 3_000
+
+
+def table(seed, task, turn=0.0):
+    """Rows whose outcome follows from x and g; ``turn`` changes the relation."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": rng.normal(size=N), "z": rng.normal(size=N), "g": rng.choice(list("abc"), N)})
+    pull = 1.5 * frame["x"] * (1 - 2 * turn) + 2.0 * turn * frame["z"] + (frame["g"] == "a")
+    if task == "regression":
+        frame["y"] = pull + rng.standard_t(5, N)
+    elif task == "binary":
+        frame["y"] = np.where(rng.random(N) < 1 / (1 + np.exp(-1.5 * pull)), "yes", "no")
+    else:
+        frame["y"] = np.array(list("rst"))[np.digitize(pull + 0.5 * rng.logistic(size=N), [-0.8, 1.0])]
+    return frame
+
+
+def flipped(frame, share, seed=9):
+    rng = np.random.default_rng(seed)
+    classes, codes = np.unique(frame["y"], return_inverse=True)
+    moved = rng.random(len(frame)) < share
+    other = (codes + rng.integers(1, len(classes), len(codes))) % len(classes)
+    return frame.assign(y=classes[np.where(moved, other, codes)])
+
+
+def looked(frame, train, **more):
+    return measure(of_frame(frame, "y", train=train, **more), checks=["noise"])
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_flipped_labels_are_found_and_their_share_is_in_the_interval(task):
+    found = looked(flipped(table(1000, task), 0.15, seed=0), table(3000, task)).found
+    assert len(found) == 1 and found[0].severity == "high" and found[0].kind == "noisy_outcomes"
+    assert found[0].low < 0.15 < found[0].high
+    assert "labels" in found[0].sentence and "wrong" in found[0].sentence
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_clean_rows_give_nothing(task):
+    for seed in range(2):
+        assert not looked(table(10 + seed, task), table(20 + seed, task)).found
+
+
+def test_a_relation_that_has_changed_is_no_noise():
+    """A model of these rows wins the loss back, so nobody may say that labels are wrong."""
+    assert not looked(table(1, "binary", turn=0.5), table(2, "binary")).found
+
+
+def test_wrong_values_lead_to_their_rows():
+    frame = table(1, "regression")
+    wrong = np.arange(0, N, 40)
+    frame.loc[wrong, "y"] += 12.0
+    result = looked(frame, table(2, "regression"))
+    assert len(result.found) == 1
+    assert set(wrong) <= set(result.rows[0]) and len(result.rows[0]) < len(wrong) + 30
+    assert result.found[0].low < len(wrong) / N < result.found[0].high
+
+
+def test_rare_values_that_training_has_too_are_no_news():
+    def heavy(seed):
+        frame = table(seed, "regression")
+        frame.loc[::40, "y"] += 12.0
+        return frame
+
+    assert not looked(heavy(1), heavy(2)).found
+
+
+def test_cannot_say_why():
+    frame = table(1, "binary")
+    silent = {
+        "no training data": looked(frame, None),
+        "most of the rows also stand": looked(frame, frame),
+        "too few": looked(frame, table(2, "binary").head(300)),
+    }
+    for words, result in silent.items():
+        assert result.checks["outcome"][0] == "cannot say" and words in result.checks["said"][0]
+    noise = table(3, "binary").assign(x=0.0, g="a")
+    assert "too little" in looked(noise, noise.assign(z=np.random.default_rng(0).normal(size=N))).checks["said"][0]
+
+
+def test_rows_that_stand_in_training_are_left_out_and_row_order_changes_nothing():
+    train, frame = table(2, "binary"), flipped(table(1, "binary"), 0.15)
+    both = pd.concat([frame, train.head(900)], ignore_index=True)
+    first, second = (looked(f, train).found[0] for f in (frame, both))
+    assert second.n == first.n
+    assert second.estimate == pytest.approx(first.estimate, abs=0.01)  # the edges of bins follow from all rows
+    moved = looked(
+        frame.sample(frac=1, random_state=0).reset_index(drop=True), train.sample(frac=1, random_state=1)
+    ).found[0]
+    assert moved.estimate == pytest.approx(first.estimate, rel=1e-6)
+
+
+def test_rows_of_one_cluster_widen_the_interval():
+    frame, train = flipped(table(1, "binary"), 0.15), table(2, "binary")
+    cluster = np.repeat(np.arange(N // 10), 10)
+    lumpy = frame.assign(x=frame["x"].to_numpy()[cluster * 10], y=frame["y"].to_numpy()[cluster * 10])
+    alone, joined = looked(lumpy, train).found, looked(lumpy, train, cluster=cluster).found
+    assert alone and (not joined or joined[0].high - joined[0].low > 1.5 * (alone[0].high - alone[0].low))
+
+
+def test_slope_equals_least_squares_with_its_robust_error():
+    rng = np.random.default_rng(0)
+    f = rng.random(500)
+    y = (rng.random(500) < f).astype(float)
+    w = rng.random(500) + 0.1
+    found = slope(y[None], f[None, None], w)
+    fit = LinearRegression().fit(f[:, None], y, sample_weight=w)
+    assert found.size == pytest.approx(fit.coef_[0])
+    rest, centred = y - fit.predict(f[:, None]), f - np.average(f, weights=w)
+    white = np.sqrt((w**2 * centred**2 * rest**2).sum()) / (w * centred**2).sum()
+    assert found.error == pytest.approx(white)
+    assert found.explained == pytest.approx(fit.score(f[:, None], y, w))
+
+
+def test_residuals_are_measured_in_their_own_group():
+    rng = np.random.default_rng(0)
+    off = np.r_[rng.normal(size=400), 10 + 5 * rng.normal(size=400)]
+    z = standardised(off, np.repeat([0, 1], 400))
+    assert abs(np.median(z[400:])) < 1e-9 and 0.8 < z[:400].std() < 1.2 and 0.8 < z[400:].std() < 1.2
