@@ -13,10 +13,11 @@ import modelglass as mg
 from modelglass.analysis import findings
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "defects"))
-from planted import KINDS, Claim, make  # noqa: E402
+from planted import KINDS, Claim, make
 
 SEED = {"classification": 0, "regression": 1}
-PLANTS = [(kind, task) for kind, (_, tasks) in KINDS.items() for task in tasks]
+PLANTS = [(kind, tasks[i % len(tasks)]) for i, (kind, (_, tasks)) in enumerate(KINDS.items())]
+PLANTS += [("label noise", task) for task in SEED if ("label noise", task) not in PLANTS]
 
 
 def claims(world):
