@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelglass.analysis.adversarial import adversarial
 from modelglass.analysis.baselines import baselines
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_differences import column_differences
@@ -49,6 +50,7 @@ __all__ = [
     "MissingPackage",
     "NotApplicable",
     "Stopped",
+    "adversarial",
     "baselines",
     "calibration",
     "column_differences",

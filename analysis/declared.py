@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelglass.analysis.declared_breaks import ANALYSES as BREAKS
 from modelglass.analysis.declared_why import ANALYSES as WHY
 from modelglass.analysis.listing import OUTCOMES
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
@@ -627,5 +628,6 @@ ANALYSES: list[Analysis] = [
             _LEVEL,
         ),
     ),
+    *BREAKS,
     *WHY,
 ]

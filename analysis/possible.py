@@ -36,28 +36,39 @@ class Space:
         after = {self._place[t.columns[-1]] for t in derived}
         self.number = np.array([r.kind == "number" for r in self.of])
         self.levels: dict[int, list[Any]] = {}
-        self.X = np.column_stack([self._coded(j) for j in range(len(self.names))]).astype(float)
+        self.X = np.column_stack([self._coded(j, frame) for j in range(len(self.names))]).astype(float)
         self.free = np.array([j for j, r in enumerate(self.of) if r.free and j not in after], dtype=np.int64)
         self.per = np.full(len(self.names), np.inf)
         for j in self.free:
             self.per[j] = self.of[j].cost / (self.of[j].spread if self.number[j] else 1.0)
         self.per[list(after)] = 0.0
         self._tables = {t.columns[-1]: self._codes_of(t) for t in self.derived if t.by == "table"}
-        self._held = [numbers(frame[n]) if self.number[j] else None for j, n in enumerate(self.names)]
         self._stays = self._staying()
 
-    def _coded(self, j: int) -> np.ndarray:
-        column, rule = self.frame[self.names[j]], self.of[j]
+    def code(self, frame: pd.DataFrame) -> np.ndarray:
+        """Give other rows as numbers, shape (m, p); a level that is not known here is NaN."""
+        return np.column_stack([self._coded(j, frame, add=False) for j in range(len(self.names))]).astype(float)
+
+    def _coded(self, j: int, frame: pd.DataFrame, add: bool = True) -> np.ndarray:
+        column, rule = frame[self.names[j]], self.of[j]
         if rule.kind == "number":
             return numbers(column)
         if rule.kind == "fixed":
             return np.zeros(len(column))
         values = column.astype(object)
-        known = list(rule.levels)
-        known += [v for v in pd.unique(values.dropna()) if v not in set(known)]
-        self.levels[j] = known
-        codes = pd.Index(known, dtype=object).get_indexer(values)
+        if add:
+            known = list(rule.levels)
+            self.levels[j] = known + [v for v in pd.unique(values.dropna()) if v not in set(known)]
+        codes = pd.Index(self.levels[j], dtype=object).get_indexer(values)
         return np.where(codes < 0, np.nan, codes)
+
+    def stays(self, places: np.ndarray) -> np.ndarray:
+        """Tell which cells of rows never move, shape (m, p): missing ones, and codes that stand for something else."""
+        return self._stays[places]
+
+    def keep(self, cells: np.ndarray) -> None:
+        """Let more cells stay as they are, bool (n, p)."""
+        self._stays = self._stays | cells
 
     def _staying(self) -> np.ndarray:
         """Cells that never move: missing ones, and codes that stand for something else."""

@@ -5,6 +5,7 @@ Light: no explainer library is imported until a function needs it.
 
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
+from modelglass.explainers.counterfactuals import Counterfactuals, counterfactuals
 from modelglass.explainers.drop_column_importance import DropColumnImportance, drop_column_importance
 from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
 from modelglass.explainers.given_shapley_values import given_shapley_values
@@ -22,9 +23,11 @@ from modelglass.explainers.shapley_contrast import ShapleyContrast, shapley_cont
 from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
 from modelglass.explainers.shapley_interactions import ShapleyInteractions, shapley_interactions
 from modelglass.explainers.surrogate_tree import SurrogateTree, surrogate_tree
+from modelglass.explainers.what_if import WhatIf, what_if, what_if_row
 
 __all__ = [
     "Anchor",
+    "Counterfactuals",
     "DropColumnImportance",
     "ExplanationQuality",
     "Importances",
@@ -38,8 +41,10 @@ __all__ = [
     "ShapleyRow",
     "ShapleyValues",
     "SurrogateTree",
+    "WhatIf",
     "anchor",
     "class_contrast",
+    "counterfactuals",
     "drop_column_importance",
     "explanation_quality",
     "given_shapley_values",
@@ -54,4 +59,6 @@ __all__ = [
     "shapley_row",
     "shapley_values",
     "surrogate_tree",
+    "what_if",
+    "what_if_row",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
-from modelglass.explainers import declared_importance, declared_shapley, declared_students
+from modelglass.explainers import declared_changes, declared_importance, declared_shapley, declared_students
 
 __all__ = ["ANALYSES"]
 
@@ -165,4 +165,5 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     *declared_shapley.ANALYSES,
+    *declared_changes.ANALYSES,
 ]

@@ -15,12 +15,15 @@ from modelglass.explainers import declared
 
 FUNCTIONS = [
     "anchor",
+    "counterfactuals",
     "individual_conditional_expectation",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",
     "shapley_row",
     "shapley_values",
+    "what_if",
+    "what_if_row",
 ]
 
 
@@ -44,7 +47,10 @@ def test_importing_is_light():
     )
 
 
-OURS = [*declared.ANALYSES, *(a for a in modelglass.analysis.declared.ANALYSES if a.name == "noise_robustness")]
+OURS = [
+    *declared.ANALYSES,
+    *(a for a in modelglass.analysis.declared.ANALYSES if a.name in ("noise_robustness", "adversarial", "constraints")),
+]
 
 
 @pytest.mark.parametrize("record", OURS, ids=lambda r: r.name)

@@ -151,6 +151,7 @@ SETTINGS = {
     "shapley_values": {"rows": 30},
     "partial_dependence": {"rows": 60},
     "noise_robustness": {"rows": 100},
+    "adversarial": {"rows": 20, "rounds": 0},
 }
 CUT_IN_CHARTS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => {
   const box = plot.querySelector('.main-svg').getBoundingClientRect();

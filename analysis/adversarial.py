@@ -1,0 +1,375 @@
+"""How little must change in a row for another decision? The cheapest possible change found, and what is certain not to suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.certified import Certificate, certificate
+from modelglass.analysis.changed_answers import Answers, excluded
+from modelglass.analysis.cheapest_change import Found, search
+from modelglass.analysis.constraints import Constraints, constraints
+from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
+from modelglass.analysis.possible import Space
+from modelglass.analysis.progress import Progress
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+BUDGETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+ROWS, ROUNDS, SECONDS = 100, 3, 10.0
+WORST = 10
+SMALL = 0.1
+"""Spreads: a change so small is taken for an error of measuring in ``columns.estimate``."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Adversarial(Result):
+    """The cheapest possible changes found that change the model's answer, row by row, and what follows for all.
+
+    curve       budget (cost), what ("right decisions" or "predictions"/"decisions": those that hold), bound ("found": with the changes
+                found, an upper bound of what truly holds; "certified": a lower bound), estimate (share), low, high, n
+    rows        row, cost (infinite: none found), certified (no change below this cost does it; NaN: none), before, after (answers), was_right, seconds
+                left out; excluded (which constraint leaves the row itself out; '' else)
+    changes     row, column, before, after, cost: the changed cells of each change found
+    columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
+                levels, changes), low, high, n, within_half (the same within 0.5), used (share of the changes found that use it), share_of_cost
+    certificate how the lower bound came about; no_certificate: why there is none
+    asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
+    """
+
+    curve: pd.DataFrame
+    rows: pd.DataFrame
+    changes: pd.DataFrame
+    columns: pd.DataFrame
+    certificate: str
+    no_certificate: str
+    asked: int
+    stopped: bool
+    answer: str
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give the curve: budget, what, bound, estimate, low, high, n."""
+        return self.curve
+
+    def worst(self, most: int = WORST) -> pd.DataFrame:
+        """Give the rows whose answer changes most cheaply: row, cost, change (in words), before, after."""
+        found = self.rows[np.isfinite(self.rows.cost)].nsmallest(most, "cost")
+        words = self.changes.assign(
+            text=[
+                f"{c}: {a} to {b}"
+                for c, a, b in zip(self.changes.column, self.changes.before, self.changes.after, strict=True)
+            ]
+        )
+        joined = words.groupby("row").text.agg("; ".join) if len(words) else pd.Series(dtype=object)
+        return found.assign(change=found.row.map(joined))[["row", "cost", "change", "before", "after"]].reset_index(
+            drop=True
+        )
+
+    def more(self) -> Mapping[str, Any]:
+        """Give rows, changes and columns beside the curve."""
+        from modelglass.analysis.result import frame_json
+
+        return {name: frame_json(getattr(self, name)) for name in ("rows", "changes", "columns")}
+
+    def sentence(self) -> str:
+        """Say how many answers a small change turns over, the median change, and the column that is most fragile."""
+        kept = self.rows[self.rows.excluded == ""]
+        n, done = len(kept), kept[np.isfinite(kept.cost)]
+        if not len(done):
+            said = f"No possible change was found that {self.answer} of any of {rows_text(n)}: robust within the constraints, as far as the search saw"
+            return f"{said}. {self._certain()}"
+        half = float((kept.cost <= 0.5).mean())
+        text = f"A possible change that {self.answer} was found for {len(done) / n:.0%} of {rows_text(n)}; for {half:.0%} at a cost of at most half a spread"
+        text += f" (median cost {np.median(kept.cost):.2g} spreads)." if len(done) * 2 > n else "."
+        top = self.columns.iloc[0]
+        if top.estimate > 0 or top.within_half > 0:
+            at = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
+            text += f" The most fragile column is {top.column}: {at[0]} of it alone suffice for {at[1]:.1%} of rows."
+        left_out = len(self.rows) - n
+        if left_out:
+            first = self.rows[self.rows.excluded != ""].excluded.iloc[0]
+            text += f" {rows_text(left_out).capitalize()} that the constraints themselves leave out ({first}) are not counted."
+        return f"{text} {self._certain()}"
+
+    def _certain(self) -> str:
+        end = " The time was over before the search was done: this is the best so far." if self.stopped else ""
+        if self.no_certificate:
+            return f"The search can overlook cheaper changes, and there is no certified bound, because {self.no_certificate}.{end}"
+        return f"The search can overlook cheaper changes; what none can do is certified by the {self.certificate}.{end}"
+
+
+def adversarial(
+    ev: Evaluation,
+    *,
+    constraints: Any = None,
+    immutable: Any = None,
+    amount: float | None = None,
+    rows: int | None = ROWS,
+    rounds: int = ROUNDS,
+    budget: float | None = SECONDS,
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Adversarial:
+    """Search for each row the cheapest possible change that changes the decision, or moves the prediction by ``amount``.
+
+    The cost of a change is the sum over changed columns of its size in the column's own spread (another level costs 1), each times the
+    cost in the constraints. Every row the model is asked about keeps the constraints.
+
+    Parameters
+    ----------
+    constraints : Constraints, path of a YAML file, its text, or mapping, optional
+        See ``modelglass.analysis.constraints``; without it what the data show.
+    immutable : name or sequence of names, optional
+        Columns that stay as they are.
+    amount : float, optional
+        In regression the move that counts, either way; without it half of the predictions' standard deviation.
+    rows : int or None
+        Rows searched, a stratified sample; None: all.
+    rounds : int
+        Rounds of the evolutionary part; more find cheaper changes.
+    budget : float or None
+        Seconds after which the search stops with the best so far; None: none.
+
+    Raises
+    ------
+    NotApplicable
+        Without a model, or where no column may change.
+    InputError
+        Contradictory constraints; constraints that leave out every row itself; a budget of 0; a model that raises on a possible row.
+    """
+    level, seed = check_level(level), ev.seed if seed is None else seed
+    rules = ruled(ev, constraints, immutable)
+    _check(amount, rounds, budget)
+    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    why = excluded(rules, Space(rules, chosen.inputs()))
+    kept = _kept(chosen, why)
+    amount = _amount(ev, amount)
+    space = Space(rules, kept.inputs())
+    if not len(space.free):
+        raise NotApplicable("the constraints let no column change")
+    answers = Answers(kept, space, amount=amount)
+    certain = certificate(kept, space, amount)
+    found = search(
+        space,
+        answers.ask,
+        seed=seed,
+        rounds=rounds,
+        seconds=budget,
+        starts=answers.starts(seed),
+        hints=certain.hints,
+        progress=progress,
+    )
+    return _result(ev, chosen, kept, why, space, answers, found, certain, level, {
+        "constraints": rules.settings["given"] or "as the data show", "immutable": _names(immutable), "amount": amount, "rows": chosen.n,
+        "rounds": rounds, "budget": budget, "level": level, "seed": seed,
+    })  # fmt: skip
+
+
+def ruled(ev: Evaluation, given: Any, immutable: Any = None) -> Constraints:
+    """Give the constraints, with columns that stay as they are."""
+    if ev.model is None:
+        raise NotApplicable(
+            "there is no model here, only predictions, and the search asks the model about changed rows"
+        )
+    rules = constraints(ev, given=given)
+    names = _names(immutable)
+    for name in names:
+        if name not in rules.columns:
+            raise unknown_name("column that the model reads", str(name), rules.columns)
+    return rules.changed({"columns": {n: {"immutable": True} for n in names}}) if names else rules
+
+
+def _names(immutable: Any) -> list[str]:
+    return (
+        []
+        if immutable in (None, "") or not len(immutable)
+        else [immutable]
+        if isinstance(immutable, str)
+        else list(immutable)
+    )
+
+
+def _check(amount: float | None, rounds: int, budget: float | None) -> None:
+    if amount is not None and not (np.isfinite(amount) and amount > 0):
+        raise InputError("Expected an amount above 0 by which the prediction must move.", f"Got {amount!r}.")
+    if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)) or rounds < 0:
+        raise InputError("Expected a whole number of rounds, 0 or more.", f"Got {rounds!r}.")
+    if budget is not None and not budget > 0:
+        raise InputError("Expected a budget above 0 seconds.", f"Got {budget!r}.", "Leave it out for no limit.")
+
+
+def _amount(ev: Evaluation, amount: float | None) -> float:
+    if ev.task != "regression":
+        return np.nan
+    return float(amount) if amount is not None else max(float(np.std(ev.whole.predicted)) / 2, 1e-12)
+
+
+def _kept(chosen: Evaluation, why: list[str]) -> Evaluation:
+    inside = np.flatnonzero([not w for w in why])
+    if not len(inside):
+        raise InputError(
+            "Expected constraints that hold for some rows as they are.",
+            f"All {chosen.n:,} rows are left out; the first, row {chosen.frame.index[0]}, by {why[0]}.",
+            "Widen that constraint.",
+        )
+    return chosen if len(inside) == chosen.n else chosen.take(inside)
+
+
+def _result(
+    ev: Evaluation, chosen: Evaluation, kept: Evaluation, why: list[str], space: Space, answers: Answers, found: Found,
+    certain: Certificate, level: float, settings: dict[str, Any],
+) -> Adversarial:  # fmt: skip
+    changes = changed_cells(space, kept.frame.index.to_numpy(), np.arange(kept.n), found.best)
+    verb = f"moves the prediction by {settings['amount']:.3g}" if ev.task == "regression" else "changes the decision"
+    return Adversarial(
+        curve=_curve(kept, found.cost, certain, level),
+        rows=_rows(chosen, kept, why, space, answers, found, certain),
+        changes=changes,
+        columns=_columns(kept, space, found, changes, level),
+        certificate=certain.how,
+        no_certificate=certain.none,
+        asked=found.asked,
+        stopped=found.spent,
+        answer=verb,
+        source=kept.source,
+        settings=settings,
+    )
+
+
+def changed_cells(space: Space, names: np.ndarray, places: np.ndarray, X: np.ndarray) -> pd.DataFrame:
+    """Give row, column, before, after, cost of each changed cell; raw values."""
+    after = space.rows(places, X)
+    cost = space.costs(places, X)
+    i, j = np.nonzero((space.X[places] != X) & ~np.isnan(X))
+    before = [space.frame[space.names[c]].iloc[places[r]] for r, c in zip(i, j, strict=True)]
+    return pd.DataFrame(
+        {
+            "row": names[places[i]] if len(i) else np.array([], dtype=np.int64),
+            "column": [space.names[c] for c in j],
+            "before": pd.Series(before, dtype=object),
+            "after": pd.Series([after[space.names[c]].iloc[r] for r, c in zip(i, j, strict=True)], dtype=object),
+            "cost": cost[i, j],
+        }
+    )
+
+
+def _rows(
+    chosen: Evaluation,
+    kept: Evaluation,
+    why: list[str],
+    space: Space,
+    answers: Answers,
+    found: Found,
+    certain: Certificate,
+) -> pd.DataFrame:
+    done = np.isfinite(found.cost)
+    after = np.full(kept.n, None, dtype=object)
+    if done.any():
+        after[done] = _labels(kept, kept.answer(space.rows(np.flatnonzero(done), found.best[done]))[0])
+    table = pd.DataFrame(
+        {
+            "row": kept.frame.index.to_numpy(),
+            "cost": found.cost,
+            "certified": np.nan if certain.none else certain.low,
+            "before": _labels(kept, answers.decided),
+            "after": after,
+            "was_right": (kept.y == answers.decided) if kept.task != "regression" else True,
+            "excluded": "",
+        }
+    )
+    out = np.flatnonzero([bool(w) for w in why])
+    if len(out):
+        rest = pd.DataFrame({"row": chosen.frame.index.to_numpy()[out], "excluded": [why[i] for i in out]})
+        table = pd.concat([table, rest], ignore_index=True)
+    return table
+
+
+def _labels(ev: Evaluation, decided: np.ndarray) -> np.ndarray:
+    if ev.task == "regression":
+        return np.asarray(decided, dtype=float).astype(object)
+    named = np.empty(len(ev.classes), dtype=object)
+    named[:] = list(ev.classes)
+    return named[np.asarray(decided, dtype=np.int64)]
+
+
+def _curve(kept: Evaluation, cost: np.ndarray, certain: Certificate, level: float) -> pd.DataFrame:
+    """Share of rows whose answer holds at each budget, as found and as certified; of right decisions too."""
+    right = np.ones(kept.n, bool) if kept.task == "regression" else kept.y == kept.predicted
+    series = [("predictions" if kept.task == "regression" else "decisions", np.ones(kept.n, bool))]
+    if kept.task != "regression":
+        series.insert(0, ("right decisions", right))
+    records = []
+    for what, base in series:
+        for bound, held in (("found", cost), ("certified", certain.low)):
+            if bound == "certified" and certain.none:
+                continue
+            records += [
+                (b, what, bound, *_share(kept, base & ((held > b) | (b == 0)), level), kept.n) for b in (0.0, *BUDGETS)
+            ]
+    return pd.DataFrame(records, columns=["budget", "what", "bound", "estimate", "low", "high", "n"])
+
+
+def _share(ev: Evaluation, held: np.ndarray, level: float) -> tuple[float, float, float]:
+    """Share of rows, weighted, with the interval of accuracy over rows or clusters."""
+    cluster = None if ev.cluster is None else np.unique(ev.cluster, return_inverse=True)[1].ravel()
+    rows = Rows(
+        task="binary",
+        y=np.ones(ev.n, np.int64),
+        predicted=held.astype(np.int64),
+        weight=ev.weight,
+        cluster=cluster,
+        classes=2,
+    )
+    found = estimate(METRICS["accuracy"], Groups(rows, np.zeros(ev.n, np.int64), 1), level)
+    return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
+
+
+def _columns(kept: Evaluation, space: Space, found: Found, changes: pd.DataFrame, level: float) -> pd.DataFrame:
+    records = []
+    done = max(int(np.isfinite(found.cost).sum()), 1)
+    total = max(float(changes.cost.sum()), 1e-12)
+    weight = np.ones(kept.n) if kept.weight is None else kept.weight
+    for j in space.free:
+        name = space.names[j]
+        small = SMALL * space.of[j].cost if space.number[j] else space.of[j].cost
+        share, low, high = _share(kept, found.alone[:, j] <= small, level)
+        half = float(
+            np.average(found.alone[:, j] <= (0.5 if space.number[j] else 1) * space.of[j].cost, weights=weight)
+        )
+        mine = changes[changes.column == name]
+        records.append(
+            (
+                name,
+                share,
+                low,
+                high,
+                kept.n,
+                half,
+                mine.row.nunique() / done,
+                float(mine.cost.sum()) / total,
+                bool(space.number[j]),
+            )
+        )
+    table = pd.DataFrame(
+        records, columns=["column", "estimate", "low", "high", "n", "within_half", "used", "share_of_cost", "number"]
+    )
+    # another level is a whole change, so levels stand after numbers that little changes turn over
+    table["first"] = table.number & (table.estimate > 0)
+    return table.sort_values(
+        ["first", "estimate", "within_half"], ascending=False, kind="stable", ignore_index=True
+    ).drop(columns=["first", "number"])

@@ -1,0 +1,176 @@
+"""What it takes to change an answer: the boundary as functions of the model's raw output, where that output can be read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+CLOSE = 1e-5
+SCALERS = frozenset({"StandardScaler", "MaxAbsScaler", "RobustScaler", "MinMaxScaler"})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Boundary:
+    """For some rows one way to change the answer: it is another one where ``raw @ a + b >= 0``.
+
+    rows    places, (m,); a (k,): weights of the raw outputs; b (m,)
+    """
+
+    rows: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+
+def raw_output(estimator: Any, X: Any) -> np.ndarray:
+    """Give a tree model's, a linear model's or a linear pipeline's output before any link, shape (n, k).
+
+    Raises
+    ------
+    ValueError, TypeError, AttributeError
+        Where it cannot be read.
+    """
+    name, library = type(estimator).__name__, type(estimator).__module__.split(".")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if library == "xgboost" and hasattr(estimator, "get_booster"):
+            raw = estimator.predict(X, output_margin=True)
+        elif library == "lightgbm":
+            raw = estimator.predict(X, raw_score=True)
+        elif library == "catboost":
+            raw = estimator.predict(X, prediction_type="RawFormulaVal")
+        elif library != "sklearn":
+            raise TypeError(f"{name} is no model that is known")
+        elif hasattr(estimator, "coef_") or name == "Pipeline":
+            raw = estimator.decision_function(X) if hasattr(estimator, "decision_function") else estimator.predict(X)
+        elif name in ("HistGradientBoostingClassifier", "GradientBoostingClassifier"):
+            raw = estimator.decision_function(X)
+        else:
+            raw = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
+    return np.asarray(raw, dtype="float64").reshape(len(X), -1)
+
+
+def boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> list[Boundary] | str:
+    """Say for each row of ``ev`` what changes its answer, or why that is not known (completing "because ...").
+
+    Parameters
+    ----------
+    raw : float array (n, k), ``raw_output`` of the rows
+    amount : float
+        In regression the move of the prediction that counts.
+    """
+    made = list(_boundaries(ev, raw, amount))
+    unknown = "the decision is not a known function of the model's raw output"
+    if not made or not _linked(ev, raw):
+        return unknown
+    inside = all((raw[one.rows] @ one.a + one.b <= CLOSE * max(1.0, float(np.abs(raw).max()))).all() for one in made)
+    return made if inside else unknown
+
+
+def _boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> Iterator[Boundary]:
+    n, k = raw.shape
+    if ev.task == "regression":
+        if k == 1:
+            for sign in (1.0, -1.0):
+                yield Boundary(rows=np.arange(n), a=np.array([sign]), b=-sign * raw[:, 0] - amount)
+        return
+    if ev.task == "multiclass":
+        if k == len(ev.classes) and ev.threshold is None:
+            for own in range(k):
+                rows = np.flatnonzero(ev.predicted == own)
+                for other in range(k):
+                    if other != own and len(rows):
+                        yield Boundary(rows=rows, a=np.eye(k)[other] - np.eye(k)[own], b=np.zeros(len(rows)))
+        return
+    index = ev.positive_index or 0
+    if k > 2:
+        return
+    positive = np.eye(k)[index] if k == 2 else np.array([1.0 if index else -1.0])
+    at = _cut(ev, k)
+    for decided, sign in ((False, 1.0), (True, -1.0)):
+        rows = np.flatnonzero((ev.predicted == ev.positive_index) == decided)
+        if len(rows):
+            yield Boundary(rows=rows, a=sign * positive, b=np.full(len(rows), -sign * at))
+
+
+def _cut(ev: Evaluation, k: int) -> float:
+    """Raw output of the positive class at the threshold."""
+    if k == 2:
+        return 0.5 if ev.threshold is None else ev.threshold
+    if ev.threshold is None:
+        return 0.0
+    return float(special.logit(ev.threshold)) if ev.score_kind == "probability" else ev.threshold
+
+
+def _linked(ev: Evaluation, raw: np.ndarray) -> bool:
+    """Tell whether the raw output gives the model's answer by a link that keeps its order."""
+    if ev.task == "regression":
+        return bool(np.abs(raw[:, 0] - ev.predicted).max() <= CLOSE * max(1.0, float(np.abs(raw).max())))
+    if ev.score is None:
+        return True
+    score = np.asarray(ev.score, dtype=float)
+    if ev.task == "binary":
+        index = ev.positive_index or 0
+        mine = raw[:, index] if raw.shape[1] == 2 else raw[:, 0] * (1 if index else -1)
+        links = (mine, special.expit(mine))
+    else:
+        links = (raw, special.softmax(raw, axis=1))
+    return any(
+        np.abs(link - score).max() <= CLOSE * max(1.0, float(np.abs(score).max()))
+        for link in links
+        if link.shape == score.shape
+    )
+
+
+def linear_weights(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray | str:
+    """Give the weights (p, k) of a model that is linear in its raw columns, or say why it is not taken for one."""
+    estimator = ev.estimator
+    steps = [s for _, s in estimator.steps[:-1]] if type(estimator).__name__ == "Pipeline" else []
+    final = estimator.steps[-1][1] if steps else estimator
+    if (
+        not hasattr(final, "coef_")
+        or type(final).__module__.split(".")[0] != "sklearn"
+        or hasattr(final, "support_vectors_")
+    ):
+        return "the model is not linear"
+    if any(type(s).__name__ not in SCALERS or getattr(s, "clip", False) for s in steps):
+        return "its columns are changed before the linear model sees them"
+    if not all(pd.api.types.is_numeric_dtype(frame[c].dtype) for c in frame.columns) or frame.isna().any().any():
+        return "not all columns are numbers without missing values"
+    fed = ev.feed.apply(frame) if ev.feed else frame
+    at = np.asarray(fed, dtype=float)
+
+    def raw(values: np.ndarray) -> np.ndarray:
+        for step in steps:
+            values = _bare(step, values)
+        coefficients = np.atleast_2d(np.asarray(final.coef_, dtype=float))
+        return values @ coefficients.T + np.asarray(final.intercept_, dtype=float).ravel()
+
+    p = at.shape[1]
+    weights = raw(np.eye(p)) - raw(np.zeros((1, p)))
+    try:
+        if np.abs(raw(at[:64]) - raw_output(estimator, fed.iloc[:64])).max() > CLOSE * max(
+            1.0, float(np.abs(raw(at[:64])).max())
+        ):
+            return "its raw output is not that of its weights"
+    except (ValueError, TypeError, AttributeError) as error:
+        return f"its raw output cannot be read ({error})"
+    return weights
+
+
+def _bare(step: Any, values: np.ndarray) -> np.ndarray:
+    """Scale numbers as a fitted scaler does, without its checks of names."""
+    if type(step).__name__ == "MinMaxScaler":
+        return values * step.scale_ + step.min_
+    centre = getattr(step, "mean_", getattr(step, "center_", None))
+    scale = getattr(step, "scale_", None)
+    values = values if centre is None else values - centre
+    return values if scale is None else values / scale

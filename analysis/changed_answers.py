@@ -1,0 +1,127 @@
+"""Asking the model about changed rows of a search: whether the answer is another one, and how far the change pulls towards that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelglass.analysis.cheapest_change import nearest_others
+from modelglass.analysis.constraints import Constraints
+from modelglass.analysis.errors import AnalysisError, InputError
+from modelglass.analysis.possible import Space
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+OTHERS = 2_000
+"""Rows of the whole data among which a start beyond the boundary is looked for."""
+TINY = 1e-12
+
+
+class Answers:
+    """What counts as another answer for the rows of ``ev``.
+
+    amount      in regression: how far the prediction must move, either way
+    wanted      codes of the class wanted, (n,), or None: any other; in regression (low, high) wanted
+    """
+
+    def __init__(
+        self,
+        ev: Evaluation,
+        space: Space,
+        *,
+        amount: float = np.nan,
+        wanted: np.ndarray | tuple[float, float] | None = None,
+    ):
+        self.ev, self.space, self.amount, self.wanted = ev, space, amount, wanted
+        self.decided, self.score = ev.answer(space.frame)
+        self._own = self._toward(np.arange(ev.n), self.decided, self.score)
+
+    def beyond(self, places: np.ndarray, decided: np.ndarray) -> np.ndarray:
+        """Tell whether answers are others than those of the rows."""
+        if self.ev.task == "regression":
+            if self.wanted is not None:
+                return (decided >= self.wanted[0]) & (decided <= self.wanted[1])
+            return np.abs(decided - self.decided[places]) >= self.amount
+        if self.wanted is not None:
+            return decided == np.asarray(self.wanted)[places]
+        return decided != self.decided[places]
+
+    def ask(self, places: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ask about changed rows: (beyond, pull)."""
+        rows = self.space.rows(places, X)
+        try:
+            decided, score = self.ev.answer(rows)
+        except AnalysisError:
+            raise
+        except Exception as error:
+            raise _refused(error, rows) from error
+        return self.beyond(places, decided), self._toward(places, decided, score) - self._own[places]
+
+    def _toward(self, places: np.ndarray, decided: np.ndarray, score: Any) -> np.ndarray:
+        """How near an answer is to another one; larger is nearer, 0 where nothing is known but the decision."""
+        ev = self.ev
+        if ev.task == "regression":
+            if self.wanted is not None:
+                return -np.maximum(np.maximum(self.wanted[0] - decided, decided - self.wanted[1]), 0.0)
+            return np.abs(decided - self.decided[places])
+        if score is None:
+            return np.zeros(len(places))
+        score = np.asarray(score, dtype=float)
+        if ev.score_kind == "probability":
+            score = np.log(np.clip(score, TINY, 1)) if score.ndim > 1 else _logit(score)
+        if ev.task == "binary":
+            was = self.decided[places] == ev.positive_index
+            return np.where(was, -score, score)
+        rows = np.arange(len(places))
+        if self.wanted is not None:
+            goal = np.asarray(self.wanted)[places]
+            mine = score[rows, goal].copy()
+            rest = score.copy()
+            rest[rows, goal] = -np.inf
+            return mine - rest.max(axis=1)
+        own = self.decided[places]
+        mine = score[rows, own].copy()
+        rest = score.copy()
+        rest[rows, own] = -np.inf
+        return rest.max(axis=1) - mine
+
+    def starts(self, seed: int) -> np.ndarray:
+        """Give rows of the whole data that are beyond the boundary of each row, near ones first, (n, k, p)."""
+        whole = self.ev.whole
+        rng = np.random.default_rng((seed, 20_013))
+        at = np.arange(whole.n) if whole.n <= OTHERS else np.sort(rng.permutation(whole.n)[:OTHERS])
+        others = self.space.code(whole.inputs().iloc[at])
+        decided = whole.predicted[at]
+        n = self.ev.n
+        beyond = (
+            np.stack([self.beyond(np.full(len(at), i), decided) for i in range(n)])
+            if n
+            else np.zeros((0, len(at)), bool)
+        )
+        return nearest_others(self.space, others, beyond)
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, TINY, 1 - TINY)
+    return np.log(p) - np.log1p(-p)
+
+
+def _refused(error: Exception, rows: Any) -> InputError:
+    """A model that throws on a possible row is worth knowing: the first row is kept for reproducing."""
+    row = {str(k): v for k, v in rows.iloc[0].items()}
+    return InputError(
+        "Expected the model to answer every possible row.",
+        f"It raised {type(error).__name__}: {' '.join(str(error).split())[:200]}; one of {len(rows):,} rows asked is {row}.",
+        "Ask it about that row alone to see why, or narrow the constraints.",
+    )
+
+
+def excluded(rules: Constraints, space: Space) -> list[str]:
+    """Say of each row which constraint leaves it itself out; '' where none does."""
+    found = rules.violations(space.frame)
+    out = [""] * len(space.frame)
+    for place, column, rule in found.itertuples(index=False):
+        out[place] = out[place] or f"{column}: {rule}"
+    return out

@@ -1,0 +1,371 @@
+"""The search behind ``adversarial`` and ``counterfactuals``: the cheapest possible change of a row that makes an answer another one.
+
+The model is a black box that is asked about many changed rows at once. In turn: every column alone, at rising distance, with bisection;
+the most effective columns together; other rows of the data as they are (a start beyond the boundary, brought back column by column: a
+boundary walk on the mixed space); then rounds of small changes of the best found so far, which keep what is cheaper (evolution).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelglass.analysis.possible import Space
+from modelglass.analysis.progress import Progress, tell
+
+OFFSETS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0])
+"""Distances, in spreads, at which each number alone is tried, both ways."""
+FEW = 400
+"""Rows up to which several points of each are asked at once."""
+HALVINGS, ROUGH, TOGETHER, DONORS, EACH, ASKED = 14, 5, 6, 4, 6, 16_384
+"""Bisection steps, and those within a round; columns changed together at most at first; other rows started from; proposals a row and round; rows asked at once."""
+
+Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(places (m,), possible rows (m, p)) -> whether each is beyond the boundary (m,), and how far it pulls towards it (m,), NaN: unknown."""
+
+
+class Spent(Exception):
+    """Raised inside the search when its time is over."""
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Found:
+    """The best of each row.
+
+    best        float64 (n, p), rows as ``Space`` has them; the row itself where none was found
+    cost        float64 (n,), infinite where none was found
+    alone       float64 (n, p): cost of the cheapest change of one column alone; infinite where none was found
+    asked       rows the model was asked about; rounds: of evolution that were finished; spent: whether the time ran out before the end
+    """
+
+    best: np.ndarray
+    cost: np.ndarray
+    alone: np.ndarray
+    asked: int = 0
+    rounds: int = 0
+    spent: bool = False
+
+
+def search(
+    space: Space,
+    ask: Ask,
+    *,
+    seed: int,
+    rounds: int,
+    seconds: float | None = None,
+    starts: np.ndarray | None = None,
+    hints: Callable[[Searcher], None] | None = None,
+    exact: bool = True,
+    progress: Progress | None = None,
+) -> Found:
+    """Search for all rows of ``space``.
+
+    Parameters
+    ----------
+    rounds : int
+        Rounds of evolution.
+    seconds : float, optional
+        After so long the search stops; the best so far is given.
+    starts : float array (n, k, p), optional
+        For each row other rows that are beyond its boundary; all NaN: none.
+    hints : callable, optional
+        Proposes more (leaf boxes of trees), by ``searcher.offer``.
+    exact : bool
+        Bring the flips of each column alone to the boundary, for ``Found.alone``.
+    """
+    one = Searcher(space, ask, seed, seconds, progress)
+    try:
+        for share, what, step in (
+            (0.05, "every column alone", lambda: one.alone(exact=exact)),
+            (0.35, "from other rows", lambda: one.from_others(starts)),
+            (0.4, "back towards the rows", lambda: one.shrink(np.arange(len(space.X)), ROUGH)),
+            (0.45, "columns together", one.together),
+            (0.55, "leaves of the trees", lambda: hints(one) if hints else None),
+            (0.6, "back towards the rows", lambda: one.shrink(np.arange(len(space.X)))),
+        ):
+            one.now = (share, what)
+            one.tell()
+            step()
+        for r in range(rounds):
+            one.now = (0.65 + 0.35 * r / rounds, f"round {r + 1} of {rounds}")
+            one.tell()
+            one.evolve()
+            one.found.rounds = r + 1
+        one.shrink(np.arange(len(space.X)))
+    except Spent:
+        one.found.spent = True
+    return one.found
+
+
+class Searcher:
+    """The state of one search: the best so far, and the one way to try something (``offer``)."""
+
+    def __init__(self, space: Space, ask: Ask, seed: int, seconds: float | None, progress: Progress | None):
+        n, p = space.X.shape
+        self.space, self._ask, self.rng = space, ask, np.random.default_rng((seed, 20_011))
+        self.found = Found(best=space.X.copy(), cost=np.full(n, np.inf), alone=np.full((n, p), np.inf))
+        self.gain = np.zeros((n, p))  # pull of the most effective change of each column, per cost
+        self.move = np.full((n, p), np.nan)  # the value of that change
+        self.far, self.far_gain = np.full((n, p), np.nan), np.zeros((n, p))  # the same of the strongest change
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._progress, self.now = progress, (0.0, "")
+
+    def tell(self) -> None:
+        """Report, and stop where the time is over."""
+        tell(self._progress, *self.now)
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise Spent
+
+    def offer(
+        self, places: np.ndarray, X: np.ndarray, *, all_of: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Try rows: made possible, asked, and kept where they are beyond the boundary and cheaper than the best so far.
+
+        Only what would be cheaper is asked, or everything with ``all_of``.
+
+        Returns
+        -------
+        beyond, pull, X : whether each was found beyond the boundary (m,), its pull (m,; NaN where not asked), the rows as they were asked.
+        """
+        beyond, pull = np.zeros(len(places), bool), np.full(len(places), np.nan)
+        X = self.space.project(places, X)
+        good = self.space.possible(places, X) & (self.space.X[places] != X).any(axis=1, where=~np.isnan(X))
+        cost = self.space.cost(places, X)
+        todo = np.flatnonzero(good & (all_of | (cost < self.found.cost[places] * (1 - 1e-9))))
+        for start in range(0, len(todo), ASKED):
+            at = todo[start : start + ASKED]
+            beyond[at], pull[at] = self._ask(places[at], X[at])
+            self.found.asked += len(at)
+            self._keep(places[at], X[at], cost[at], beyond[at])
+            self.tell()
+        return beyond, pull, X
+
+    def _keep(self, places: np.ndarray, X: np.ndarray, cost: np.ndarray, beyond: np.ndarray) -> None:
+        at = np.flatnonzero(beyond)
+        at = at[np.lexsort((cost[at], places[at]))]
+        at = at[np.unique(places[at], return_index=True)[1]]  # the cheapest of each row
+        at = at[cost[at] < self.found.cost[places[at]]]
+        self.found.best[places[at]], self.found.cost[places[at]] = X[at], cost[at]
+
+    # the steps -------------------------------------------------------------------------------------------------
+
+    def alone(self, *, exact: bool = True) -> None:
+        """Try every column alone: numbers at rising distance both ways and at the ends of their range, all levels."""
+        brackets: list[tuple[np.ndarray, ...]] = []
+        width = sum(
+            2 * len(OFFSETS) + 2 if self.space.number[j] else len(self.space.of[j].levels) for j in self.space.free
+        )
+        for lot in _lots(len(self.space.X), width):
+            values = {j: self._values(j, lot) for j in self.space.free}
+            places = np.concatenate([np.repeat(lot, v.shape[1]) for v in values.values()])
+            X, at = self.space.X[places], 0
+            for j, v in values.items():
+                X[at : at + v.size, j] = v.ravel()
+                at += v.size
+            beyond, pull, X = self.offer(places, X, all_of=True)
+            cost, at = self.space.cost(places, X), 0
+            for j, v in values.items():
+                part = slice(at, at + v.size)
+                at += v.size
+                mine = cost[part].reshape(v.shape), beyond[part].reshape(v.shape), X[part, j].reshape(v.shape)
+                self._learn(j, lot, mine[0], pull[part].reshape(v.shape), mine[2])
+                brackets += self._bracket(j, lot, *mine)
+        if brackets and exact:
+            self._halve_alone(*(np.concatenate(parts) for parts in zip(*brackets, strict=True)))
+
+    def _values(self, j: int, lot: np.ndarray) -> np.ndarray:
+        """Values to try of one column, shape (rows, m)."""
+        rule, now = self.space.of[j], self.space.X[lot, j]
+        if not self.space.number[j]:
+            return np.tile(np.arange(len(rule.levels), dtype=float), (len(lot), 1))
+        steps = np.concatenate([-OFFSETS[::-1], OFFSETS]) * rule.spread
+        if rule.step > 0.02 * rule.spread:  # the nearest steps, each once
+            steps = np.sign(steps) * np.maximum(np.abs(steps), rule.step)
+        ends = np.tile([rule.low, rule.high], (len(lot), 1))
+        return np.column_stack([now[:, None] + steps, np.where(np.isfinite(ends), ends, now[:, None])])
+
+    def _learn(self, j: int, lot: np.ndarray, cost: np.ndarray, pull: np.ndarray, value: np.ndarray) -> None:
+        """Note the most effective and the strongest change of the column."""
+        gain = np.where(np.isfinite(pull) & (cost > 0), pull, 0.0)
+        rate = gain / np.maximum(cost, 1e-12)
+        rows = np.arange(len(lot))
+        best, most = rate.argmax(axis=1), gain.argmax(axis=1)
+        self.gain[lot, j], self.move[lot, j] = rate[rows, best], value[rows, best]
+        self.far_gain[lot, j], self.far[lot, j] = gain[rows, most], value[rows, most]
+
+    def _bracket(
+        self, j: int, lot: np.ndarray, cost: np.ndarray, beyond: np.ndarray, value: np.ndarray
+    ) -> list[tuple[np.ndarray, ...]]:
+        """Note what flips alone; give (places, columns, last value short of the boundary, first value beyond) of numbers, each way."""
+        out: list[tuple[np.ndarray, ...]] = []
+        now = self.space.X[lot, j]
+        self.found.alone[lot, j] = np.where(beyond, cost, np.inf).min(axis=1)
+        for side in (-1, 1) if self.space.number[j] else ():
+            ours = np.sign(value - now[:, None]) == side
+            has = np.flatnonzero((beyond & ours).any(axis=1))
+            if len(has):
+                first = np.where(beyond & ours, cost, np.inf)[has].argmin(axis=1)
+                good, limit = value[has, first], cost[has, first]
+                inner = np.where(ours[has] & ~beyond[has] & (cost[has] < limit[:, None]), cost[has], -1.0)
+                bad = np.where(inner.max(axis=1) > 0, value[has, inner.argmax(axis=1)], now[has])
+                out.append((lot[has], np.full(len(has), j), bad, good))
+        return out
+
+    def _halve_alone(self, places: np.ndarray, j: np.ndarray, bad: np.ndarray, good: np.ndarray) -> None:
+        """Bring flips of one column alone to the boundary, all rows and columns at once."""
+        good = self._halved(places, j, self.space.X[places], bad, good, keep_all=True)
+        X = self.space.X[places]
+        X[np.arange(len(places)), j] = good
+        np.minimum.at(self.found.alone, (places, j), self.space.cost(places, self.space.project(places, X)))
+
+    def _halved(
+        self,
+        places: np.ndarray,
+        j: np.ndarray,
+        base: np.ndarray,
+        bad: np.ndarray,
+        good: np.ndarray,
+        *,
+        keep_all: bool = False,
+        halvings: int = HALVINGS,
+    ) -> np.ndarray:
+        """Move the value ``good`` of column ``j`` of each row of ``base`` towards ``bad`` as far as it stays beyond the boundary.
+
+        Of few rows seven points are asked at once instead of one: a call costs more than its rows.
+        """
+        good, bad, rows = good.copy(), bad.copy(), np.arange(len(places))
+        step = np.array([self.space.of[c].step for c in j])
+        parts = 8 if len(rows) <= FEW else 2
+        for _ in range(int(np.ceil(halvings / np.log2(parts)))):
+            at = rows[np.abs(good - bad) > np.maximum(1.01 * step, 1e-9 * np.abs(good))]
+            if not len(at):
+                break
+            inner = np.arange(1, parts) / parts
+            X = np.repeat(base[at], parts - 1, axis=0)
+            every = np.repeat(np.arange(len(at)), parts - 1)
+            X[np.arange(len(X)), j[at][every]] = (bad[at][:, None] + inner * (good[at] - bad[at])[:, None]).ravel()
+            beyond, _, X = self.offer(places[at][every], X, all_of=keep_all)
+            value = X[np.arange(len(X)), j[at][every]].reshape(len(at), parts - 1)
+            beyond = beyond.reshape(value.shape)
+            first = np.where(
+                beyond.any(axis=1), beyond.argmax(axis=1), parts - 1
+            )  # the nearest to the row that is beyond
+            edges = np.column_stack([bad[at], value, good[at]])
+            k = np.arange(len(at))
+            stuck = (edges[k, first] == bad[at]) & (edges[k, first + 1] == good[at])
+            bad[at] = np.where(stuck, good[at], edges[k, first])
+            good[at] = edges[k, first + 1]
+        return good
+
+    def together(self) -> None:
+        """Change the most effective columns together: the first one, two, three ... of each row, as if their pulls added up."""
+        n = len(self.space.X)
+        most = min(TOGETHER, len(self.space.free))
+        for gains, moves in ((self.gain, self.move), (self.far_gain, self.far), (self.gain, self.far)):
+            order = np.argsort(-gains, axis=1, kind="stable")[:, :most]
+            X = self.space.X.copy()
+            for k in range(most):
+                rows, j = np.arange(n), order[:, k]
+                use = (gains[rows, j] > 0) & ~np.isnan(moves[rows, j])
+                X[rows[use], j[use]] = moves[rows[use], j[use]]
+                self.offer(rows[use], X[use])
+
+    def from_others(self, starts: np.ndarray | None) -> None:
+        """Start from other rows that are beyond the boundary, and bring each back at once as far as halving all changes goes."""
+        if starts is None:
+            return
+        for k in range(starts.shape[1]):
+            rows = np.flatnonzero(~np.isnan(starts[:, k]).all(axis=1))
+            self.offer(rows, starts[rows, k])
+
+    def shrink(self, rows: np.ndarray, halvings: int = HALVINGS) -> None:
+        """Take changes back: of each row the dearest column first; wholly where the row stays beyond the boundary, then by halves."""
+        rows = rows[np.isfinite(self.found.cost[rows])]
+        for whole in (True, False):
+            price = self.space.costs(rows, self.found.best[rows])
+            order = np.argsort(-price, axis=1, kind="stable")
+            for k in range(int((price > 0).sum(axis=1).max(initial=0))):
+                at = np.flatnonzero(np.take_along_axis(price, order[:, [k]], axis=1)[:, 0] > 0)
+                places, j = rows[at], order[at, k]
+                if whole:
+                    X = self.found.best[places].copy()
+                    X[np.arange(len(at)), j] = self.space.X[places, j]
+                    self.offer(places, X)
+                    continue
+                places, j = places[self.space.number[j]], j[self.space.number[j]]
+                base = self.found.best[places].copy()
+                good = base[np.arange(len(places)), j]
+                self._halved(places, j, base, self.space.X[places, j], good, halvings=halvings)
+
+    def evolve(self) -> None:
+        """Propose changes of the best of each row, and shrink what became cheaper."""
+        rows = np.arange(len(self.space.X))
+        before = self.found.cost.copy()
+        places = np.repeat(rows, EACH)
+        X = self.found.best[places].copy()
+        kind = np.tile(np.arange(EACH), len(rows))
+        self._mutate(places, X, kind)
+        self.offer(places, X)
+        better = np.flatnonzero(self.found.cost < before * (1 - 1e-6))
+        self.shrink(better, ROUGH)
+
+    def _mutate(self, places: np.ndarray, X: np.ndarray, kind: np.ndarray) -> None:
+        """Kinds 0, 1: a part of the changes taken back, one effective change added; 2: all numbers shrunk; 3: a number trades with another;
+        4, 5: one column exchanged for another.
+        """
+        m, space, rng = len(places), self.space, self.rng
+        origin = space.X[places]
+        has = np.isfinite(self.found.cost[places])
+        changed = (origin != X) & ~np.isnan(X)
+        back = changed & (rng.random(X.shape) < np.where(kind < 2, 0.5, np.where(kind < 4, 0.0, 1.0))[:, None])
+        one = (rng.random(X.shape) * changed).argmax(axis=1)
+        only = np.zeros_like(back)
+        only[np.arange(m), one] = changed[np.arange(m), one]
+        back = np.where((kind >= 4)[:, None], only, back)
+        X[back] = origin[back]
+        shrunk = np.where(np.isin(kind, (2, 3)), rng.uniform(0.5, 1.0, m), 1.0)[:, None]
+        numbers = changed & ~back & space.number
+        X[numbers] = (origin + (X - origin) * shrunk)[numbers]
+        weight = np.maximum(self.gain[places], 0)[:, space.free] + 1e-9
+        pick = space.free[
+            (rng.random(weight.shape) ** (1 / np.maximum(weight / weight.max(axis=1, keepdims=True), 1e-6))).argmax(
+                axis=1
+            )
+        ]
+        add = (kind != 2) | ~has
+        rows = np.flatnonzero(add)
+        j = pick[rows]
+        near, far = self.move[places[rows], j], self.far[places[rows], j]
+        u = rng.random(len(rows))
+        value = np.where(rng.random(len(rows)) < 0.5, near, origin[rows, j] + u * (far - origin[rows, j]))
+        value = np.where(space.number[j], value, near)
+        use = np.isfinite(value)
+        X[rows[use], j[use]] = value[use]
+
+
+def _lots(n: int, each: int) -> list[np.ndarray]:
+    size = max(1, ASKED // each)
+    return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:
+    """Give for each row the cheapest other rows that are beyond its boundary, shape (n, most, p); NaN where there are fewer.
+
+    Parameters
+    ----------
+    others : float array (m, p), as ``space.code`` gives rows
+    beyond : bool array (n, m)
+    """
+    n, p = space.X.shape
+    out = np.full((n, most, p), np.nan)
+    per = np.where(np.isfinite(space.per), space.per, 0.0)
+    for i in range(n):
+        at = np.flatnonzero(beyond[i])
+        off = np.abs(others[at] - space.X[i])
+        off[:, ~space.number] = off[:, ~space.number] > 0
+        near = at[np.argsort((np.nan_to_num(off) * per).sum(axis=1), kind="stable")[:most]]
+        out[i, : len(near)] = others[near]
+    return out

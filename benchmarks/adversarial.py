@@ -1,0 +1,162 @@
+"""Cheapest changes beside ART's HopSkipJump, and counterfactuals beside dice-ml's random search: time, cost, and rows that flip.
+
+The same boosted trees (scikit-learn's GradientBoostingClassifier, 100 trees of depth 3), 20 numeric columns, rows of a test set. Each tool
+runs in its own environment with the same scikit-learn. Cost: sum of |change| / spread (ours) and the root of the sum of squares of the same
+(what HopSkipJump makes small), over the rows that both flip. Run: ``python benchmarks/adversarial.py [--rows N] [--art-rows N] [--dice-rows N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from environments import python_of, run
+from sklearn.datasets import make_classification
+from sklearn.ensemble import GradientBoostingClassifier
+
+from modelglass.analysis import Evaluation, adversarial
+from modelglass.analysis.constraints import constraints
+from modelglass.explainers import counterfactuals
+
+COLUMNS, TRAIN = 20, 4_000
+SAME = f"scikit-learn=={importlib.metadata.version('scikit-learn')}"
+
+
+def prepared(folder: Path, rows: int) -> tuple[Evaluation, np.ndarray]:
+    X, y = make_classification(
+        n_samples=TRAIN + rows, n_features=COLUMNS, n_informative=10, n_redundant=4, random_state=0
+    )
+    X = X.astype(np.float32).astype(float)
+    model = GradientBoostingClassifier(n_estimators=100, max_depth=3, random_state=0).fit(X[:TRAIN], y[:TRAIN])
+    names = [f"x{j}" for j in range(COLUMNS)]
+    frame = pd.DataFrame(X[TRAIN:], columns=names).assign(y=y[TRAIN:])
+    train = pd.DataFrame(X[:TRAIN], columns=names).assign(y=y[:TRAIN])
+    ev = Evaluation(model, frame, target="y", positive=1, train=train)
+    spread = np.array([r.spread for r in constraints(ev).columns.values()])
+    joblib.dump(model, folder / "model.joblib")
+    np.savez(folder / "data.npz", X_train=X[:TRAIN], y_train=y[:TRAIN], X=X[TRAIN:], spread=spread)
+    return ev, spread
+
+
+def costs(changed: np.ndarray, X: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    off = np.abs(changed - X) / spread
+    return off.sum(axis=1), np.sqrt((off**2).sum(axis=1))
+
+
+def ours(ev: Evaluation, rows: int, **settings: Any) -> tuple[np.ndarray, float, float, Any]:
+    one = ev.take(np.arange(rows))
+    wall, cpu = time.perf_counter(), time.process_time()
+    got = adversarial(one, rows=None, budget=None, **settings)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    changed = one.inputs().to_numpy(dtype=float).copy()
+    at = {name: j for j, name in enumerate(ev.features)}
+    place = {row: i for i, row in enumerate(one.frame.index)}
+    for cell in got.changes.itertuples(index=False):
+        changed[place[cell.row], at[cell.column]] = cell.after
+    return changed, wall, cpu, got
+
+
+def line(
+    name: str,
+    flips: np.ndarray,
+    changed: np.ndarray,
+    both: np.ndarray,
+    X: np.ndarray,
+    spread: np.ndarray,
+    wall: float,
+    cpu: float,
+) -> None:
+    total, root = costs(changed[both], X[both], spread)
+    print(
+        f"| {name} | {len(X):,} | {1e3 * wall / len(X):.1f} / {1e3 * cpu / len(X):.1f} ms | {flips.mean():.1%} | {np.median(total):.3f} | {np.median(root):.3f} |"
+    )
+
+
+def against_art(ev: Evaluation, spread: np.ndarray, folder: Path, rows: int, art_rows: int) -> None:
+    ours(ev, 20, rounds=0)  # compiled, warm
+    python = python_of("art", "adversarial-robustness-toolbox", SAME, "joblib")
+    theirs = run(python, "adversarial_peers.py", "art", str(folder), str(art_rows), seconds=3_000)
+    print(f"art: {json.dumps(theirs)}")
+    X = ev.inputs().to_numpy(dtype=float)
+    print(
+        "| | rows | wall / processor a row | flipped | median cost, sum | median cost, root of squares |\n|---|---|---|---|---|---|"
+    )
+    was = ev.estimator.predict(X)
+    for rounds in (3, 10):
+        changed, wall, cpu, got = ours(ev, rows, rounds=rounds)
+        flips = ev.estimator.predict(changed) != was[:rows]
+        both = np.flatnonzero(flips)
+        line(f"modelglass, all rows, {rounds} rounds", flips, changed, both, X[:rows], spread, wall, cpu)
+        low = got.rows.certified.to_numpy() / got.rows.cost.to_numpy()
+        print(f"certified over found, median: {np.median(low):.3f}; largest {low.max():.6f}")
+        if "failed" not in theirs:
+            their = np.load(folder / "art.npy").astype(float)
+            flipped = ev.estimator.predict(their) != was[:art_rows]
+            both = np.flatnonzero(flipped & flips[:art_rows])
+            cut = slice(0, art_rows)
+            share = art_rows / rows
+            line("modelglass, ART's rows", flips[cut], changed[cut], both, X[cut], spread, wall * share, cpu * share)
+            line(
+                f"HopSkipJump, ART {theirs['version']}",
+                flipped,
+                their,
+                both,
+                X[cut],
+                spread,
+                theirs["wall"],
+                theirs["cpu"],
+            )
+
+
+def against_dice(ev: Evaluation, spread: np.ndarray, folder: Path, rows: int) -> None:
+    python = python_of("dice", "dice-ml", "pandas<3", SAME, "joblib")
+    theirs = run(python, "adversarial_peers.py", "dice", str(folder), str(rows), seconds=3_000)
+    print(f"dice: {json.dumps(theirs)}")
+    X = ev.inputs().to_numpy(dtype=float)[:rows]
+    was = ev.estimator.predict(X)
+    counterfactuals(ev, row=0)
+    changed = X.copy()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for i in range(rows):
+        got = counterfactuals(ev, row=i, budget=None)
+        for cell in got.changes[got.changes.way == 1].itertuples(index=False):
+            changed[i, int(cell.column[1:])] = cell.after
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    flips = ev.estimator.predict(changed) != was
+    print(
+        "| | rows | wall / processor a row | flipped | median cost, sum | median cost, root of squares |\n|---|---|---|---|---|---|"
+    )
+    if "failed" in theirs:
+        line("modelglass, 4 ways", flips, changed, np.flatnonzero(flips), X, spread, wall, cpu)
+        return
+    their = np.load(folder / "dice.npy")
+    known = np.isfinite(their).all(axis=1)
+    flipped = known & (ev.estimator.predict(np.where(known[:, None], their, X)) != was)
+    both = np.flatnonzero(flipped & flips)
+    line("modelglass, 4 ways", flips, changed, both, X, spread, wall, cpu)
+    line(f"dice-ml {theirs['version']} random, 4 ways", flipped, their, both, X, spread, theirs["wall"], theirs["cpu"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000)
+    parser.add_argument("--art-rows", type=int, default=100)
+    parser.add_argument("--dice-rows", type=int, default=30)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ev, spread = prepared(folder, asked.rows)
+        against_art(ev, spread, folder, asked.rows, asked.art_rows)
+        against_dice(ev, spread, folder, asked.dice_rows)
+
+
+if __name__ == "__main__":
+    main()
