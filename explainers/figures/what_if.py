@@ -14,9 +14,9 @@ def _(result: WhatIf) -> go.Figure:
 
     table = result.metrics
     made = make_subplots(rows=len(table), cols=1, vertical_spacing=0.0)
-    look = style.new_figure("", height=70 + 105 * len(table)).layout
+    look = style.new_figure("", height=90 + 105 * len(table)).layout
     made.update_layout(look)
-    made.update_layout(height=70 + 105 * len(table), showlegend=False)
+    made.update_layout(height=90 + 105 * len(table), showlegend=False)
     for i, one in enumerate(table.itertuples(index=False)):
         hover = style.hover(
             measure=one.label,
@@ -65,7 +65,5 @@ def _(result: WhatIf) -> go.Figure:
         low = min(one.before, one.after, one.low + shift if one.low == one.low else one.after)
         top = max(one.before, one.after, one.high + shift if one.low == one.low else one.after)
         made.update_xaxes(range=[low - 0.25 * span, top + 0.25 * span], nticks=6, row=i + 1, col=1)
-    made.update_layout(
-        title={"text": style.wrapped("ring: before; dot: after, with the interval of the change"), "font": {"size": 13}}
-    )
+    made.update_xaxes(title_text="ring: before; dot: after, with the interval of the change", row=len(table), col=1)
     return made

@@ -257,8 +257,8 @@ def test_every_probe_is_a_possible_row(people, given_rules):
     with pytest.MonkeyPatch.context() as patch:
         rules = constraints(people, given={"columns": given_rules})
         seen = watched(patch, rules)
-        got = adversarial(people, constraints=rules, rows=15, rounds=0)
-        assert sum(seen) > 100
+        got = adversarial(people, constraints=rules, rows=30, rounds=0)
+        assert sum(seen) > 30
         after = got.rows[(got.rows.excluded == "") & np.isfinite(got.rows.cost)]
         assert (after.before != after.after).all()
 
