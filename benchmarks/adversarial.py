@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from environments import python_of, run
+from environments import HERE, python_of, run
 from sklearn.datasets import make_classification
 from sklearn.ensemble import GradientBoostingClassifier
 
@@ -26,6 +27,9 @@ from modelglass.analysis import Evaluation, adversarial
 from modelglass.analysis.constraints import constraints
 from modelglass.explainers import counterfactuals
 
+sys.path[:] = [
+    p for p in sys.path if p != str(HERE)
+]  # numba looks for a package coverage, and a script here is called so
 COLUMNS, TRAIN = 20, 4_000
 SAME = f"scikit-learn=={importlib.metadata.version('scikit-learn')}"
 
