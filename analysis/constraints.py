@@ -165,7 +165,7 @@ class Constraints(Result):
         return violations(self, frame, before)
 
     def changed(self, given: Any) -> Constraints:
-        """Give the same with what a person changed: a path of a YAML file (.yaml, .yml), its text, or a mapping as it holds it.
+        """Give the same with what a person changed: the ``Path`` of a YAML file, its text (str), or a mapping as it holds it.
 
         ::
 

@@ -23,10 +23,16 @@ def edited(found: Constraints, given: Any) -> Constraints:
     """Apply what a person gave; see ``Constraints.changed``."""
     lines: Mapping[Any, int] = {}
     name = "the constraints"
-    if isinstance(given, str) and (":" in given or "\n" in given) and not given.endswith((".yaml", ".yml")):
+    if isinstance(given, str):  # never a path: a page hands over what a visitor typed
+        if given.strip().endswith((".yaml", ".yml")) and "\n" not in given:
+            raise InputError(
+                "Expected constraints as YAML text.",
+                f"Got {given!r}, which looks like a file.",
+                "Paste its text; in Python give pathlib.Path(...); on the command line --set constraints=FILE.yaml works.",
+            )
         given, lines = parse_yaml(given, name)
-    elif isinstance(given, (str, Path)):
-        name = Path(given).name
+    elif isinstance(given, Path):
+        name = given.name
         given, lines = read_yaml(given)
     given = check_mapping(given, name, lines, what="columns: and together:")
     check_keys(given, TOP, name, lines)

@@ -8,7 +8,8 @@ CONSTRAINTS = Setting(
     name="constraints",
     kind="text",
     label="Constraints",
-    help="A YAML file, or its text, such as columns: {age: {direction: up}}; empty: ranges, steps and levels that the data show.",
+    file=True,
+    help="YAML, such as columns: {age: {direction: up}}; empty: ranges, steps and levels that the data show.",
 )
 IMMUTABLE = Setting(
     name="immutable", kind="features", label="Columns that stay as they are", help="Empty: none beside ids and texts."

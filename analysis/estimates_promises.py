@@ -53,7 +53,7 @@ def _excess_brier_score(groups: Groups, level: float) -> Estimates:
 
 FEWEST_ROWS = {"excess_log_loss": 200, "excess_brier_score": 100}
 """A good model is seldom wrong: of fewer rows most samples hold none of the large losses. With 50 rows intervals held the truth in 81 to
-97 % instead of 95, with 100 rows in 90 to 98 (log loss, which has no bound) and 93 to 98 (Brier): ``benchmarks/coverage.py``."""
+97 % instead of 95, with 100 rows in 90 to 98 (log loss, which has no bound) and 93 to 98 (Brier): ``benchmarks/coverage_metrics.py``."""
 
 
 def _few(found: Estimates, groups: Groups, metric: str) -> Estimates:

@@ -93,7 +93,7 @@ def _roc_auc(groups: Groups, level: float, average: Average = "macro") -> Estima
     Several classes and clusters: Student's t on the logit scale, mixed with Hall's correction for skewness as classes are uneven.
     On the logit scale alone intervals are too short where one class is small and the AUC near 1, because the mean over the
     small class is skewed; corrected for skewness alone they are too wide where the classes are even. The mix, with the share
-    |m - n|/(m + n) for the correction, holds in both (``benchmarks/coverage.py``). At 1 and 0, where the variance is 0: Wilson on
+    |m - n|/(m + n) for the correction, holds in both (``benchmarks/coverage_metrics.py``). At 1 and 0, where the variance is 0: Wilson on
     the rarer class.
     """
     auc, moments = _ranked(groups, auc_by_group, average)

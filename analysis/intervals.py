@@ -1,7 +1,7 @@
 """Intervals, vectorised over groups: arrays of shape (g,) in, (low, high) of shape (g,) out; NaN where the input is NaN.
 
 Which metric uses which one, and from what support on, is decided in ``estimates`` by the simulation in
-``benchmarks/coverage.py``.
+``benchmarks/coverage_metrics.py``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def wilson(p: ArrayLike, n: ArrayLike, level: float = 0.95, df: ArrayLike | None
 
 PSEUDO = 0.5
 """Pseudo rows of typical weight on each side, so that the variance is known where no hit or no miss was seen; coverage in
-``benchmarks/coverage.py`` is alike from 0.5 to 1."""
+``benchmarks/coverage_metrics.py`` is alike from 0.5 to 1."""
 
 
 def weighted_wilson(hit: Floats, miss: Floats, hit2: Floats, miss2: Floats, level: float = 0.95) -> Interval:
@@ -124,7 +124,7 @@ def jeffreys(p: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
 
 
 AUC_PSEUDO = 8.0
-"""Pairs of rows that lend DeLong's variance the shape of Hanley and McNeil; coverage in ``benchmarks/coverage.py``."""
+"""Pairs of rows that lend DeLong's variance the shape of Hanley and McNeil; coverage in ``benchmarks/coverage_metrics.py``."""
 
 
 def auc_score(
@@ -206,7 +206,7 @@ def on_log(estimate: Floats, variance: Floats, level: float, df: ArrayLike | Non
 
 
 SKEWNESS_FACTOR = 1.2
-"""Sample skewness is too small in small samples of skewed values; coverage in ``benchmarks/coverage.py`` is best with 1.2 to 1.4."""
+"""Sample skewness is too small in small samples of skewed values; coverage in ``benchmarks/coverage_metrics.py`` is best with 1.2 to 1.4."""
 
 
 def skewed(

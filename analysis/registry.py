@@ -58,6 +58,7 @@ class Setting:
     low, high, step   range of an integer or number
     choices     values of a choice
     label, help plain words for the widget
+    file        a text that on the command line may stand in a .yaml file; pages and links never read files
     empty       what holds where nothing is chosen, in a word or few; without it what ``help`` says after "empty:"
     """
 
@@ -71,6 +72,7 @@ class Setting:
     label: str = ""
     help: str = ""
     empty: str = ""
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

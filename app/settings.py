@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from modelglass.analysis.errors import InputError, unknown_name
@@ -40,7 +41,7 @@ def value_of(setting: Setting, text: str) -> Any:
             if str(choice) == text:
                 return choice
         raise unknown_name(f"choice for {setting.name}", text, map(str, setting.choices))
-    return text
+    return Path(text) if setting.file and text.endswith((".yaml", ".yml")) else text
 
 
 def _number(setting: Setting, text: str) -> float | int:

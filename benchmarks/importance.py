@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,10 +101,6 @@ def main() -> None:
 
     parser.add_argument("--metrics", default="roc_auc,accuracy")
     asked = parser.parse_args()
-    here = Path(__file__).parent.resolve()
-    sys.path[:] = [
-        p for p in sys.path if Path(p).resolve() != here
-    ]  # numba would import our coverage.py as the package
     warnings.simplefilter("ignore")
     print(", ".join(f"{p} {version(p)}" for p in ("numpy", "pandas", "scikit-learn", "numba")))
     permutations(asked.rows, asked.repeats, asked.metrics.split(","))

@@ -93,7 +93,6 @@ SIDES = {"modelglass": ours, "sliceline": sliceline, "divexplorer": divexplorer}
 
 
 def one(side: str, rows: int, depth: int, path: str | None) -> dict[str, object]:
-    sys.path.pop(0)  # this folder, whose coverage.py would hide the package that numba looks for
     codes, errors = adult(path) if path else data(rows)
     support = max(len(codes) // 100, 1)
     small = slice(0, 2000)

@@ -107,7 +107,6 @@ SIDES = {"modelglass": ours, "shap": of_shap, "woodelf": woodelf, "pred_contrib"
 
 
 def one(side: str, case: str, folder: Path, shap_rows: int) -> dict[str, Any]:
-    sys.path.pop(0)  # this folder, whose coverage.py would hide the package that numba looks for
     import joblib
 
     asked, mode = CASES[case]
@@ -149,7 +148,7 @@ def compare(given: argparse.Namespace) -> None:
             fit(case, folder)
             sides = [s for s in pythons if s not in given.skip.split(",")]
             if case.split()[0] in ("hist", "forest") or CASES[case][1] == "background":
-                sides.remove("pred_contrib")
+                sides = [s for s in sides if s != "pred_contrib"]
             found: dict[str, list[dict[str, Any]]] = {s: [] for s in sides}
             for repeat in range(given.repeats):
                 for side in sides:

@@ -221,3 +221,21 @@ def test_yaml_errors_name_the_line(found, tmp_path):
 def test_without_a_model_there_is_nothing_to_change():
     with pytest.raises(NotApplicable, match="only predictions"):
         constraints(Evaluation.from_predictions([0, 1], prediction=[0, 1]))
+
+
+def test_a_typed_path_is_never_read(tmp_path):
+    from modelglass.analysis.constraints_given import edited
+
+    path = tmp_path / "rules.yaml"
+    path.write_text("columns: {}\n")
+    with pytest.raises(InputError, match=r"looks like a file[\s\S]*Paste its text"):
+        edited(None, str(path))
+
+
+def test_the_command_line_reads_the_file(tmp_path):
+    from modelglass.analysis import registry
+    from modelglass.app.settings import from_text
+
+    read = from_text(registry.get("adversarial"), {"constraints": str(tmp_path / "rules.yaml")})
+    assert read["constraints"] == tmp_path / "rules.yaml"
+    assert from_text(registry.get("adversarial"), {"constraints": "columns: {}"})["constraints"] == "columns: {}"

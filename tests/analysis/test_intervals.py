@@ -158,7 +158,7 @@ def test_moments_of_equal_rows_are_the_usual_ones():
 
 
 def coverage():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage_metrics.py"
     spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -167,7 +167,7 @@ def coverage():
 
 
 def test_intervals_hold_their_level():
-    """A short form of benchmarks/coverage.py: 800 samples, so three standard errors are 2.3 points beyond 93 to 97 %."""
+    """A short form of benchmarks/coverage_metrics.py: 800 samples, so three standard errors are 2.3 points beyond 93 to 97 %."""
     bench = coverage()
     names = {
         "even classes, AUC 0.7",

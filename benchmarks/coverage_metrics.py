@@ -1,7 +1,7 @@
 """Do the intervals hold their level? Simulated coverage of every metric's interval, through the code that is shipped.
 
 Each replicate is a group of the estimators' own grouping, so thousands are measured at once. The truth of each scenario is exact
-(normal integrals), not estimated. Run: ``python benchmarks/coverage.py [--quick] [--markdown]``.
+(normal integrals), not estimated. Run: ``python benchmarks/coverage_metrics.py [--quick] [--markdown]``.
 
 Binary scenarios: y ~ Bernoulli(share), score given y ~ N(shift * y, 1), decision score > cut, probability a stated function of the
 score. Weights exp(tilt * score + noise * z): a tilt makes them depend on score and outcome, and the weighted population is
