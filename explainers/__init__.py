@@ -3,6 +3,7 @@
 Light: no explainer library is imported until a function needs it.
 """
 
+from modelglass.explainers.accumulated_local_effects import AccumulatedLocalEffects, accumulated_local_effects
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
 from modelglass.explainers.counterfactuals import Counterfactuals, counterfactuals
@@ -10,6 +11,7 @@ from modelglass.explainers.drop_column_importance import DropColumnImportance, d
 from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
 from modelglass.explainers.given_shapley_values import given_shapley_values
 from modelglass.explainers.importances import Importances, importances
+from modelglass.explainers.interaction_strength import InteractionStrength, interaction_strength
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
@@ -26,12 +28,14 @@ from modelglass.explainers.surrogate_tree import SurrogateTree, surrogate_tree
 from modelglass.explainers.what_if import WhatIf, what_if, what_if_row
 
 __all__ = [
+    "AccumulatedLocalEffects",
     "Anchor",
     "Counterfactuals",
     "DropColumnImportance",
     "ExplanationQuality",
     "Importances",
     "IndividualConditionalExpectation",
+    "InteractionStrength",
     "LimeWeights",
     "PartialDependence",
     "PermutationImportance",
@@ -42,6 +46,7 @@ __all__ = [
     "ShapleyValues",
     "SurrogateTree",
     "WhatIf",
+    "accumulated_local_effects",
     "anchor",
     "class_contrast",
     "counterfactuals",
@@ -50,6 +55,7 @@ __all__ = [
     "given_shapley_values",
     "importances",
     "individual_conditional_expectation",
+    "interaction_strength",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 from modelglass.explainers import declared_changes, declared_importance, declared_shapley, declared_students
+from modelglass.explainers.declared_effects import EFFECTS
 
 __all__ = ["ANALYSES"]
 
@@ -32,6 +33,7 @@ _OTHER = Setting(
 ANALYSES: list[Analysis] = [
     *declared_importance.ANALYSES,
     *declared_students.ANALYSES,
+    *EFFECTS,
     Analysis(
         name="shapley_values",
         reads_threshold="never",
@@ -92,9 +94,16 @@ ANALYSES: list[Analysis] = [
         settings=(
             _FEATURES,
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
-            Setting(name="rows", kind="integer", default=1_000, low=10, high=100_000, label="Rows averaged over"),
+            Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows averaged over"),
             Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
             _CLASS,
+            Setting(
+                name="additive",
+                kind="flag",
+                default=False,
+                label="On the scale in which the model adds up",
+                help="Log-odds of a boosted or linear classifier, say.",
+            ),
             _LEVEL,
         ),
     ),

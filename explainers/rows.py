@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis import intervals
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.groups import Groups, Rows, class_of
+from modelglass.analysis.groups import Groups, Rows, class_of, plain_moments
 
 
 def need_model(ev: Evaluation) -> None:
@@ -106,7 +107,7 @@ would be wrong: a sample of a skewed value looks tame when it holds none of the 
 """
 
 
-def mean_interval(ev: Evaluation, values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mean_interval(ev: Any, values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the weighted mean of each column of values (n, m) with an interval over rows, or over clusters where given.
 
     Student's t corrected for skewness, long tails counted, as for the metrics (``estimates_values.mean_of``). low and high are NaN
@@ -123,6 +124,30 @@ def mean_interval(ev: Evaluation, values: np.ndarray, level: float) -> tuple[np.
     if kish < FEWEST_EFFECTIVE:
         return found.estimate, np.full(m, np.nan), np.full(m, np.nan)
     return found.estimate, found.low, found.high
+
+
+def influence_interval(
+    ev: Any, estimate: np.ndarray, influence: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the same interval for estimates (m,) from the influence of each row on them, (n, m): each row stands for a value of its own."""
+    n, weight = len(influence), ev.weight
+    scale = np.full(n, float(n)) if weight is None else weight.sum() / np.where(weight > 0, weight, np.inf)
+    return mean_interval(ev, estimate + influence * scale[:, None], level)[1:]
+
+
+def interval_of_powers(
+    mean: np.ndarray, powers: np.ndarray, n: int, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the same interval from the sums of second to fourth powers around the mean (3, ...), for rows that weigh the same."""
+    size = np.maximum(np.abs(mean), 1.0)
+    second, third, fourth = (
+        np.where(powers[0] > 1e-24 * n * size**2, powers[i], 0.0) / float(n) ** (i + 2) for i in range(3)
+    )
+    moments = plain_moments(second, third, np.full(mean.shape, float(n)), fourth)
+    with np.errstate(invalid="ignore"):
+        low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, moments.tail_df)
+    known = (moments.variance > 0) & (n >= FEWEST_EFFECTIVE)
+    return mean, np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def known_features(ev: Evaluation, names: Any) -> list[str]:

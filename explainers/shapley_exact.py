@@ -192,14 +192,15 @@ def _isolates(estimator: Any) -> bool:
     return type(estimator).__name__ == "IsolationForest" and type(estimator).__module__.startswith("sklearn.")
 
 
-def _coefficients(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+def coefficients_of(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give coefficients (outputs, columns) and intercepts (outputs,) of a linear model."""
     coefficients = np.atleast_2d(np.asarray(estimator.coef_, dtype="float64"))
     return coefficients, np.broadcast_to(np.asarray(estimator.intercept_, dtype="float64").ravel(), len(coefficients))
 
 
 def _linear_values(estimator: Any, Z: Any, reference: Any) -> tuple[np.ndarray, np.ndarray]:
     """Values of a linear model: coefficient times distance from the background's mean; base is its raw output there."""
-    coefficients, intercept = _coefficients(estimator)
+    coefficients, intercept = coefficients_of(estimator)
     mean = dense(reference).mean(axis=0, dtype="float64")
     values = (dense(Z) - mean)[:, :, None] * coefficients.T[None]
     return values, coefficients @ mean + intercept
@@ -208,7 +209,7 @@ def _linear_values(estimator: Any, Z: Any, reference: Any) -> tuple[np.ndarray, 
 def margins_of(estimator: Any, Z: Any, kind: str) -> np.ndarray:
     """Raw output that the values add up to, shape (n, k)."""
     if kind == "linear":
-        coefficients, intercept = _coefficients(estimator)
+        coefficients, intercept = coefficients_of(estimator)
         return np.asarray(dense(Z) @ coefficients.T + intercept, dtype="float64")
     if boosters.library(estimator):
         return boosters.margins(estimator, Z)

@@ -23,15 +23,15 @@ def _(result: PartialDependence) -> go.Figure:
     title = f"Blue: average prediction; grey: {drawn} single rows; below: rows by value" if one and drawn else ""
     if result.settings.get("class_"):
         title = f"Class {result.groups[0]}. {title}"
-    made, features = _panels(result, list(dict.fromkeys(result.curves.feature)), title)
+    made, features = panels(result, list(dict.fromkeys(result.curves.feature)), title)
     for i, feature in enumerate(features):
         curve = result.curves[result.curves.feature == feature]
-        names = _names(result, feature, curve.value)
+        names = names_of(result, feature, curve.value)
         if one:
-            _thin(made, result.lines[result.lines.feature == feature], names, i)
+            thin(made, result.lines[result.lines.feature == feature], names, i)
         for g, group in enumerate(result.groups):
-            _average(made, curve[curve.group == group], result, feature, g, i, names)
-        _strip(made, result, feature, i, names)
+            average(made, curve[curve.group == group], result, feature, g, i, names)
+        strip(made, result, feature, i, names)
     return made
 
 
@@ -41,24 +41,23 @@ def _lines(result: IndividualConditionalExpectation) -> go.Figure:
     drawn = min(result.lines.row.nunique(), MOST_LINES)
     named = len(result.groups) > 1 or result.settings.get("class_")
     title = f"Each line one of {drawn} rows" + (f", class {last}" if named else "")
-    made, features = _panels(result, list(dict.fromkeys(result.lines.feature)), title)
+    made, features = panels(result, list(dict.fromkeys(result.lines.feature)), title)
     for i, feature in enumerate(features):
         lines = result.lines[result.lines.feature == feature]
-        names = _names(result, feature, lines.value)
-        _thin(made, lines[lines.group == last], names, i, opacity=0.55)
-        _strip(made, result, feature, i, names)
+        names = names_of(result, feature, lines.value)
+        thin(made, lines[lines.group == last], names, i, opacity=0.55)
+        strip(made, result, feature, i, names)
     return made
 
 
-def _panels(
-    result: PartialDependence | IndividualConditionalExpectation, features: list[str], title: str
-) -> tuple[go.Figure, list[str]]:
+def panels(result: Any, features: list[str], title: str) -> tuple[go.Figure, list[str]]:
+    """Lay out one panel a feature, each with room for the strip of its density below."""
     from plotly.subplots import make_subplots
 
     made = make_subplots(rows=2 * len(features), cols=1)
     heights = [400 if result.kinds[f] == "levels" else 330 for f in features]  # names of levels stand upright below
     pixel, high = 1 / sum(heights), 1.0
-    legend = len(result.groups) > 1 and isinstance(result, PartialDependence)
+    legend = len(result.groups) > 1 and hasattr(result, "curves")
     look = style.new_figure(title, legend=legend).layout
     top = int(look.margin.t) + (0 if title else 24)
     made.update_layout(look)
@@ -86,7 +85,7 @@ def _panels(
     return made, features
 
 
-def _names(result: Any, feature: str, values: pd.Series) -> dict[str, str] | None:
+def names_of(result: Any, feature: str, values: pd.Series) -> dict[str, str] | None:
     """Give the short name of each level, each another; None where values have an order and stand as they are."""
     if result.kinds[feature] != "levels":
         return None
@@ -99,15 +98,16 @@ def _xs(values: pd.Series, names: Mapping[str, str] | None) -> list:
     return values.tolist() if names is None else [names[text(v)] for v in values]
 
 
-def _average(
+def average(
     made: go.Figure,
     curve: pd.DataFrame,
-    result: PartialDependence,
+    result: Any,
     feature: str,
     g: int,
     i: int,
     names: Mapping[str, str] | None,
 ) -> None:
+    """Draw a group's average with its interval."""
     kind, colour = result.kinds[feature], style.colour(g)
     x = _xs(curve.value, names)
     hover = style.hover_texts(
@@ -148,7 +148,8 @@ def _average(
     )
 
 
-def _thin(made: go.Figure, lines: pd.DataFrame, names: Mapping[str, str] | None, i: int, opacity: float = 0.3) -> None:
+def thin(made: go.Figure, lines: pd.DataFrame, names: Mapping[str, str] | None, i: int, opacity: float = 0.3) -> None:
+    """Draw single rows as thin lines."""
     x, y = [], []
     for _, line in list(lines.groupby("row", sort=False))[:MOST_LINES]:
         x += [*_xs(line.value, names), None]
@@ -165,13 +166,14 @@ def _thin(made: go.Figure, lines: pd.DataFrame, names: Mapping[str, str] | None,
     )
 
 
-def _strip(
+def strip(
     made: go.Figure,
-    result: PartialDependence | IndividualConditionalExpectation,
+    result: Any,
     feature: str,
     i: int,
     names: Mapping[str, str] | None,
 ) -> None:
+    """Draw where the data are."""
     part = result.density[result.density.feature == feature]
     if names is not None:
         x, width, words = _xs(part.value, names), None, [text(v) for v in part.value]

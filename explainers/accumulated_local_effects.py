@@ -1,0 +1,295 @@
+"""Accumulated local effects: what small steps of one raw column do to the answer of rows that are near, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.curves import chosen_class
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.progress import Progress, span
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+from modelglass.explainers import rows as shared
+from modelglass.explainers.effect_answers import Answers
+from modelglass.explainers.effect_grid import Grid, density, floats, grid_of
+from modelglass.explainers.level_order import by_likeness
+from modelglass.explainers.partial_dependence import chosen_features
+
+ROWS = 5_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class AccumulatedLocalEffects(Result):
+    """What the answer gains or loses from step to step of a column, among rows that are near each step (Apley and Zhu 2020).
+
+    curves      feature, value (as in the data), group (class or target), estimate (0 on average over the rows), low, high (over rows or
+                clusters), n (rows that the curve rests on: those with a value among the grid's)
+    density     feature, value (left edge of a bin, or the level), right (NaN for a level), n: where the data are
+    kinds       feature -> "ordered" (numbers, dates) or "levels"
+    scale       unit of estimate
+    how         how the features were chosen, where nobody named them; else ''
+    way         whether the model was asked, or its answers worked out from its trees or coefficients
+    """
+
+    curves: pd.DataFrame
+    density: pd.DataFrame
+    kinds: Mapping[str, str]
+    groups: tuple[str, ...]
+    scale: str
+    how: str
+    way: str
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give feature, value, group, estimate, low, high, n."""
+        return self.curves
+
+    def sentence(self) -> str:
+        """Say how far each column moves the answer where rows are."""
+        parts = []
+        for feature, curve in self.curves.groupby("feature", sort=False):
+            widest = max((c for _, c in curve.groupby("group", sort=False)), key=lambda c: np.ptp(c.estimate))
+            low, high = widest.loc[widest.estimate.idxmin()], widest.loc[widest.estimate.idxmax()]
+            of = f" of {widest.group.iloc[0]}" if self.scale in ("probability", "decision") else ""
+            parts.append(
+                f"{feature}: {self.scale}{of} {shown(low.estimate)} at {shared.text(low.value)}, "
+                f"{shown(high.estimate)} at {shared.text(high.value)}"
+            )
+        chosen = f" ({self.how})" if self.how else ""
+        return (
+            f"Against the average row, counting only steps that rows near them could take{chosen}: {'; '.join(parts)}; "
+            f"{rows_text(int(self.curves.n.max()))}."
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class _Steps:
+    """Who takes which step: pairs of a row and a step between neighbours on the grid, and where each row stands.
+
+    grid        as used: neighbours with no row between them are joined
+    rows        places of the rows used
+    row, step   (pairs,): place among ``rows``, and step s from grid value s to s + 1
+    stands      (rows, 2): the curve's values whose mean is a row's own effect (both ends of its bin; its level twice)
+    """
+
+    grid: Grid
+    rows: np.ndarray
+    row: np.ndarray
+    step: np.ndarray
+    stands: np.ndarray
+
+
+def accumulated_local_effects(
+    ev: Evaluation,
+    *,
+    features: Any = None,
+    grid: int = 30,
+    rows: int | None = ROWS,
+    class_: Any = None,
+    additive: bool = False,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> AccumulatedLocalEffects:
+    """Add up what small steps of a column do, each asked only of rows that are near it (ALE; Apley and Zhu 2020, JRSS B 82, 1059-1086).
+
+    Unlike partial dependence it asks about no rows that could not be, where columns go together. Numbers and dates: a row stands
+    between two grid values, and the difference of the model's answer there is averaged over the rows between them. Levels: rows of two
+    neighbouring levels are changed into each other; levels without an order are put in one by how alike their rows are in the
+    other columns. The curve is 0 on average over the rows.
+
+    Parameters
+    ----------
+    features : name or sequence of names, optional
+        Without it the four whose average answer moves most (a coarse pass).
+    grid : int
+        Values of a numeric column: quantiles of the whole data, from the smallest to the largest. Levels of others: the most frequent.
+    rows : int or None
+        Rows used, a stratified sample; None: all.
+    class_ : label of a class, optional
+        Of several classes only this one.
+    additive : bool
+        On the scale in which the model adds up (log-odds of a boosted classifier, say).
+
+    Raises
+    ------
+    NotApplicable
+        Without a model, or where no column has two values among these rows.
+    """
+    level, group, model = check_level(level), shared.group_of(ev, class_), Answers(ev, additive=additive)
+    if rows is not None and rows < 2:
+        raise InputError("Expected rows of at least two.", f"Got {rows}.")
+    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2))
+    chosen = shared.sampled(ev, rows)
+    taken = {name: steps_of(chosen, name, grid) for name in names}
+    grids = {c: s.grid for c, s in taken.items()}
+    model.check(chosen, grids)
+    found = _differences(model, chosen, taken, span(progress, 0.2 if how else 0.0, 1.0))
+    groups = shared.groups(ev)
+    curves = pd.concat([_curve(chosen, s, found[c], groups, level) for c, s in taken.items()], ignore_index=True)
+    wanted = groups if group is None else (groups[group],)
+    return AccumulatedLocalEffects(
+        curves=curves[curves.group.isin(wanted)].reset_index(drop=True),
+        density=pd.concat(
+            [density(chosen, c, g.kind, g.values).astype({"value": object, "right": object}) for c, g in grids.items()],
+            ignore_index=True,
+        ),
+        kinds={c: g.kind for c, g in grids.items()},
+        groups=wanted,
+        scale=model.scale,
+        how=how,
+        way=model.how,
+        source=chosen.source,
+        settings={
+            "features": names,
+            "grid": grid,
+            "rows": chosen.n,
+            "class_": chosen_class(class_),
+            "additive": bool(additive),
+            "level": level,
+            "seed": chosen.seed,
+        },
+    )
+
+
+def measure(
+    differences: np.ndarray, row: np.ndarray, step: np.ndarray, stands: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add up steps: the curve (m,), centred on the rows, and the influence of each row on it, (n, m).
+
+    Parameters
+    ----------
+    differences, row, step : arrays, shape (pairs,)
+        What step ``step`` (from grid value s to s + 1) does to row ``row``.
+    stands : array, shape (n, 2)
+        Places on the curve between which each row stands.
+    weight : array, shape (n,), optional
+
+    >>> curve, _ = measure(np.array([1.0, 3.0, 10.0]), np.arange(3), np.array([0, 0, 1]), np.array([[0, 1], [0, 1], [1, 2]]))
+    >>> curve + 3  # 2 on average in the first bin, 10 in the second; rows stand at 1, 1 and 7
+    array([ 0.,  2., 12.])
+    """
+    n, m = len(stands), int(stands.max()) + 1
+    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
+    w = weight[row]
+    total = np.bincount(step, weights=w, minlength=m - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.nan_to_num(np.bincount(step, weights=w * differences, minlength=m - 1) / total)
+        own = np.nan_to_num(w * (differences - mean[step]) / total[step])
+    curve = np.concatenate([[0.0], np.cumsum(mean)])
+    here = curve[stands].mean(axis=1)
+    share = weight / weight.sum()
+    centre = share @ here
+    each = np.zeros((n, m))
+    np.add.at(each, (row, step + 1), own)
+    each = np.cumsum(each, axis=1)
+    of_centre = share * (here - centre)
+    reach = np.bincount(stands.ravel(), weights=np.repeat(share / 2, 2), minlength=m)
+    of_centre += each @ reach
+    return curve - centre, each - of_centre[:, None]
+
+
+def steps_of(ev: Evaluation, name: str, grid: int) -> _Steps:
+    """Say which rows take which steps of a column.
+
+    Raises
+    ------
+    NotApplicable
+        The column has one value among these rows.
+    """
+    made = grid_of(ev, name, grid, ends=True)
+    column = ev.inputs()[name]
+    known = np.flatnonzero(column.notna().to_numpy())
+    if made.kind == "levels":
+        return _levels(ev, made, column)
+    edges, x = floats(made.values), floats(column.iloc[known])
+    if len(edges) < 2 or not len(x):
+        raise NotApplicable(f"the column {name!r} has one value only")
+    bins = np.maximum(np.searchsorted(edges, x, side="left"), 1)
+    filled = np.unique(bins)
+    kept = np.concatenate([[filled[0] - 1], filled])  # a bin without rows joins the one above
+    place = np.searchsorted(filled, bins)
+    used = Grid(
+        name=name, values=made.values.iloc[kept].reset_index(drop=True), donors=made.donors.iloc[kept], kind="ordered"
+    )
+    return _Steps(
+        grid=used, rows=known, row=np.arange(len(known)), step=place, stands=np.column_stack([place, place + 1])
+    )
+
+
+def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> _Steps:
+    codes = pd.Categorical(column.astype(object), categories=list(made.values.dropna())).codes.astype(np.int64)
+    present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(made.values)) > 0)
+    if len(present) < 2:
+        raise NotApplicable(f"the column {made.name!r} has one value only")
+    if not _has_order(ev, made.name, column):
+        present = present[by_likeness(ev.inputs().drop(columns=made.name), codes, present)]
+    place_of = np.full(len(made.values) + 1, -1)
+    place_of[present] = np.arange(len(present))
+    place = place_of[codes]
+    known = np.flatnonzero(place >= 0)
+    place = place[known]
+    up, down = np.flatnonzero(place < len(present) - 1), np.flatnonzero(place > 0)
+    used = Grid(
+        name=made.name,
+        values=made.values.iloc[present].reset_index(drop=True),
+        donors=made.donors.iloc[present],
+        kind="levels",
+    )
+    return _Steps(
+        grid=used,
+        rows=known,
+        row=np.concatenate([up, down]),
+        step=np.concatenate([place[up], place[down] - 1]),
+        stands=np.column_stack([place, place]),
+    )
+
+
+def _has_order(ev: Evaluation, name: str, column: pd.Series) -> bool:
+    return bool(
+        ev.columns[name].level_order
+        or ev.columns[name].kind == "boolean"
+        or (isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered)
+    )
+
+
+def _differences(
+    model: Answers, ev: Evaluation, taken: Mapping[str, _Steps], progress: Progress | None
+) -> dict[str, np.ndarray]:
+    """What each step does to each row that takes it, arrays of shape (pairs, groups)."""
+    asks = {}
+    for name, s in taken.items():
+        rows = s.rows[s.row]
+        asks[name] = (np.concatenate([rows, rows]), np.concatenate([s.step, s.step + 1]))
+    found = model.at(ev, {c: s.grid for c, s in taken.items()}, asks, progress)
+    return {c: a[len(a) // 2 :] - a[: len(a) // 2] for c, a in found.items()}
+
+
+def _curve(ev: Evaluation, s: _Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
+    used, parts = ev.take(s.rows), []
+    weight = used.weight
+    for g, name in enumerate(groups):
+        curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)
+        low, high = shared.influence_interval(used, curve, influence, level)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "feature": s.grid.name,
+                    "value": s.grid.values.to_numpy(dtype=object),
+                    "group": name,
+                    "estimate": curve,
+                    "low": low,
+                    "high": high,
+                    "n": used.n,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

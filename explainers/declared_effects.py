@@ -1,0 +1,57 @@
+"""The effects of columns that modelglass itself declares."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import Analysis, Setting
+
+LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+FEATURES = Setting(
+    name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
+)
+CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+GRID = Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column")
+ADDITIVE = Setting(
+    name="additive",
+    kind="flag",
+    default=False,
+    label="On the scale in which the model adds up",
+    help="Log-odds of a boosted or linear classifier, say.",
+)
+
+EFFECTS: list[Analysis] = [
+    Analysis(
+        name="accumulated_local_effects",
+        reads_threshold="never",
+        title="Accumulated local effects",
+        page="effects",
+        question="What do small steps of a column do to rows that could take them?",
+        cost="seconds",
+        order=15,
+        compute="modelglass.explainers.accumulated_local_effects:accumulated_local_effects",
+        settings=(
+            FEATURES,
+            GRID,
+            Setting(name="rows", kind="integer", default=5_000, low=10, high=1_000_000, label="Rows used"),
+            CLASS,
+            ADDITIVE,
+            LEVEL,
+        ),
+    ),
+    Analysis(
+        name="interaction_strength",
+        reads_threshold="never",
+        title="Columns that work together",
+        page="effects",
+        question="Which columns do more together than the sum of what each does?",
+        cost="seconds",
+        order=40,
+        compute="modelglass.explainers.interaction_strength:interaction_strength",
+        settings=(
+            Setting(name="features", kind="features", label="Columns", help="Empty: all."),
+            Setting(name="rows", kind="integer", default=150, low=10, high=2_000, label="Rows used"),
+            Setting(name="top", kind="integer", default=4, low=0, high=10, label="Columns whose pairs are measured"),
+            CLASS,
+            ADDITIVE,
+        ),
+    ),
+]

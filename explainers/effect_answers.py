@@ -1,0 +1,237 @@
+"""Answers of a model over the grids of raw columns: the fast way where there is one, else one batched question after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.outputs import OneLabel
+from modelglass.analysis.progress import Progress, blocks, span, tell
+from modelglass.explainers import effect_ways
+from modelglass.explainers import rows as shared
+from modelglass.explainers.effect_grid import Grid
+from modelglass.explainers.effect_ways import FastWay
+from modelglass.explainers.provenance import Provenance, provenance
+from modelglass.explainers.shapley_exact import fed
+
+AT_ONCE = 128e6
+"""Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
+
+
+Asks = tuple[np.ndarray, np.ndarray]
+"""Places of rows, and places in the grid, of the same length."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Effect:
+    """The answers over one grid, arrays of shape (grid, groups), and those of single rows, lines (grid, rows shown, groups)."""
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lines: np.ndarray
+
+
+class Answers:
+    """Ask a model, or work out, what it answers on rows with one column set to each value of a grid.
+
+    Attributes
+    ----------
+    way : FastWay or None
+        Found once for a model; None where the model has to be asked.
+    why : str
+        Why there is no fast way, completing "because ..."; '' where there is one.
+    scale : str
+        Unit of the answers.
+    """
+
+    def __init__(self, ev: Evaluation, *, additive: bool = False):
+        shared.need_model(ev)
+        found = effect_ways.fast_way(ev, additive=additive)
+        self.way: FastWay | None = found if isinstance(found, FastWay) else None
+        self.why = found if isinstance(found, str) else ""
+        if additive and self.way is None:
+            raise NotApplicable(f"the model's answer is not known as a function of a sum: {self.why}")
+        self.through = transformed(ev) if self.way is None else None
+        self.additive = additive
+        self.scale = self.way.scale if self.way is not None else shared.scale(ev)
+
+    @property
+    def how(self) -> str:
+        """Say where the answers come from."""
+        return self.way.name if self.way is not None else "the model was asked"
+
+    def check(self, ev: Evaluation, grids: Mapping[str, Grid]) -> None:
+        """Leave the fast way where a sample of its answers is not the model's own."""
+        if self.through is not None and not same_as_asked(ev, grids, self.through):
+            self.through = None
+        if self.way is None or effect_ways.agrees(self.way, ev, {c: g.donors for c, g in grids.items()}):
+            return
+        if self.additive:
+            raise NotApplicable("the sum of the model's parts does not give its answer")
+        self.way, self.why = None, "what its trees or coefficients give is not its answer"
+
+    def rows(
+        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give the answer for every row of ``ev`` at every grid value: arrays of shape (grid, n, groups)."""
+        if self.way is not None:
+            return effect_ways.answers(self.way, ev, {c: g.donors for c, g in grids.items()}, progress)
+        if self.through is not None:
+            return self.through.rows(ev, grids, progress)
+        total, done, out = sum(len(g.donors) for g in grids.values()), 0, {}
+        for name, grid in grids.items():
+            out[name] = asked(ev, grid, span(progress, done / total, (done + len(grid.donors)) / total))
+            done += len(grid.donors)
+        return out
+
+    def said(self, ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
+        """Ask about any rows, on the scale of the answers; shape (n, groups)."""
+        if not self.additive or self.way is None:
+            return shared.output(ev, frame)
+        return effect_ways.raw_output(self.way, ev, frame)
+
+    def at(
+        self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give the answers for chosen pairs of a row and a grid value, arrays of shape (pairs, groups)."""
+        out: dict[str, np.ndarray] = {}
+        waiting = dict(grids)
+        while waiting:
+            part = first_ones(waiting, ev.n * len(shared.groups(ev))) if self.way is not None else dict(waiting)
+            here = span(progress, len(out) / len(grids), (len(out) + len(part)) / len(grids))
+            if self.way is not None:
+                found = self.rows(ev, part, here)
+                out |= {c: found[c][asks[c][1], asks[c][0]] for c in part}
+            else:
+                for i, (c, g) in enumerate(part.items()):
+                    out[c] = _at(ev, g, *asks[c], span(here, i / len(part), (i + 1) / len(part)))
+            waiting = {c: g for c, g in waiting.items() if c not in part}
+        return out
+
+    def effects(
+        self,
+        ev: Evaluation,
+        grids: Mapping[str, Grid],
+        shown: np.ndarray,
+        level: float,
+        progress: Progress | None = None,
+    ) -> dict[str, Effect]:
+        """Average over all rows of ``ev``, with an interval over rows or clusters; ``shown``: places of rows given one by one."""
+        if self.way is not None and ev.weight is None and ev.cluster is None:
+            donors = {c: g.donors for c, g in grids.items()}
+            found = effect_ways.powers(self.way, ev, donors, span(progress, 0.0, 0.9))
+            lines = self.rows(ev.take(shown), grids) if len(shown) else {}
+            return {
+                c: _effect(*shared.interval_of_powers(mean, sums, ev.n, level), lines.get(c, np.empty((*mean.shape[:1], 0, mean.shape[1]))))
+                for c, (mean, sums) in found.items()
+            }  # fmt: skip
+        out, waiting = {}, dict(grids)
+        while waiting:
+            part = first_ones(waiting, ev.n * len(shared.groups(ev)))
+            low = len(out) / len(grids)
+            high = (len(out) + len(part)) / len(grids)
+            for name, answers in self.rows(ev, part, span(progress, low, high)).items():
+                m, n, k = answers.shape
+                flat = np.moveaxis(answers, 1, 0).reshape(n, m * k)
+                interval = (a.reshape(m, k) for a in shared.mean_interval(ev, flat, level))
+                out[name] = _effect(*interval, answers[:, shown])
+                del waiting[name]
+        return out
+
+
+def _effect(estimate: np.ndarray, low: np.ndarray, high: np.ndarray, lines: np.ndarray) -> Effect:
+    return Effect(estimate=estimate, low=low, high=high, lines=lines)
+
+
+def first_ones(grids: Mapping[str, Grid], width: int) -> dict[str, Grid]:
+    """Take as many columns as fit into memory together, at least one."""
+    out: dict[str, Grid] = {}
+    size = 0.0
+    for name, grid in grids.items():
+        size += 8.0 * width * len(grid.donors)
+        if out and size > AT_ONCE:
+            break
+        out[name] = grid
+    return out
+
+
+def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.ndarray:
+    """Ask the model about every row of ``ev`` at every grid value, shape (grid, n, groups)."""
+    value, row = np.divmod(np.arange(len(grid.donors) * ev.n), ev.n)
+    return _at(ev, grid, row, value, progress).reshape(len(grid.donors), ev.n, -1)
+
+
+def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress: Progress | None) -> np.ndarray:
+    inputs, given = ev.inputs(), grid.donors[grid.name].array
+    columns = {c: inputs[c].array for c in inputs.columns}
+    parts = []
+    for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
+        made = {c: given.take(value[cells]) if c == grid.name else held.take(row[cells]) for c, held in columns.items()}
+        parts.append(shared.output(ev, pd.DataFrame(made, copy=False)))
+        tell(progress, cells.stop / len(row), f"{grid.name} over {ev.n:,} rows")
+    return np.concatenate(parts)
+
+
+class Transformed:
+    """A Pipeline's final estimator, asked about rows that are transformed once: only the columns made from one raw column change."""
+
+    def __init__(self, ev: Evaluation, made: Provenance):
+        self.made, self.index = made, ev.positive_index
+
+    def ask(self, ev: Evaluation, Z: np.ndarray) -> np.ndarray:
+        """Give the answer for transformed rows, shape (n, groups)."""
+        if ev.task == "regression":
+            return np.asarray(self.made.estimator.predict(Z), dtype="float64").reshape(len(Z), 1)
+        found = np.asarray(self.made.estimator.predict_proba(Z), dtype="float64")
+        return found[:, [self.index]] if ev.task == "binary" else found
+
+    def rows(
+        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give the answers as ``Answers.rows`` does."""
+        given = fed(ev, ev.inputs())
+        seen = np.concatenate([self.made.transform(given.iloc[b]) for b in blocks(len(given), start=2048)])
+        out, n = {}, len(seen)
+        for i, (name, grid) in enumerate(grids.items()):
+            columns = np.flatnonzero(self.made.raw_index == list(given.columns).index(name))
+            numbers, m = self.made.transform(fed(ev, grid.donors))[:, columns], len(grid.donors)
+            parts = []
+            for cells in blocks(n * m, start=512, seconds=0.2, most=200_000):
+                value, row = np.divmod(np.arange(cells.start, cells.stop), n)
+                Z = seen[row]
+                Z[:, columns] = numbers[value]
+                parts.append(self.ask(ev, Z))
+                tell(progress, (i + cells.stop / (n * m)) / len(grids), f"{name} over {n:,} rows")
+            out[name] = np.concatenate(parts).reshape(m, n, -1)
+        return out
+
+
+def transformed(ev: Evaluation) -> Transformed | None:
+    """Give the final estimator to ask, where a Pipeline turns each raw column into numbers of its own; None where it does not."""
+    if not hasattr(ev.estimator, "steps") or isinstance(ev.model, OneLabel):
+        return None
+    few = fed(ev, ev.whole.inputs().iloc[:128])
+    made = provenance(ev.estimator, few)
+    ready = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
+    if not made.exact or not made.steps or not ready:
+        return None
+    Z = made.transform(few)
+    return Transformed(ev, made) if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
+
+
+def same_as_asked(ev: Evaluation, grids: Mapping[str, Grid], found: Transformed) -> bool:
+    """Compare on a few rows with the whole model; what fails there is not trusted."""
+    few = ev.take(np.unique(np.linspace(0, ev.n - 1, 8).round().astype(int)))
+    part = {c: Grid(name=c, values=g.values[[0]], donors=g.donors.iloc[[0, -1]], kind=g.kind) for c, g in grids.items()}
+    try:
+        ours = found.rows(few, part)
+    except (ValueError, TypeError, AttributeError, IndexError):
+        return False
+    theirs = {c: asked(few, g) for c, g in part.items()}
+    return all(ours[c].shape == theirs[c].shape and np.allclose(ours[c], theirs[c], atol=1e-9) for c in part)

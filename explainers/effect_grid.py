@@ -1,0 +1,122 @@
+"""The grid of a raw column: values of its own at which an effect is asked for, and where the data are beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.describing import in_given_order
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.evaluation import Evaluation
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Grid:
+    """Values of one raw column.
+
+    values      as in the data, shape (grid,)
+    donors      whole raw rows of the data that hold them, shape (grid, n_features)
+    kind        "ordered" (numbers, dates; ascending) or "levels"
+    """
+
+    name: str
+    values: pd.Series
+    donors: pd.DataFrame
+    kind: str
+
+
+def grid_of(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> Grid:
+    """Choose the grid of a raw column from the whole data; with ``ends`` from the smallest to the largest value."""
+    at, kind = grid_rows(ev, name, grid, ends=ends)
+    if not len(at):
+        raise NotApplicable(f"the column {name!r} has no values")
+    donors = ev.whole.inputs().iloc[at]
+    return Grid(name=name, values=donors[name].reset_index(drop=True), donors=donors, kind=kind)
+
+
+def grid_rows(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> tuple[np.ndarray, str]:
+    """Give rows of the whole data that hold the grid's values, in order, and the kind: "ordered" or "levels"."""
+    column = ev.whole.inputs()[name]
+    codes, levels = pd.factorize(column, sort=False)
+    first = np.full(len(levels), len(codes))
+    np.minimum.at(first, codes[codes >= 0], np.flatnonzero(codes >= 0))
+    if ev.columns[name].kind in ("numeric", "datetime") and pd.api.types.is_numeric_dtype(
+        column.dtype
+    ) | pd.api.types.is_datetime64_any_dtype(column.dtype):
+        order = np.argsort(np.asarray(levels), kind="stable")
+        if len(order) > grid:
+            order = order[_quantile_places(np.bincount(codes[codes >= 0], minlength=len(levels))[order], grid, ends)]
+        return first[order], "ordered"
+    count = np.bincount(codes[codes >= 0], minlength=len(levels))
+    order = np.argsort(-count, kind="stable")[:grid]
+    given = in_given_order([levels[i] for i in order], ev.columns[name].level_order)
+    if given is not None:
+        order = order[given]
+    elif isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
+        order = order[np.argsort(column.cat.codes.to_numpy()[first[order]], kind="stable")]
+    elif ev.columns[name].kind == "boolean":
+        order = order[np.argsort([str(levels[i]) for i in order], kind="stable")]
+    missing = np.flatnonzero(codes < 0)[:1]
+    return np.concatenate([first[order], missing]).astype(np.int64), "levels"
+
+
+def _quantile_places(count: np.ndarray, grid: int, whole: bool = False) -> np.ndarray:
+    """Choose places among sorted distinct values: quantiles of the rows; where few values fill most rows, of the values as well."""
+    ends = np.cumsum(count)
+    shares = np.linspace(0.0, 1.0, grid) if whole else np.linspace(0.005, 0.995, grid)
+    places = np.unique(np.searchsorted(ends, shares * ends[-1], side="left"))
+    if len(places) <= grid // 2:
+        more = np.linspace(0, len(count) - 1, grid - len(places)).round().astype(np.int64)
+        places = np.unique(np.concatenate([places, more]))
+    return np.minimum(places, len(count) - 1)
+
+
+def near(ev: Evaluation, at: Grid) -> np.ndarray:
+    """Count the rows of ``ev`` nearest to each grid value (one more each), so that rare values weigh little."""
+    column, values = ev.inputs()[at.name], at.values
+    if at.kind == "levels":
+        counts = column.isin(list(values.dropna())).to_numpy()
+        codes = pd.Categorical(column[counts].astype(object), categories=list(values.dropna())).codes
+        return 1.0 + np.bincount(codes, minlength=len(values))[: len(values)]
+    known, grid = floats(column.dropna()), floats(values)
+    return 1.0 + np.bincount(np.searchsorted((grid[1:] + grid[:-1]) / 2, known), minlength=len(grid))
+
+
+def floats(column: pd.Series) -> np.ndarray:
+    """Give numbers or dates as float64; dates in nanoseconds, missing ones NaN."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column.to_numpy(dtype="datetime64[ns]").astype("int64").astype("float64")
+    return column.to_numpy(dtype="float64")
+
+
+def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataFrame:
+    """Count the rows of the evaluation: in 30 bins between the outer grid values, or by level."""
+    column = ev.inputs()[name]
+    if kind == "levels":
+        filled = column.astype(object).where(column.notna(), None).value_counts(dropna=False)
+        levels = [int(filled.get(v, 0)) if not _absent(v) else int(column.isna().sum()) for v in values]
+        return pd.DataFrame({"feature": name, "value": values.to_numpy(dtype=object), "right": np.nan, "n": levels})
+    dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
+    known, inner = floats(column.dropna()), floats(values)
+    edges = (
+        np.linspace(inner.min(), inner.max(), 31)
+        if inner.max() > inner.min()
+        else np.array([inner[0] - 0.5, inner[0] + 0.5])
+    )
+    counts, _ = np.histogram(known, bins=edges)
+    left, right = (pd.to_datetime(e.astype("int64")) if dates else e for e in (edges[:-1], edges[1:]))
+    return pd.DataFrame(
+        {
+            "feature": name,
+            "value": np.asarray(left, dtype=object),
+            "right": np.asarray(right, dtype=object),
+            "n": counts,
+        }
+    )
+
+
+def _absent(value: Any) -> bool:
+    return bool(pd.isna(value))

@@ -1,0 +1,330 @@
+"""How a model answers when one raw column is set to each value of a grid: worked out from its trees or coefficients, or asked.
+
+Trees: a row adds to a leaf where all conditions on the way to it hold, or those that fail ask one column only; so one pass over the
+trees gives a row's raw output at every grid point of every column (``effect_kernels``). Linear models: one column's own share is
+exchanged. Both are then sent through the link, and a sample of the answers is compared with the model's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.ensemble import Ensemble
+from modelglass.analysis.progress import Progress, blocks, span, tell
+from modelglass.explainers import rows as shared
+from modelglass.explainers.provenance import Provenance, dense
+from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
+from modelglass.explainers.tree_shapley import in_parts, output_of
+
+CLOSE = 1e-5
+"""A sample of the answers must equal the model's own this closely, relative to the largest."""
+CELLS, BITS = 250_000, 64
+LINKS = {"log-odds": 1, "raw score": 2, "log of ": 3, "log-odds of ": 1}
+Use = Callable[[int, np.ndarray], None]
+"""Takes the first row of a block and its answers, shape (rows, groups, points)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class FastWay:
+    """What is known of a model: how rows reach its final estimator, its trees or coefficients, and the link to its answer.
+
+    trees           outputs are our groups already; None for a linear model
+    coefficients    shape (groups, columns), with ``base`` (groups,) the intercepts; None for trees
+    link            as in ``effect_kernels``
+    additive        unit of the raw output;  scale: unit of the answers given, the raw output's where that was asked for
+    """
+
+    made: Provenance
+    encode: Callable[[Any], np.ndarray]
+    trees: Ensemble | None
+    coefficients: np.ndarray | None
+    base: np.ndarray
+    link: int
+    additive: str
+    scale: str
+
+    @property
+    def name(self) -> str:
+        """Say it for people."""
+        return "worked out from the model's trees" if self.trees is not None else "worked out from its coefficients"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class _Job:
+    """A raw column and some of its grid points: their numbers as the final estimator sees them, and where they stand in the answer."""
+
+    raw: int
+    numbers: np.ndarray
+    points: np.ndarray
+
+
+def fast_way(ev: Evaluation, *, additive: bool = False) -> FastWay | str:
+    """Find the fast way for a model, or say why there is none (completing "because ...").
+
+    Parameters
+    ----------
+    additive : bool
+        Answers on the scale in which the model adds up (log-odds, say), before the link.
+    """
+    if not hasattr(ev.estimator, "predict"):
+        return "the model is no object with trees or coefficients"
+    way = exact_way(ev)
+    if isinstance(way, str):
+        return way
+    link = next((code for name, code in LINKS.items() if way.scale == name or way.scale == name + ev.target), 0)
+    common: dict[str, Any] = {
+        "made": way.made,
+        "link": 0 if additive else link,
+        "additive": way.scale,
+        "scale": way.scale if additive else shared.scale(ev),
+    }
+    if way.kind == "linear":
+        coefficients, intercept = (_turned(ev, np.asarray(a)) for a in coefficients_of(way.made.estimator))
+        return FastWay(encode=dense, trees=None, coefficients=coefficients, base=intercept.ravel(), **common)
+    return _of_trees(ev, way, common)
+
+
+def _of_trees(ev: Evaluation, way: ExactWay, common: dict[str, Any]) -> FastWay | str:
+    if way.trees is None:
+        return f"the trees of {type(way.made.estimator).__name__} cannot be read"
+    trees, index = way.trees.trees, ev.positive_index or 0
+    if ev.task == "binary" and trees.n_outputs == 2:
+        if trees.value.shape[1] != 2:
+            return "each class has trees of its own"
+        trees = replace(trees, value=np.ascontiguousarray(trees.value[:, [index]]), base=trees.base[[index]])
+    elif ev.task == "binary" and index == 0:
+        trees = replace(trees, value=-trees.value, base=-trees.base)
+    return FastWay(encode=way.trees.encode, trees=trees, coefficients=None, base=trees.base, **common)
+
+
+def _turned(ev: Evaluation, a: np.ndarray) -> np.ndarray:
+    """Turn coefficients (outputs first) to our groups."""
+    if ev.task != "binary":
+        return a
+    index = ev.positive_index or 0
+    return a[[index]] if len(a) == 2 else (a if index == 1 else -a)
+
+
+def answers(
+    way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], progress: Progress | None = None
+) -> dict[str, np.ndarray]:
+    """Give the answers for each row of ``ev``: for each column an array of shape (grid, n, groups).
+
+    Parameters
+    ----------
+    donors : mapping of column to frame, shape (grid, n_features)
+        Raw rows that hold the grid's values in that column.
+    """
+    first = _places(donors)
+    out = np.empty((ev.n, len(way.base), first[-1]))
+
+    def use(at: int, block: np.ndarray) -> None:
+        out[at : at + len(block)] = block
+
+    run(way, ev, donors, use, progress)
+    return {c: out[:, :, first[i] : first[i + 1]].transpose(2, 0, 1) for i, c in enumerate(donors)}
+
+
+def powers(
+    way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], progress: Progress | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Give, for each column, the mean over rows (grid, groups) and the sums of second to fourth powers around it, (3, grid, groups)."""
+    from modelglass.explainers import effect_kernels as kernels
+
+    first = _places(donors)
+    k, m, n = len(way.base), int(first[-1]), ev.n
+    few = ev.take(np.arange(min(n, 256)))
+    about = np.concatenate([a.mean(axis=1) for a in answers(way, few, donors).values()]).T.ravel()
+    parts: list[np.ndarray] = []
+
+    def use(at: int, block: np.ndarray) -> None:
+        sums = np.zeros((4, k * m))
+        kernels.add_powers(block.reshape(len(block), k * m), about, sums)
+        parts.append(sums)
+
+    run(way, ev, donors, use, progress)
+    one, two, three, four = sum(parts) / n
+    middle = n * np.array(
+        [two - one**2, three - 3 * one * two + 2 * one**3, four - 4 * one * three + 6 * one**2 * two - 3 * one**4]
+    )
+    mean = (about + one).reshape(k, m)
+    return {
+        c: (mean[:, a:b].T, middle.reshape(3, k, m)[:, :, a:b].transpose(0, 2, 1))
+        for c, a, b in zip(donors, first[:-1], first[1:], strict=True)
+    }
+
+
+def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], seed: int = 0) -> bool:
+    """Compare a sample of the answers with what the model itself says of these rows."""
+    from modelglass.explainers import effect_kernels as kernels
+
+    rng = np.random.default_rng((seed, 5))
+    few = ev.take(np.sort(rng.permutation(ev.n)[:8]))
+    found, asked, given = answers(way, few, donors), [], []
+    for name, grid in donors.items():
+        at = np.unique(np.linspace(0, len(grid) - 1, 5).round().astype(int))
+        stack = shared.Stack(few.inputs(), grid)
+        choice = np.repeat(np.tile(np.arange(few.n), len(at))[:, None], grid.shape[1], axis=1)
+        choice[:, list(grid.columns).index(name)] = np.repeat(few.n + at, few.n)
+        asked.append(stack.rows(choice))
+        given.append(found[name][at].reshape(len(at) * few.n, -1))
+    own, ours = shared.output(ev, pd.concat(asked, ignore_index=True)), np.ascontiguousarray(np.concatenate(given))
+    if way.link == 0 and way.scale != shared.scale(ev):
+        link = next(code for name, code in LINKS.items() if way.scale in (name, name + ev.target))
+        kernels.answered(ours[:, :, None], link)
+    return bool(ours.shape == own.shape and np.abs(ours - own).max() <= CLOSE * max(1.0, float(np.abs(own).max())))
+
+
+def raw_output(way: FastWay, ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
+    """Give the sum of the model's parts for any raw rows, before the link; shape (n, groups)."""
+    found = way.encode(way.made.transform(fed(ev, frame)))
+    return output_of(way.trees, found) if way.trees is not None else found @ way.coefficients.T + way.base
+
+
+def run(
+    way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], use: Use, progress: Progress | None = None
+) -> None:
+    """Hand the answers to ``use``, block by block of rows; blocks come from several threads and in any order."""
+    passes = _passes(way, ev, donors)
+    seen = _seen(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2))
+    m, k = int(_places(donors)[-1]), len(way.base)
+    size = int(np.clip(CELLS // (k * m), 8, 256))
+    fills = [(_tree_filler if way.trees is not None else _linear_filler)(way, jobs, seen) for jobs in passes]
+
+    def part(first: int) -> int:
+        last = min(first + size, ev.n)
+        out = np.empty((last - first, k, m))
+        for fill, jobs in zip(fills, passes, strict=True):
+            out[:, :, np.concatenate([j.points for j in jobs])] = fill(first, last)
+        use(first, out)
+        return last - first
+
+    what = f"{len(donors)} columns over {ev.n:,} rows"
+    in_parts(part, range(0, ev.n, size), ev.n, what, None, span(progress, 0.2, 1.0))
+
+
+def _places(donors: Mapping[str, pd.DataFrame]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(d) for d in donors.values()])]).astype(np.int64)
+
+
+def _seen(way: FastWay, frame: pd.DataFrame, progress: Progress | None) -> np.ndarray:
+    """Rows as the final estimator sees them: codes (n, p) for trees, numbers for a linear model."""
+    parts = []
+    for rows in blocks(len(frame), start=2048, seconds=0.2):
+        parts.append(_numbers(way, frame.iloc[rows]))
+        tell(progress, rows.stop / len(frame), "reading rows as the model does")
+    return np.concatenate(parts)
+
+
+def _numbers(way: FastWay, frame: pd.DataFrame) -> np.ndarray:
+    found = way.encode(way.made.transform(frame))
+    return found if way.trees is None else np.ascontiguousarray(way.trees.codes(found).T)
+
+
+def _passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> list[list[_Job]]:
+    """Lay the columns out in passes: each raw column at most once in a pass, and at most 64 grid points where they have no order."""
+    passes: list[list[_Job]] = []
+    first = _places(donors)
+    for i, (name, frame) in enumerate(donors.items()):
+        given = fed(ev, frame)
+        numbers, raw = _numbers(way, given), list(given.columns).index(name)
+        step = len(frame)
+        if way.trees is not None and step > BITS and (_ways(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any():
+            step = BITS
+        for p, at in enumerate(range(0, len(frame), step)):
+            here = slice(at, min(at + step, len(frame)))
+            while len(passes) <= p:
+                passes.append([])
+            passes[p].append(
+                _Job(raw=raw, numbers=numbers[here], points=np.arange(first[i] + here.start, first[i] + here.stop))
+            )
+    return passes  # fmt: skip
+
+
+def _linear_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    from modelglass.explainers import effect_kernels as kernels
+
+    b = way.coefficients
+    assert b is not None
+    columns = [way.made.raw_index == job.raw for job in jobs]
+    grids = [job.numbers[:, c] @ b[:, c].T for job, c in zip(jobs, columns, strict=True)]
+
+    def fill(first: int, last: int) -> np.ndarray:
+        here = seen[first:last]
+        own = here @ b.T + way.base
+        parts = [
+            (own - here[:, c] @ b[:, c].T)[:, :, None] + grid.T[None] for c, grid in zip(columns, grids, strict=True)
+        ]
+        out = np.ascontiguousarray(np.concatenate(parts, axis=2))
+        kernels.answered(out, way.link)
+        return out
+
+    return fill
+
+
+def _tree_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    from modelglass.explainers import effect_kernels as kernels
+
+    trees = way.trees
+    assert trees is not None
+    nodes = len(trees.right)
+    job_of = np.full(nodes, -1, dtype=np.int64)
+    way_of, split, bits = np.zeros(nodes, dtype=np.uint8), np.zeros(nodes, dtype=np.int64), np.zeros(nodes, np.uint64)
+    size = np.array([len(j.points) for j in jobs], dtype=np.int64)
+    first = np.concatenate([[0], np.cumsum(size + 1)])[:-1].astype(np.int64)
+    by_mask = np.zeros(len(jobs), dtype=np.bool_)
+    for i, job in enumerate(jobs):
+        asks = _asks(trees, way.made.raw_index, job.raw)
+        job_of[asks] = i
+        way_of[asks], split[asks], bits[asks] = _ways(trees, way.made.raw_index, job.raw, job.numbers)
+        by_mask[i] = (way_of[asks] == kernels.MASK).any()
+        if by_mask[i]:
+            way_of[asks] = kernels.MASK
+    deepest, k = int(trees.depth.max(initial=0)), trees.n_outputs
+    compared = (
+        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
+    )  # fmt: skip
+
+    def fill(start: int, stop: int) -> np.ndarray:
+        n = stop - start
+        whole, steps = np.zeros((n, k)), np.zeros((n, k, int((size + 1).sum())))
+        out = np.empty((n, k, int(size.sum())))
+        kernels.add_trees(
+            seen[start:stop], *compared, deepest, job_of, way_of, split, bits, first, size, by_mask, whole, steps
+        )
+        kernels.summed(whole, steps, way.base, first, size, by_mask, out)
+        kernels.answered(out, way.link)
+        return out
+
+    return fill
+
+
+def _asks(trees: Ensemble, raw_index: np.ndarray, raw: int) -> np.ndarray:
+    """Nodes that ask a column made from this raw column."""
+    return np.flatnonzero((trees.right >= 0) & (raw_index[trees.feature] == raw))
+
+
+def _ways(
+    trees: Ensemble, raw_index: np.ndarray, raw: int, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each node that asks the raw column: which grid points go left, as ``effect_kernels.add_trees`` takes it.
+
+    codes (grid, p): of the grid's rows.
+    """
+    asks = _asks(trees, raw_index, raw)
+    x, listed = codes[:, trees.feature[asks]].T, trees.listed[asks]
+    left = (x + trees.shift[asks][:, None]).astype(x.dtype) <= trees.cut[asks][:, None]
+    for i in np.flatnonzero(listed >= 0):
+        left[i] = trees.goes_left[listed[i] + x[i].astype(np.int64)] == 1
+    count, changes = left.sum(axis=1), (left[:, 1:] != left[:, :-1]).sum(axis=1)
+    way = np.where(changes > 1, 2, np.where(left[:, 0], 0, 1))
+    split = np.where(way == 0, count, left.shape[1] - count)
+    shown = left[:, :BITS].astype(np.uint64)
+    bits = (shown << np.arange(shown.shape[1], dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
+    return way.astype(np.uint8), split, bits
