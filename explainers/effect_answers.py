@@ -131,7 +131,8 @@ class Answers:
                 c: _effect(*shared.interval_of_powers(mean, sums, ev.n, level), lines.get(c, np.empty((*mean.shape[:1], 0, mean.shape[1]))))
                 for c, (mean, sums) in found.items()
             }  # fmt: skip
-        out, waiting = {}, dict(grids)
+        out: dict[str, Effect] = {}
+        waiting = dict(grids)
         while waiting:
             part = first_ones(waiting, ev.n * len(shared.groups(ev)))
             low = len(out) / len(grids)
@@ -139,8 +140,8 @@ class Answers:
             for name, answers in self.rows(ev, part, span(progress, low, high)).items():
                 m, n, k = answers.shape
                 flat = np.moveaxis(answers, 1, 0).reshape(n, m * k)
-                interval = (a.reshape(m, k) for a in shared.mean_interval(ev, flat, level))
-                out[name] = _effect(*interval, answers[:, shown])
+                estimate, below, above = (a.reshape(m, k) for a in shared.mean_interval(ev, flat, level))
+                out[name] = _effect(estimate, below, above, answers[:, shown])
                 del waiting[name]
         return out
 
@@ -182,7 +183,7 @@ class Transformed:
     """A Pipeline's final estimator, asked about rows that are transformed once: only the columns made from one raw column change."""
 
     def __init__(self, ev: Evaluation, made: Provenance):
-        self.made, self.index = made, ev.positive_index
+        self.made, self.index = made, ev.positive_index or 0
 
     def ask(self, ev: Evaluation, Z: np.ndarray) -> np.ndarray:
         """Give the answer for transformed rows, shape (n, groups)."""

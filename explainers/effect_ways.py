@@ -149,7 +149,7 @@ def powers(
         parts.append(sums)
 
     run(way, ev, donors, use, progress)
-    one, two, three, four = sum(parts) / n
+    one, two, three, four = np.sum(parts, axis=0) / n
     middle = n * np.array(
         [two - one**2, three - 3 * one * two + 2 * one**3, four - 4 * one * three + 6 * one**2 * two - 3 * one**4]
     )
@@ -184,7 +184,10 @@ def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], see
 def raw_output(way: FastWay, ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
     """Give the sum of the model's parts for any raw rows, before the link; shape (n, groups)."""
     found = way.encode(way.made.transform(fed(ev, frame)))
-    return output_of(way.trees, found) if way.trees is not None else found @ way.coefficients.T + way.base
+    if way.trees is not None:
+        return output_of(way.trees, found)
+    assert way.coefficients is not None  # one of the two is known
+    return found @ way.coefficients.T + way.base
 
 
 def run(

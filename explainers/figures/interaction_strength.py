@@ -16,7 +16,7 @@ def _(result: InteractionStrength) -> go.Figure:
     table = result.table[result.table.group == group]
     alone, pairs = table[table.other == OTHERS].head(MOST), table[table.other != OTHERS].head(MOST)
     named = f"{style.escape(str(group))}: " if len(result.groups) > 1 or result.settings.get("class_") else ""
-    title = f"{named}part of the answer that is more than a sum (typical size, {style.escape(result.scale)})"
+    title = f"{named}Part of the answer that is more than a sum (typical size, {style.escape(result.scale)})"
     made = style.new_figure(title, legend=bool(len(pairs)))
     names = style.short_names([*alone.feature, *(f"{a} and {b}" for a, b in zip(pairs.feature, pairs.other))], 26)
     for k, (part, word) in enumerate(((alone, "with all other columns"), (pairs, "pairs"))):
