@@ -120,13 +120,13 @@ def interaction_strength(
         effects[name] = np.einsum("gik,i->gk", answers, weight / weight.sum())
         found = [measure(answers[:, :, g], weight) for g in range(answers.shape[2])]
         parts += [_line(name, OTHERS, g, chosen.n, *f) for g, f in zip(shared.groups(ev), found, strict=True)]
-    alone = _sorted(pd.DataFrame(parts))
+    groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
+    alone = _sorted(pd.DataFrame(parts), groups)
     most = list(dict.fromkeys(alone.feature))[: max(top, 0)]
     pairs = _pairs(chosen, model, most, effects, weight, span(progress, 0.6, 1.0))
-    groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
-    table = pd.concat([alone, _sorted(pd.DataFrame(pairs))] if pairs else [alone], ignore_index=True)
+    table = pd.concat([alone, _sorted(pd.DataFrame(pairs), groups)], ignore_index=True) if pairs else alone
     return InteractionStrength(
-        table=table[table.group.isin(groups)].reset_index(drop=True),
+        table=table,
         groups=groups,
         scale=model.scale,
         way=model.how,
@@ -180,8 +180,8 @@ def _line(name: str, other: str, group: str, n: int, h: float, size: float) -> d
     }  # fmt: skip
 
 
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sort_values("size", ascending=False, kind="stable", ignore_index=True)
+def _sorted(table: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
+    return table[table.group.isin(groups)].sort_values("size", ascending=False, kind="stable", ignore_index=True)
 
 
 def _grids(ev: Evaluation, names: Sequence[str]) -> tuple[dict[str, Grid], dict[str, np.ndarray]]:
