@@ -208,7 +208,7 @@ def _pairs(
     progress: Progress | None,
 ) -> list[dict[str, Any]]:
     """Measure all pairs of some columns: the joint effect at each row's own two values."""
-    pairs, out, share = list(combinations(names, 2)), [], weight / weight.sum()
+    pairs, out, share = list(combinations(sorted(names, key=list(effects).index), 2)), [], weight / weight.sum()
     for i, (a, b) in enumerate(pairs):
         joint = _joint(ev, model, a, b, share, span(progress, i / len(pairs), (i + 1) / len(pairs)))
         for g, group in enumerate(shared.groups(ev)):

@@ -64,6 +64,7 @@ SETTINGS = {
     "noise_robustness": {"rows": 300, "features": ["a"]},
     "partial_dependence": {"features": ["a"], "rows": 50, "ice": 3},
     "individual_conditional_expectation": {"features": ["a"], "ice": 3},
+    "interaction_strength": {"rows": 30},
     "shapley_values": {"rows": 5, "method": "sampling"},
     "shapley_row": {"row": 7, "method": "sampling"},
     "lime_weights": {"row": 7, "n_samples": 500},
@@ -77,6 +78,7 @@ DRAWN_BY_OUTCOME = (
     "partial_dependence",
     "individual_conditional_expectation",
     "shapley_difference",
+    "interaction_strength",
 )
 """Samples are stratified by outcome, so those of two classes hold other rows: compared with all classes instead."""
 OF_TREES = ("shapley_interactions", "explanation_quality")
@@ -98,7 +100,7 @@ def test_every_analysis_of_several_classes_can_be_of_one():
         "performance", "slice_metrics", "find_slices", "error_tree", "error_heatmap", "fairness", "train_test_gap", "roc", "precision_recall",
         "lift", "calibration", "thresholds", "thresholds_by_slice", "fairness_by_threshold", "predictions", "noise_robustness",
         "permutation_importance", "partial_dependence", "individual_conditional_expectation", "shapley_values", "shapley_row",
-        "shapley_difference", "lime_weights",
+        "shapley_difference", "lime_weights", "accumulated_local_effects", "interaction_strength",
     }  # fmt: skip
     assert asked <= set(WITH_CLASS)
 

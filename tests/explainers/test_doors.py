@@ -17,6 +17,8 @@ FUNCTIONS = [
     "anchor",
     "counterfactuals",
     "individual_conditional_expectation",
+    "accumulated_local_effects",
+    "interaction_strength",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",
