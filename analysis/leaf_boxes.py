@@ -84,10 +84,11 @@ class Boxes:
         return np.where(bad, np.inf, off)
 
     def _level_off(self, j: int, x: np.ndarray) -> np.ndarray:
-        fits, allowed = self.fits[j], len(self.space.of[j].levels)
+        fits: np.ndarray = self.fits[j]
+        allowed = len(self.space.of[j].levels)
         known = np.where(np.isnan(x), 0, x).astype(np.int64)
         inside = fits[:, known].T
-        reachable = fits[:, :allowed].any(axis=1)[None]
+        reachable = np.any(fits[:, :allowed], axis=1)[None]
         if self.space.per[j] == 0:
             return np.zeros(inside.shape)
         return np.where(inside, 0.0, np.where(reachable, 1.0, np.inf))

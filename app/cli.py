@@ -206,7 +206,7 @@ def show(
     from modelglass.app.settings import from_text
 
     record = get(analysis)
-    _answer(inputs, quiet, budget, [(analysis, from_text(record, pairs(settings, "--set")))], as_json)
+    _answer(inputs, quiet, budget, [(analysis, from_text(record, pairs(settings, "--set", first=True)))], as_json)
 
 
 @cli.command()

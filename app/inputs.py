@@ -82,11 +82,11 @@ def checked(**given: Any) -> Inputs:
         ) from None
 
 
-def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read ``A=B`` texts; the last ``=`` parts them."""
+def pairs(values: tuple[str, ...], option: str, *, first: bool = False) -> dict[str, str]:
+    """Read ``A=B`` texts; the last ``=`` parts them (columns may have one in their name), or the first (conditions do)."""
     found = {}
     for text in values:
-        left, equals, right = text.rpartition("=")
+        left, equals, right = text.partition("=") if first else text.rpartition("=")
         if not equals or not left or not right:
             raise InputError(f"Expected {option} as LEFT=RIGHT.", f"Got {text!r}.")
         found[left] = right

@@ -295,3 +295,13 @@ def test_remarks_go_to_standard_error(command, place):
     assert "as read" in err
     json.loads(out)
     assert command(*words, "--quiet")[2] == ""
+
+
+def test_a_setting_may_hold_the_sign_and_so_may_a_column():
+    from modelglass.app.inputs import pairs
+
+    assert pairs(("changes=hours += 5", "other=age >= 60"), "--set", first=True) == {
+        "changes": "hours += 5",
+        "other": "age >= 60",
+    }
+    assert pairs(("a=b=numeric",), "--type") == {"a=b": "numeric"}
