@@ -318,8 +318,9 @@ def in_parts(part: Any, firsts: range, n: int, what: str, threads: int | None, p
                 if not running:
                     return
                 ready, running = wait(running, return_when=FIRST_COMPLETED)
-                done += sum(one.result() for one in ready)
-                tell(progress, done / max(n, 1), what)
+                for one in ready:
+                    done += one.result()
+                    tell(progress, done / max(n, 1), what)
         finally:
             for one in running:
                 one.cancel()
