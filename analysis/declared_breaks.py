@@ -59,7 +59,6 @@ ANALYSES: list[Analysis] = [
                 name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
             ),
         ),
-        find="modelglass.analysis.adversarial_find:find",
     ),
     Analysis(
         name="constraints",

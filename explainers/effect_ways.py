@@ -141,15 +141,15 @@ def powers(
     k, m, n = len(way.base), int(first[-1]), ev.n
     few = ev.take(np.arange(min(n, 256)))
     about = np.concatenate([a.mean(axis=1) for a in answers(way, few, donors).values()]).T.ravel()
-    parts: list[np.ndarray] = []
+    parts: dict[int, np.ndarray] = {}  # by their first row: blocks end in any order, and sums must not depend on it
 
     def use(at: int, block: np.ndarray) -> None:
         sums = np.zeros((4, k * m))
         kernels.add_powers(block.reshape(len(block), k * m), about, sums)
-        parts.append(sums)
+        parts[at] = sums
 
     run(way, ev, donors, use, progress)
-    one, two, three, four = np.sum(parts, axis=0) / n
+    one, two, three, four = np.sum([parts[at] for at in sorted(parts)], axis=0) / n
     middle = n * np.array(
         [two - one**2, three - 3 * one * two + 2 * one**3, four - 4 * one * three + 6 * one**2 * two - 3 * one**4]
     )

@@ -44,9 +44,12 @@ def data_file():
     return shared_data
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One real Chromium for all tests of a worker (Playwright allows one of its loops a thread); skips with the reason where there is none."""
+    """A real Chromium; skips with the reason where there is none.
+
+    Of a module, never longer: while Playwright is open its loop runs in this thread, so no second one can start and no asyncio.run works.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:

@@ -193,5 +193,5 @@ def prices(tmp_path_factory):
 @pytest.mark.parametrize("width", [1440, 420])
 def test_no_word_of_a_chart_is_cut(prices, opened, width):
     page = opened(prices, width=width)
-    assert page.locator(".js-plotly-plot").count() == 7
+    assert page.locator(".js-plotly-plot").count() == 8
     assert page.evaluate(CUT_IN_CHARTS) == []
