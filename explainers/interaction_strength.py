@@ -153,7 +153,7 @@ def measure(answers: np.ndarray, weight: np.ndarray | None = None) -> tuple[floa
 
     >>> measure(np.add.outer([0.0, 1.0, 2.0], [5.0, 0.0, 1.0]))  # a sum: no interaction
     (0.0, 0.0)
-    >>> measure(np.outer([-1.0, 1.0], [-1.0, 1.0]))  # a product of centred values: nothing else
+    >>> measure(np.outer([-1.0, -1.0, 1.0, 1.0], [-1.0, 1.0, -1.0, 1.0]))  # a product of centred values: nothing else
     (1.0, 1.0)
     """
     weight = np.ones(len(answers)) if weight is None else np.asarray(weight, dtype=float)
