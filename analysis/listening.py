@@ -6,6 +6,7 @@ Python's ``print`` of the asking thread is caught for both streams; what compile
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import io
 import os
@@ -66,6 +67,7 @@ class _Pipe:
 
     def __init__(self) -> None:
         self.file: BinaryIO = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the process
+        atexit.register(self.file.close)
         self.saved: int | None = None
 
     def open(self) -> None:

