@@ -59,7 +59,7 @@ ANALYSES: list[Analysis] = [
     Analysis(
         name="importances",
         reads_threshold="metric",
-        title="Three ways side by side",
+        title="Ways to importance, side by side",
         page="importance",
         question="Do the ways to say what a column is worth agree?",
         cost="seconds",

@@ -95,7 +95,7 @@ class PermutationImportance(Result):
             return ""
         row = self.importance[self.importance["columns"] > 1].iloc[0]
         group = self.together[self.together.feature == row.feature].iloc[0]
-        why = f"go together (association {group.weakest:.2f} or more)" if group.why == "go together" else "as a group"
+        why = f"go together (association {_at_least(group.weakest)})" if group.why == "go together" else "as a group"
         rest = len(self.together) - 1
         more = f"; {rest} more group{'' if rest == 1 else 's'} in the table" if rest else ""
         return f" {' and '.join(group['columns'])} {why}: shuffled as one they cost {shown(row.estimate)}{more}."
@@ -109,6 +109,16 @@ class PermutationImportance(Result):
         a, b = self.unsettled[0]
         more = f" (and {len(self.unsettled) - 1} more pairs)" if len(self.unsettled) > 1 else ""
         return f" More shuffles could change the order of {a} and {b}{more}."
+
+
+def _at_least(association: float) -> str:
+    """Write an association of at most 1 from below.
+
+    >>> _at_least(0.999), _at_least(0.912)
+    ('1.00', '0.91 or more')
+    """
+    written = f"{association:.2f}"
+    return written if written == "1.00" else f"{written} or more"
 
 
 def permutation_importance(

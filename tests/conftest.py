@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 # Workers share the cores: two threads each would wait for one another (before anything that reads it is imported)
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 # What modelglass remembers and keeps for its user goes to a folder of this test run, never to the real home
 os.environ["MODELGLASS_HOME"] = tempfile.mkdtemp(prefix="modelglass-tests-")
 atexit.register(shutil.rmtree, os.environ["MODELGLASS_HOME"], ignore_errors=True)

@@ -103,5 +103,5 @@ def _columns(made: go.Figure, result: Adversarial) -> None:
         col=1,
     )
     what = "rows that a change of this column alone turns over"
-    made.update_xaxes(title_text=style.wrapped(what, 44), tickformat=".0%", rangemode="tozero", row=2, col=1)
+    made.update_xaxes(title_text=style.wrapped(what, 34), tickformat=".0%", rangemode="tozero", row=2, col=1)
     made.update_yaxes(automargin=True, row=2, col=1)

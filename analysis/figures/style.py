@@ -40,7 +40,7 @@ SEQUENTIAL = [[0.0, "rgba(58, 127, 193, 0.04)"], [1.0, "rgba(58, 127, 193, 1)"]]
 DIVERGING = [[0.0, ORANGE], [0.5, "rgba(133, 139, 148, 0.12)"], [1.0, BLUE]]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 MOST_LETTERS = 44
-LINE = 50
+LINE = 46
 """Letters of a title that a phone shows in one line."""
 
 

@@ -1,0 +1,133 @@
+"""While an explanation runs for minutes: how soon a second person's click is answered, and how soon Stop frees the processor.
+
+`modelglass run` on 20,000 rows and a network behind a pipeline. One browser lets Shapley values of every row be asked of the model (minutes); another
+turns pages. Then the first presses Stop. Answer: from the click to the other page's heading. Stop: from the press until the page says that it was
+stopped, and until the server's processor time over a third of a second falls under a tenth of a core. Medians and the longest of one run.
+
+Run: python benchmarks/response.py   (Linux; needs Debian's chromium and the package playwright)
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+from start import ARGUMENTS, free_port
+
+ROWS, STOPS, TURNS = 20_000, 5, 8
+SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')
+    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def make(folder: Path) -> None:
+    import numpy as np
+    import pandas as pd
+    import skops.io
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(ROWS + 5_000, 20)).round(3), columns=[f"n{i}" for i in range(20)])
+    y = np.where(frame.n0 + frame.n1 * frame.n2 + rng.logistic(size=len(frame)) > 0, "yes", "no")
+    model = make_pipeline(StandardScaler(), MLPClassifier((64, 64), max_iter=10, random_state=0))
+    skops.io.dump(model.fit(frame.iloc[ROWS:], y[ROWS:]), folder / "model.skops")
+    frame.assign(y=y).iloc[:ROWS].to_csv(folder / "data.csv", index=False)
+
+
+def used(process: subprocess.Popen[bytes]) -> float:
+    """Give the processor seconds of a process and of all that it started, as far as they have ended."""
+    parts = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, parts[11:15])) / TICK
+
+
+def answered(page: Page, title: str) -> float:
+    began = time.perf_counter()
+    page.get_by_role("link", name=title, exact=True).click()
+    page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
+    return time.perf_counter() - began
+
+
+def stopped(page: Page, process: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """Press Stop; give the seconds until the page says so and until the processor is free."""
+    began = time.perf_counter()
+    page.get_by_role("button", name="Stop").first.click()
+    page.get_by_text("was stopped").first.wait_for()
+    said, freed = time.perf_counter() - began, 0.0
+    while True:
+        at, before = time.perf_counter() - began, used(process)
+        time.sleep(1 / 3)
+        if used(process) - before < 1 / 30:
+            freed = at
+            return said, max(freed, 0.0)
+
+
+def main() -> None:
+    answers: dict[str, list[float]] = {"nobody else works": [], "an explanation runs": []}
+    stops: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder, port = Path(name), free_port()
+        make(folder)
+        command = [sys.executable, "-m", "modelglass.app.cli", "run", str(folder / "model.skops"), str(folder / "data.csv")]
+        command += ["--target", "y", "--headless", "--port", str(port)]
+        process = subprocess.Popen(
+            command, env={**os.environ, "MODELGLASS_HOME": name}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+            address = f"http://127.0.0.1:{port}/"
+            other, busy = browser.new_page(), browser.new_page()
+            while True:
+                try:
+                    other.goto(address, wait_until="commit")
+                    break
+                except Exception as error:  # noqa: BLE001  not listening yet
+                    if "ERR_CONNECTION_REFUSED" not in str(error):
+                        raise
+                    time.sleep(0.2)
+            other.get_by_text("Accuracy").first.wait_for(timeout=120_000)
+            titles = [title for _ in range(TURNS // 2) for title in ("Errors", "Overview")]
+            for title in titles[:2]:  # a first visit computes; what is measured is a click
+                answered(other, title)
+                other.wait_for_timeout(15_000)
+            for title in titles:
+                answers["nobody else works"].append(answered(other, title))
+                other.wait_for_timeout(500)
+            for _ in range(STOPS):
+                busy.goto(f"{address}what-matters?shapley_values.rows={ROWS}")
+                again = busy.get_by_role("button", name="Start again")
+                stop = busy.get_by_role("button", name="Stop")
+                again.or_(stop).first.wait_for(timeout=60_000)
+                if again.count():
+                    again.first.click()
+                stop.first.wait_for()
+                busy.wait_for_timeout(3_000)
+                for title in titles:
+                    answers["an explanation runs"].append(answered(other, title))
+                    other.wait_for_timeout(500)
+                while stop.count():
+                    stops.append(stopped(busy, process))
+                    busy.wait_for_timeout(1_000)
+            browser.close()
+        finally:
+            process.terminate()
+            process.wait()
+    print({p: version(p) for p in ("modelglass", "streamlit", "numpy", "scikit-learn")}, "Python", platform.python_version())
+    for what, seconds in answers.items():
+        print(f"click while {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}")
+    for k, what in enumerate(("the page says it", "the processor is free")):
+        seconds = [stop[k] for stop in stops]
+        print(f"Stop until {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}")
+
+
+if __name__ == "__main__":
+    main()
