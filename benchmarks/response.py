@@ -77,7 +77,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder, port = Path(name), free_port()
         make(folder)
-        command = [sys.executable, "-m", "modelglass.app.cli", "run", str(folder / "model.skops"), str(folder / "data.csv")]
+        command = [
+            sys.executable,
+            "-m",
+            "modelglass.app.cli",
+            "run",
+            str(folder / "model.skops"),
+            str(folder / "data.csv"),
+        ]
         command += ["--target", "y", "--headless", "--port", str(port)]
         process = subprocess.Popen(
             command, env={**os.environ, "MODELGLASS_HOME": name}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -90,7 +97,7 @@ def main() -> None:
                 try:
                     other.goto(address, wait_until="commit")
                     break
-                except Exception as error:  # noqa: BLE001  not listening yet
+                except Exception as error:
                     if "ERR_CONNECTION_REFUSED" not in str(error):
                         raise
                     time.sleep(0.2)
@@ -121,12 +128,20 @@ def main() -> None:
         finally:
             process.terminate()
             process.wait()
-    print({p: version(p) for p in ("modelglass", "streamlit", "numpy", "scikit-learn")}, "Python", platform.python_version())
+    print(
+        {p: version(p) for p in ("modelglass", "streamlit", "numpy", "scikit-learn")},
+        "Python",
+        platform.python_version(),
+    )
     for what, seconds in answers.items():
-        print(f"click while {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}")
+        print(
+            f"click while {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}"
+        )
     for k, what in enumerate(("the page says it", "the processor is free")):
         seconds = [stop[k] for stop in stops]
-        print(f"Stop until {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}")
+        print(
+            f"Stop until {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}"
+        )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def _(result: Counterfactuals) -> go.Figure:
             names.append(f"{style.short(one.column, 18)}<br>{change}")
             costs.append(one.cost)
             hovers.append(
-                style.hover(way=way.way, column=one.column, before=text(one.before), after=text(one.after), cost=one.cost)
+                style.hover(
+                    way=way.way, column=one.column, before=text(one.before), after=text(one.after), cost=one.cost
+                )
             )
     places = list(range(len(names)))
     made = style.new_figure("", height=110 + sum(LINE * (1 + name.count("<br>")) for name in names))
