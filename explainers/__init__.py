@@ -12,6 +12,7 @@ from modelglass.explainers.explanation_quality import ExplanationQuality, explan
 from modelglass.explainers.given_shapley_values import given_shapley_values
 from modelglass.explainers.importances import Importances, importances
 from modelglass.explainers.interaction_strength import InteractionStrength, interaction_strength
+from modelglass.explainers.joint_effect import JointEffect, joint_effect
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
@@ -36,6 +37,7 @@ __all__ = [
     "Importances",
     "IndividualConditionalExpectation",
     "InteractionStrength",
+    "JointEffect",
     "LimeWeights",
     "PartialDependence",
     "PermutationImportance",
@@ -56,6 +58,7 @@ __all__ = [
     "importances",
     "individual_conditional_expectation",
     "interaction_strength",
+    "joint_effect",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",

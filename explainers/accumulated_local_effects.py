@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class AccumulatedLocalEffects(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class _Steps:
+class Steps:
     """Who takes which step: pairs of a row and a step between neighbours on the grid, and where each row stands.
 
     grid        as used: neighbours with no row between them are joined
@@ -86,6 +86,13 @@ class _Steps:
     row: np.ndarray
     step: np.ndarray
     stands: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Steps:
+        """Keep some of the rows, given by their places in the evaluation, rising."""
+        place = np.searchsorted(rows, self.rows)
+        kept = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == self.rows)
+        taken = kept[self.row]
+        return replace(self, rows=rows, row=place[self.row[taken]], step=self.step[taken], stands=self.stands[kept])
 
 
 def accumulated_local_effects(
@@ -161,7 +168,12 @@ def accumulated_local_effects(
 
 
 def measure(
-    differences: np.ndarray, row: np.ndarray, step: np.ndarray, stands: np.ndarray, weight: np.ndarray | None = None
+    differences: np.ndarray,
+    row: np.ndarray,
+    step: np.ndarray,
+    stands: np.ndarray,
+    weight: np.ndarray | None = None,
+    values: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add up steps: the curve (m,), centred on the rows, and the influence of each row on it, (n, m).
 
@@ -172,12 +184,14 @@ def measure(
     stands : array, shape (n, 2)
         Places on the curve between which each row stands.
     weight : array, shape (n,), optional
+    values : int, optional
+        Values of the curve, where rows may not reach its end.
 
     >>> curve, _ = measure(np.array([1.0, 3.0, 10.0]), np.arange(3), np.array([0, 0, 1]), np.array([[0, 1], [0, 1], [1, 2]]))
     >>> (curve + 3).round(6).tolist()  # 2 on average in the first bin, 10 in the second; rows stand at 1, 1 and 7
     [0.0, 2.0, 12.0]
     """
-    n, m = len(stands), int(stands.max()) + 1
+    n, m = len(stands), int(stands.max()) + 1 if values is None else values
     weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
     w = weight[row]
     total = np.bincount(step, weights=w, minlength=m - 1)
@@ -197,7 +211,7 @@ def measure(
     return curve - centre, each - of_centre[:, None]
 
 
-def steps_of(ev: Evaluation, name: str, grid: int) -> _Steps:
+def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     """Say which rows take which steps of a column.
 
     Raises
@@ -220,12 +234,12 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> _Steps:
     used = Grid(
         name=name, values=made.values.iloc[kept].reset_index(drop=True), donors=made.donors.iloc[kept], kind="ordered"
     )
-    return _Steps(
+    return Steps(
         grid=used, rows=known, row=np.arange(len(known)), step=place, stands=np.column_stack([place, place + 1])
     )
 
 
-def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> _Steps:
+def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
     codes = pd.Categorical(column.astype(object), categories=list(made.values.dropna())).codes.astype(np.int64)
     present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(made.values)) > 0)
     if len(present) < 2:
@@ -244,7 +258,7 @@ def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> _Steps:
         donors=made.donors.iloc[present],
         kind="levels",
     )
-    return _Steps(
+    return Steps(
         grid=used,
         rows=known,
         row=np.concatenate([up, down]),
@@ -262,7 +276,7 @@ def _has_order(ev: Evaluation, name: str, column: pd.Series) -> bool:
 
 
 def _differences(
-    model: Answers, ev: Evaluation, taken: Mapping[str, _Steps], progress: Progress | None
+    model: Answers, ev: Evaluation, taken: Mapping[str, Steps], progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """What each step does to each row that takes it, arrays of shape (pairs, groups)."""
     asks = {}
@@ -273,7 +287,7 @@ def _differences(
     return {c: a[len(a) // 2 :] - a[: len(a) // 2] for c, a in found.items()}
 
 
-def _curve(ev: Evaluation, s: _Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
+def _curve(ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
     used, parts = ev.take(s.rows), []
     weight = used.weight
     for g, name in enumerate(groups):

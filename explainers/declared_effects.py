@@ -38,6 +38,34 @@ EFFECTS: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="joint_effect",
+        reads_threshold="never",
+        title="Two columns together",
+        page="effects",
+        question="What do two columns do together, and how much of it is more than the sum of both?",
+        cost="seconds",
+        order=30,
+        compute="modelglass.explainers.joint_effect:joint_effect",
+        settings=(
+            Setting(
+                name="features", kind="features", label="Two columns", help="Empty: the pair that works together most."
+            ),
+            Setting(
+                name="method",
+                kind="choice",
+                default="accumulated_local_effects",
+                choices=("accumulated_local_effects", "partial_dependence"),
+                label="How",
+                help="Small steps of rows that are near, or both columns set on every row.",
+            ),
+            Setting(name="grid", kind="integer", default=10, low=2, high=50, label="Values of a column"),
+            Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows used"),
+            CLASS,
+            ADDITIVE,
+            LEVEL,
+        ),
+    ),
+    Analysis(
         name="interaction_strength",
         reads_threshold="never",
         title="Columns that work together",

@@ -12,6 +12,9 @@ from modelglass.analysis.describing import in_given_order
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 
+FEW = 5
+"""Fewer rows than this in a bin or cell are few: an effect there rests on rows that hardly occur."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Grid:
@@ -76,13 +79,21 @@ def _quantile_places(count: np.ndarray, grid: int, whole: bool = False) -> np.nd
 
 def near(ev: Evaluation, at: Grid) -> np.ndarray:
     """Count the rows of ``ev`` nearest to each grid value (one more each), so that rare values weigh little."""
-    column, values = ev.inputs()[at.name], at.values
+    places = nearest(ev.inputs()[at.name], at)
+    return 1.0 + np.bincount(places[places >= 0], minlength=len(at.values))
+
+
+def nearest(column: pd.Series, at: Grid) -> np.ndarray:
+    """Give the place of the grid value nearest to each row's value, or of its level; -1 where there is none."""
+    known = column.notna().to_numpy()
     if at.kind == "levels":
-        counts = column.isin(list(values.dropna())).to_numpy()
-        codes = pd.Categorical(column[counts].astype(object), categories=list(values.dropna())).codes
-        return 1.0 + np.bincount(codes, minlength=len(values))[: len(values)]
-    known, grid = floats(column.dropna()), floats(values)
-    return 1.0 + np.bincount(np.searchsorted((grid[1:] + grid[:-1]) / 2, known), minlength=len(grid))
+        levels = list(at.values.dropna())
+        places = pd.Categorical(column.astype(object), categories=levels).codes.astype(np.int64)
+        absent = np.flatnonzero(at.values.isna().to_numpy())
+        return np.where(known, places, absent[0] if len(absent) else -1)
+    places, grid = np.full(len(column), -1), floats(at.values)
+    places[known] = np.searchsorted((grid[1:] + grid[:-1]) / 2, floats(column[known]))
+    return places
 
 
 def floats(column: pd.Series) -> np.ndarray:

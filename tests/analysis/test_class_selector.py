@@ -65,6 +65,7 @@ SETTINGS = {
     "partial_dependence": {"features": ["a"], "rows": 50, "ice": 3},
     "individual_conditional_expectation": {"features": ["a"], "ice": 3},
     "interaction_strength": {"rows": 30},
+    "joint_effect": {"features": ["a", "b"], "rows": 100_000, "grid": 3},
     "shapley_values": {"rows": 5, "method": "sampling"},
     "shapley_row": {"row": 7, "method": "sampling"},
     "lime_weights": {"row": 7, "n_samples": 500},
@@ -101,6 +102,7 @@ def test_every_analysis_of_several_classes_can_be_of_one():
         "lift", "calibration", "thresholds", "thresholds_by_slice", "fairness_by_threshold", "predictions", "noise_robustness",
         "permutation_importance", "partial_dependence", "individual_conditional_expectation", "shapley_values", "shapley_row",
         "shapley_difference", "lime_weights", "accumulated_local_effects", "interaction_strength",
+        "joint_effect",
     }  # fmt: skip
     assert asked <= set(WITH_CLASS)
 

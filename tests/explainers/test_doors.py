@@ -19,6 +19,7 @@ FUNCTIONS = [
     "individual_conditional_expectation",
     "accumulated_local_effects",
     "interaction_strength",
+    "joint_effect",
     "lime_weights",
     "partial_dependence",
     "permutation_importance",

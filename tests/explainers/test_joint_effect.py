@@ -1,0 +1,211 @@
+"""Two columns together: sums worked by hand, the authors' formula written out loop by loop, scikit-learn's brute force."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import inspection
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from modelglass.analysis.errors import InputError, NotApplicable, Stopped
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.figures import figure
+from modelglass.explainers import accumulated_local_effects, joint_effect, joint_steps
+
+STEPS = "accumulated_local_effects"
+
+
+def asked(model, X, **kwargs):
+    return Evaluation(
+        model, X.assign(t=np.arange(float(len(X)))), target="t", task="regression", features=list(X), **kwargs
+    )
+
+
+def surface(result, column="beyond"):
+    cells = result.frame()
+    shape = cells.value.nunique(), cells.other_value.nunique()
+    return cells[column].to_numpy().reshape(shape)
+
+
+def numbers(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    a = rng.uniform(0, 1, n)
+    return pd.DataFrame({"a": a, "b": a * 0.5 + rng.uniform(0, 1, n), "c": rng.normal(size=n)})
+
+
+def second_order_by_loops(f, x, y, zx, zy):
+    """Apley and Zhu's estimator for two numbers, cell by cell: f(x, y) with the other columns as each row has them."""
+    K, M = len(zx) - 1, len(zy) - 1
+    k = np.clip(np.searchsorted(zx, x, side="left"), 1, K)
+    m = np.clip(np.searchsorted(zy, y, side="left"), 1, M)
+    delta, count = np.full((K + 1, M + 1), np.nan), np.zeros((K + 1, M + 1))
+    for i in range(1, K + 1):
+        for j in range(1, M + 1):
+            here = np.flatnonzero((k == i) & (m == j))
+            count[i, j] = len(here)
+            if len(here):
+                corner = [f(here, zx[i - p], zy[j - q]) for p, q in ((0, 0), (1, 0), (0, 1), (1, 1))]
+                delta[i, j] = np.mean(corner[0] - corner[1] - corner[2] + corner[3])
+    assert count[1:, 1:].all()  # no cell to be filled
+    F = np.zeros((K + 1, M + 1))
+    for i in range(1, K + 1):
+        for j in range(1, M + 1):
+            F[i, j] = np.sum(delta[1 : i + 1, 1 : j + 1])
+    fx, fy = np.zeros(K + 1), np.zeros(M + 1)
+    for i in range(1, K + 1):
+        step = sum(count[i, j] * (F[i, j] - F[i - 1, j] + F[i, j - 1] - F[i - 1, j - 1]) / 2 for j in range(1, M + 1))
+        fx[i] = fx[i - 1] + step / count[i].sum()
+    for j in range(1, M + 1):
+        step = sum(count[i, j] * (F[i, j] - F[i, j - 1] + F[i - 1, j] - F[i - 1, j - 1]) / 2 for i in range(1, K + 1))
+        fy[j] = fy[j - 1] + step / count[:, j].sum()
+    F = F - fx[:, None] - fy[None, :]
+    mean = sum(
+        count[i, j] * (F[i, j] + F[i - 1, j] + F[i, j - 1] + F[i - 1, j - 1]) / 4
+        for i in range(1, K + 1)
+        for j in range(1, M + 1)
+    )
+    return F - mean / len(x)
+
+
+def test_second_order_is_the_authors_formula():
+    X = numbers()
+
+    def model(frame):
+        return (np.sin(3 * frame["a"]) * frame["b"] ** 2 * (1 + 0.3 * frame["c"]) + frame["a"] + frame["b"]).to_numpy()
+
+    got = joint_effect(asked(model, X), features=["a", "b"], grid=5, rows=None)
+    zx, zy = (np.array(sorted(set(got.frame()[c])), dtype=float) for c in ("value", "other_value"))
+    wanted = second_order_by_loops(
+        lambda rows, u, v: model(X.iloc[rows].assign(a=u, b=v)), X.a.to_numpy(), X.b.to_numpy(), zx, zy
+    )
+    np.testing.assert_allclose(surface(got), wanted, atol=1e-12)
+    alone = accumulated_local_effects(asked(model, X), features=["a", "b"], grid=5, rows=None).curves
+    main = [alone[alone.feature == c].estimate.to_numpy() for c in ("a", "b")]
+    np.testing.assert_allclose(
+        surface(got, "estimate"), wanted + model(X).mean() + main[0][:, None] + main[1][None, :], atol=1e-12
+    )
+
+
+def test_two_levels_by_two_numbers_by_hand():
+    """Answer 1 where s is "yes" and x is 1, else 0; one row in each of four cells.
+
+    Each row's second difference is 1. Added up: 0, 0, 0, 1. The mean effect of s there is 0 and 1/2, that of x 0 and 1/2 (each row
+    stands on its own level, and on the mean of both ends of its bin): taken away, half the difference is left at each corner.
+    """
+    X = pd.DataFrame(
+        {"s": pd.Categorical(["no", "no", "yes", "yes"] * 50, ["no", "yes"], ordered=True), "x": [0.0, 1, 0, 1] * 50}
+    )
+
+    def model(frame):
+        return ((frame["s"] == "yes") & (frame["x"] == 1)).to_numpy(float)
+
+    got = joint_effect(asked(model, X), features=["s", "x"], rows=None)
+    np.testing.assert_allclose(surface(got), [[0.25, -0.25], [-0.25, 0.25]])
+    assert got.frame().near.tolist() == [50] * 4
+    assert got.kinds == {"s": "levels", "x": "ordered"}
+    by_setting = joint_effect(asked(model, X), features=["s", "x"], rows=None, method="partial_dependence")
+    np.testing.assert_allclose(surface(by_setting), [[0.25, -0.25], [-0.25, 0.25]])
+    np.testing.assert_allclose(surface(by_setting, "estimate"), [[0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("pair", [["age", "pay"], ["city", "age"], ["city", "job"]])
+@pytest.mark.parametrize("method", [STEPS, "partial_dependence"])
+def test_a_sum_leaves_nothing(made, pair, method):
+    ev = made(LinearRegression(), "amount")
+    got = joint_effect(ev, features=pair, method=method, grid=6)
+    assert np.abs(got.frame().beyond).max() < 1e-9
+    assert np.ptp(got.frame().estimate) > 1
+
+
+def test_setting_both_equals_scikit_learn(made):
+    ev = made(HistGradientBoostingClassifier(max_iter=10))
+    got = joint_effect(ev, features=["age", "city"], method="partial_dependence", grid=4, rows=None)
+    X = ev.inputs().astype({"age": float})
+    values = {c: np.array(list(dict.fromkeys(got.frame()[k]))) for c, k in (("age", "value"), ("city", "other_value"))}
+    theirs = inspection.partial_dependence(
+        ev.estimator, X, ["age", "city"], method="brute", kind="average", custom_values=values
+    )
+    np.testing.assert_allclose(surface(got, "estimate"), np.squeeze(theirs["average"]), atol=1e-9)
+    assert (got.frame().low < got.frame().estimate).all()
+
+
+def test_weights_of_nothing_take_rows_away(made):
+    ev = made(HistGradientBoostingClassifier(max_iter=10))
+    whole = ev.inputs().pay.notna() & (np.arange(ev.n) < 200)
+    weighted = ev.frame.assign(w=np.where(whole, 3.0, 0.0))
+    same = ["y3", "amount"]
+    a = Evaluation(ev.estimator, weighted, target="y", weight="w", ignore=same)
+    for method in (STEPS, "partial_dependence"):
+        got = joint_effect(a, features=["member", "city"], method=method, rows=None).frame()
+        few = Evaluation(ev.estimator, ev.frame[whole.to_numpy()], target="y", ignore=same)
+        want = joint_effect(few, features=["member", "city"], method=method, rows=None).frame()
+        if method == STEPS:
+            keys = ["value", "other_value"]
+            got, want = (f.astype(dict.fromkeys(keys, str)).sort_values(keys, ignore_index=True) for f in (got, want))
+            np.testing.assert_allclose(got.estimate, want.estimate, atol=1e-9)
+            np.testing.assert_allclose(got.beyond, want.beyond, atol=1e-9)
+
+
+def test_cells_without_rows_are_said_and_hatched():
+    X = numbers()
+    X["b"] = X.a  # only the diagonal has rows
+
+    def model(frame):
+        return (frame["a"] * frame["b"]).to_numpy()
+
+    got = joint_effect(asked(model, X), features=["a", "b"], grid=6, rows=None)
+    few = int((got.frame().near < 5).sum())
+    assert few == 30
+    assert f"{few} of 36 cells hold fewer than 5 rows" in got.sentence()
+    bars = [t for t in figure(got).data if t.type == "bar"]
+    assert [len(b.x) for b in bars] == [few, few]
+    heat = [t for t in figure(got).data if t.type == "heatmap"]
+    np.testing.assert_allclose(heat[0].z, surface(got, "estimate").T)
+    np.testing.assert_allclose(heat[1].z, surface(got).T)
+
+
+def test_a_cell_no_row_could_take_is_filled_from_the_nearest():
+    assert joint_steps._filled(np.array([[1.0, np.nan, np.nan, 7.0]])).tolist() == [[1.0, 1.0, 7.0, 7.0]]
+
+
+def test_pair_and_class_chosen(made):
+    ev = made(HistGradientBoostingClassifier(max_iter=5), "y3")
+    got = joint_effect(ev, rows=100, grid=3)
+    assert "the pair that works together most in a coarse pass over 60 rows" in got.sentence()
+    assert got.groups == ("low", "mid", "top")
+    np.testing.assert_allclose(got.frame().groupby(["value", "other_value"]).estimate.sum(), 1)  # probabilities
+    one = joint_effect(ev, features=got.features, rows=100, grid=3, class_="mid")
+    assert set(one.frame().group) == {"mid"}
+    assert "probability of mid" in one.sentence()
+
+
+def test_on_the_additive_scale_a_linear_model_has_none(made):
+    got = joint_effect(made(LogisticRegression(max_iter=300)), features=["age", "city"], additive=True)
+    assert np.abs(got.frame().beyond).max() < 1e-9
+    assert got.scale.startswith("log-odds")
+
+
+def test_refusals_and_stop(made):
+    ev = made(LogisticRegression(max_iter=300))
+    for wrong in (["age"], ["age", "age"], ["age", "pay", "city"]):
+        with pytest.raises(InputError, match="Expected two different columns"):
+            joint_effect(ev, features=wrong)
+    with pytest.raises(InputError, match="Did you mean 'city'"):
+        joint_effect(ev, features=["cty", "age"])
+    with pytest.raises(InputError, match="method"):
+        joint_effect(ev, features=["city", "age"], method="ale")
+    with pytest.raises(InputError, match="Expected rows of at least two"):
+        joint_effect(ev, rows=1)
+    with pytest.raises(NotApplicable, match="'city' has one value only"):
+        joint_effect(ev.where("city = 'Oslo'"), features=["city", "age"])
+    with pytest.raises(NotApplicable, match="no row has a value of both 'pay' and 'job'"):
+        joint_effect(ev.where("pay IS NULL OR job IS NULL"), features=["pay", "job"])
+    with pytest.raises(NotApplicable, match="there is no model here"):
+        joint_effect(Evaluation.from_predictions([0, 1], prediction=[0, 1]))
+
+    def stop(share, what):
+        raise Stopped("stop")
+
+    for method in (STEPS, "partial_dependence"):
+        with pytest.raises(Stopped):
+            joint_effect(ev, features=["age", "city"], method=method, progress=stop)
