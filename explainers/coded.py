@@ -1,4 +1,4 @@
-"""Raw columns as the numbers that lime and alibi want, and back to what the model wants."""
+"""Raw columns as the numbers that LIME and anchors work on, and back to what the model wants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Coded:
     """Codes of raw columns, learnt from reference rows.
 
     Numbers without missing values stay numbers. All other columns become levels: categories and booleans with "missing" as a level;
-    dates, and numbers with missing values, are cut at their quartiles, with "missing" beside the four bins.
+    dates, and numbers with missing values, are cut at the quartiles of the reference, with "missing" beside the four bins. What the
+    codes of one explained row are does not depend on which others are explained with it.
 
     Attributes
     ----------
@@ -27,8 +28,9 @@ class Coded:
         What a person should know of the coding.
     """
 
-    def __init__(self, ev: Evaluation, reference: pd.DataFrame, row: pd.DataFrame):
-        self._stack_rows = pd.concat([reference, row], ignore_index=True)  # the explained row is one of the donors
+    def __init__(self, ev: Evaluation, reference: pd.DataFrame, rows: pd.DataFrame):
+        self._n = len(reference)
+        self._stack_rows = pd.concat([reference, rows], ignore_index=True)
         self._stack = Stack(self._stack_rows)
         self.levels: Mapping[int, list[str]] = {}
         self.notes: list[str] = []
@@ -41,12 +43,13 @@ class Coded:
                 pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype)
             )
             dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
-            if ordered and not dates and not column.isna().any() and not pd.api.types.is_bool_dtype(column.dtype):
+            gaps = ev.columns[name].missing > 0 or column.isna().any()
+            if ordered and not dates and not gaps and not pd.api.types.is_bool_dtype(column.dtype):
                 self._codes[:, j] = _numbers(column)
                 continue
-            codes, texts = _bins(column) if ordered else _categories(column)
+            codes, texts = _bins(column, self._n) if ordered else _categories(column)
             self._codes[:, j] = codes
-            self._members[j] = [np.flatnonzero(codes == i) for i in range(len(texts))]
+            self._members[j] = [_donors(codes, i, self._n) for i in range(len(texts))]
             levels[j] = texts
             if ordered:
                 why = "holds dates" if dates else "has missing values"
@@ -56,18 +59,26 @@ class Coded:
     @property
     def reference(self) -> np.ndarray:
         """Codes of the reference rows, float64, shape (n_rows, n_columns)."""
-        return self._codes[:-1]
+        return self._codes[: self._n]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Codes of the explained rows, shape (n_explained, n_columns)."""
+        return self._codes[self._n :]
 
     @property
     def row(self) -> np.ndarray:
-        """Codes of the explained row, shape (n_columns,)."""
+        """Codes of the (last) explained row, shape (n_columns,)."""
         return self._codes[-1]
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-        """Turn codes into raw rows with the dtypes that the model is fed; a level of several values gets one drawn from the data."""
+    def decode(self, codes: np.ndarray, rng: np.random.Generator, *, own: bool = True) -> pd.DataFrame:
+        """Turn codes into raw rows with the dtypes that the model is fed; a level of several values gets one drawn from the data.
+
+        Where ``own``, codes that are all those of the explained row give that row as it is.
+        """
         m, last = len(codes), len(self._stack_rows) - 1
         choice = np.zeros((m, codes.shape[1]), dtype=np.int64)
-        own = (codes == self.row[None]).all(axis=1)
+        same = (codes == self.row[None]).all(axis=1) if own else np.zeros(m, dtype=bool)
         for j, members in self._members.items():
             wanted = np.clip(codes[:, j].astype(np.int64), 0, len(members) - 1)
             draws = rng.random(m)
@@ -78,9 +89,9 @@ class Coded:
         for j, name in enumerate(made.columns):
             if j not in self._members:
                 made[name] = _typed(codes[:, j], self._stack_rows[name].dtype)
-        if own.any():  # the row itself is asked about as it is
-            same = self._stack.rows(np.full((int(own.sum()), codes.shape[1]), last))
-            made = pd.concat([made[~own], same.set_axis(np.flatnonzero(own))]).sort_index()
+        if same.any():  # the row itself is asked about as it is
+            rows = self._stack.rows(np.full((int(same.sum()), codes.shape[1]), last))
+            made = pd.concat([made[~same], rows.set_axis(np.flatnonzero(same))]).sort_index()
         return made
 
 
@@ -108,14 +119,22 @@ def _categories(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     return codes, texts
 
 
-def _bins(column: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Cut numbers at the quartiles of those that are there; missing is the last level."""
+def _donors(codes: np.ndarray, level: int, n: int) -> np.ndarray:
+    """Give the rows that lend their value to a level: of the reference, or the explained ones where it has none of them."""
+    members = np.flatnonzero(codes == level)
+    of_reference = members[members < n]
+    return of_reference if len(of_reference) else members
+
+
+def _bins(column: pd.Series, n: int) -> tuple[np.ndarray, list[str]]:
+    """Cut numbers at the quartiles of those of the first n that are there; missing is the last level."""
     known = column.notna().to_numpy()
     values = np.full(len(column), np.nan)
     values[known] = _numbers(column[known])
     if not known.any():
         return np.zeros(len(column), dtype=np.int64), ["missing"]
-    edges = np.unique(np.quantile(values[known], [0.25, 0.5, 0.75]))
+    learnt = values[:n][known[:n]] if known[:n].any() else values[known]
+    edges = np.unique(np.quantile(learnt, [0.25, 0.5, 0.75]))
     codes = np.searchsorted(edges, values, side="left")
     shown = [
         text(v)

@@ -153,7 +153,15 @@ ANALYSES: list[Analysis] = [
                 name="n_samples", kind="integer", default=5_000, low=100, high=50_000, label="Rows drawn around it"
             ),
             Setting(name="n_features", kind="integer", default=10, low=1, high=50, label="Columns in the simple model"),
+            Setting(
+                name="discretize",
+                kind="flag",
+                default=True,
+                label="Cut numbers at their quartiles",
+                help="Else they stay numbers in the simple model.",
+            ),
             _CLASS,
+            _LEVEL,
         ),
     ),
     Analysis(

@@ -1,44 +1,49 @@
-"""LIME: a small linear model fitted around one row (Ribeiro, Singh and Guestrin 2016), on raw columns. The one door to lime."""
+"""LIME: a small linear model fitted around one row, or around each of many (Ribeiro, Singh and Guestrin 2016), on raw columns."""
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from modelglass.analysis.curves import chosen_class
-from modelglass.analysis.errors import InputError, MissingPackage
+from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.performance import shown
-from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.coded import Coded
+from modelglass.explainers.lime_kernel import Drawn, draw, fit
 
 REFERENCE = 5_000
+FEWEST = 100
+WELL = 0.5
+"""Share of the answers' variance from which the linear model is said to follow the model."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class LimeWeights(Result):
-    """Weights of a linear model of the answers around one row.
+    """Weights of linear models of the answers, each around one row.
 
-    weights     feature, value (of the row, as text), condition (as lime words it), group, weight (in ``scale``: how much the condition
-                being true adds), largest first within a group
-    fit         group, r2 (how well the linear model follows the model around the row, weighted by nearness), intercept, local (what
-                the linear model says of the row), output (what the model says)
-    samples     rows drawn around it; notes: how columns were coded
+    weights     row, feature, value (of the row, as text), condition, group, weight (in ``scale``: how much the condition being true adds;
+                without ``discretize`` of numbers: how much one spread more adds), low, high (between which the weight would lie had
+                other rows been drawn), largest first within row and group
+    fit         row, group, r2 (how well the linear model follows the model around the row, weighted by nearness), intercept, local
+                (what the linear model says of the row), output (what the model says)
+    rows        numbers of the rows in the data, in the order asked for
+    samples     size of each neighbourhood; notes: how columns were coded
     """
 
     weights: pd.DataFrame
     fit: pd.DataFrame
-    row: int
+    rows: tuple[int, ...]
     scale: str
     groups: tuple[str, ...]
     samples: int
@@ -46,23 +51,48 @@ class LimeWeights(Result):
     source: Source
     settings: Mapping[str, Any]
 
+    @property
+    def row(self) -> int:
+        """Number of the (first) row."""
+        return self.rows[0]
+
     def frame(self) -> pd.DataFrame:
-        """Give feature, value, condition, group, weight."""
+        """Give row, feature, value, condition, group, weight, low, high."""
         return self.weights
+
+    def shown_group(self) -> str:
+        """Give the group that the model's answers are largest for."""
+        return str(self.fit.groupby("group", sort=False).output.sum().idxmax())
+
+    def mean_sizes(self) -> pd.Series:
+        """Give the mean |weight| over the rows of each feature, for the shown group, largest first; 0 where it is in no linear model."""
+        part = self.weights[self.weights.group == self.shown_group()]
+        sums = part.weight.abs().groupby(part.feature, sort=False).sum() / len(self.rows)
+        return sums.sort_values(ascending=False, kind="stable")
 
     def sentence(self) -> str:
         """Say the largest weights and how far to trust them."""
-        best = self.fit.loc[self.fit.output.idxmax()]
-        part = self.weights[self.weights.group == best.group][:3]
+        group = self.shown_group()
+        of = f" of {group}" if self.scale in ("probability", "decision") else ""
+        drawn = f"{self.samples:,} samples, seed {self.settings['seed']}"
+        fits = self.fit[self.fit.group == group]
+        if len(self.rows) > 1:
+            names = ", ".join(f"{name} ({shown(size)})" for name, size in self.mean_sizes()[:3].items())
+            badly = int((fits.r2 < WELL).sum())
+            trust = f", and badly around {badly:,} of them" if badly else ""
+            return (
+                f"Around {len(self.rows):,} rows the {self.scale}{of} moves most with {names}, by LIME's mean weight whatever its sign. The "
+                f"linear models explain {fits.r2.median():.0%} of the answers near a row (median of the local R²){trust}; {drawn}."
+            )
+        best = fits.iloc[0]
+        part = self.weights[self.weights.group == group][:3]
         names = ", ".join(f"{r.condition} ({signed(r.weight)})" for r in part.itertuples())
-        trust = (
-            "" if best.r2 >= 0.5 else " The linear model follows the model badly here, so read the weights with care."
-        )
-        of = f" of {best.group}" if self.scale in ("probability", "decision") else ""
+        trust = "" if best.r2 >= WELL else (
+            " The linear model follows the model badly here, so read the weights with care."
+        )  # fmt: skip
         return (
             f"Row {self.row}: around it {names} move the {self.scale}{of} most, by LIME. Its linear model explains {best.r2:.0%} of the "
-            f"answers near the row (local R²) and says {shown(best.local)} where the model says {shown(best.output)}; "
-            f"{self.samples:,} samples, seed {self.settings['seed']}.{trust}"
+            f"answers near the row (local R²) and says {shown(best.local)} where the model says {shown(best.output)}; {drawn}.{trust}"
         )
 
 
@@ -72,130 +102,147 @@ def lime_weights(
     row: Any,
     n_samples: int = 5_000,
     n_features: int = 10,
+    discretize: bool = True,
     class_: Any = None,
+    level: float = 0.95,
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> LimeWeights:
-    """Fit a linear model to the answers around one row, with lime, on raw columns.
+    """Fit a linear model to the answers around one row, or each of several, on raw columns, as lime's tabular explainer does.
 
     Numbers are perturbed within quartile bins, levels drawn by frequency, as lime does; whole numbers stay whole. Missing is a level;
-    numbers with missing values are cut at their quartiles first (``notes``).
+    numbers with missing values are cut at their quartiles first (``notes``). On plain numbers the weights are those of lime with the
+    same seed. As lime's draws do not depend on the explained row, all rows share them: the model is asked about ``n_samples`` rows and
+    the explained ones, however many these are.
 
     Parameters
     ----------
-    row : row number in the data (the frame's index)
+    row : row number in the data (the frame's index), or several
     n_samples : int
         Rows drawn around it.
     n_features : int
-        Features in the linear model, at most.
+        Features in each linear model, at most.
+    discretize : bool
+        Without it numbers stay numbers in the linear model, drawn from a normal distribution around the mean of the data.
     class_ : label of a class, optional
         Of several classes only this one.
+    level : float
+        Of the range over other draws (normal, from the standard error of a weighted regression).
 
     Raises
     ------
     NotApplicable
         Without a model.
-    MissingPackage
-        Without lime.
+    InputError
+        A row that does not exist; too few samples.
     """
     shared.need_model(ev)
-    if n_samples < 100:
-        raise InputError("Expected at least 100 samples.", f"Got {n_samples}.", "Take the default of 5,000.")
-    seed = ev.seed if seed is None else seed
-    place, only = shared.row_place(ev, row), shared.group_of(ev, class_)
-    one = ev.inputs().iloc[[place]]
-    coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), one)
-    ask = _asked_once(ev, coded, seed, progress)
-    names = [(g, name) for g, name in enumerate(shared.groups(ev)) if only in (None, g)]
-    values = dict(zip(ev.features, shared.texts(one)[0], strict=True))
-    output = shared.output(ev, one)[0]
-    weights, fit = [], []
-    for g, group in names:
-        explanation = _explained(coded, ev.features, _column(ask, g), n_samples, n_features, seed)
-        worded = explanation.domain_mapper.discretized_feature_names
-        for j, weight in sorted(explanation.local_exp[1], key=lambda pair: -abs(pair[1])):
-            name = ev.features[j]
-            condition = (
-                f"{name} = {coded.levels[j][int(coded.row[j])]}"
-                if j in coded.levels
-                else re.sub(r"\.00(?=\D|$)", "", str(worded[j]))
-            )
-            weights.append((name, values[name], condition, group, float(weight)))
-        fit.append(
-            (
-                group,
-                float(explanation.score),
-                float(explanation.intercept[1]),
-                float(explanation.local_pred[0]),
-                output[g],
-            )
-        )
+    check_level(level)
+    if n_samples < FEWEST:
+        raise InputError(f"Expected at least {FEWEST} samples.", f"Got {n_samples}.", "Take the default of 5,000.")
+    if n_features < 1:
+        raise InputError("Expected at least one column in the linear model.", f"Got {n_features}.")
+    seed, only, numbers = ev.seed if seed is None else seed, shared.group_of(ev, class_), _row_numbers(row)
+    chosen = ev.inputs().iloc[[shared.row_place(ev, r) for r in numbers]]
+    coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), chosen)
+    drawn = draw(coded.reference, coded.levels, n_samples, seed, discretize=discretize)
+    frame = coded.decode(drawn.codes, np.random.default_rng((seed, 20_005)), own=False)
+    answers = _answers(ev, frame, span(progress, 0.0, 0.7))
+    around = _Around(ev, coded, drawn, answers, chosen, numbers, only)
+    weights, fits = around.fitted(n_features, level, span(progress, 0.7, 1.0))
+    settings = {"n_samples": n_samples, "n_features": n_features, "discretize": bool(discretize)}
     return LimeWeights(
-        weights=pd.DataFrame(weights, columns=["feature", "value", "condition", "group", "weight"]),
-        fit=pd.DataFrame(fit, columns=["group", "r2", "intercept", "local", "output"]),
-        row=int(row),
+        weights=weights,
+        fit=fits,
+        rows=tuple(numbers),
         scale=shared.scale(ev),
-        groups=tuple(group for _, group in names),
+        groups=tuple(name for _, name in around.groups),
         samples=n_samples,
         notes=tuple(coded.notes),
         source=replace(ev.source, seed=seed),
         settings={
-            "row": int(row),
-            "n_samples": n_samples,
-            "n_features": n_features,
+            "row": numbers if len(numbers) > 1 else numbers[0],
+            **settings,
             "class_": chosen_class(class_),
+            "level": level,
             "seed": seed,
         },
     )
 
 
-def _explained(
-    coded: Coded,
-    features: tuple[str, ...],
-    ask: Callable[[np.ndarray], np.ndarray],
-    n_samples: int,
-    n_features: int,
-    seed: int,
-) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from lime.lime_tabular import LimeTabularExplainer
-    except ImportError as error:
-        raise MissingPackage("lime", "LIME", "pip install lime") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        explainer = LimeTabularExplainer(
-            coded.reference,
-            mode="regression",
-            feature_names=list(features),
-            categorical_features=sorted(coded.levels),
-            categorical_names={j: dict(enumerate(t)) for j, t in coded.levels.items()},
-            random_state=seed,
+def _row_numbers(row: Any) -> list[int]:
+    several = isinstance(row, (list, tuple, range, np.ndarray, pd.Index, pd.Series))
+    found = list(dict.fromkeys(row)) if several else [row]
+    if not found:
+        raise InputError("Expected the number of at least one row.", "Got none.", "Name a row of the data.")
+    return found if not several else [r.item() if isinstance(r, np.integer) else r for r in found]
+
+
+def _answers(ev: Evaluation, frame: pd.DataFrame, progress: Progress | None) -> np.ndarray:
+    parts = []
+    for rows in blocks(len(frame), start=256, seconds=0.2):
+        parts.append(shared.output(ev, frame.iloc[rows]))
+        tell(progress, rows.stop / len(frame), f"{len(frame):,} rows around it")
+    return np.concatenate(parts)
+
+
+class _Around:
+    """The linear models around the rows, and their words."""
+
+    def __init__(
+        self, ev: Evaluation, coded: Coded, drawn: Drawn, answers: np.ndarray, chosen: pd.DataFrame, numbers: list[int],
+        only: int | None,
+    ):  # fmt: skip
+        self._ev, self._coded, self._drawn, self._answers, self._numbers = ev, coded, drawn, answers, numbers
+        self._texts = shared.texts(chosen)
+        self._own = _answers(ev, chosen, None)
+        self.groups = [(g, name) for g, name in enumerate(shared.groups(ev)) if only in (None, g)]
+
+    def fitted(self, n_features: int, level: float, progress: Progress | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the tables of weights and fits."""
+        wide = special.ndtri(0.5 + level / 2)
+        weights: list[tuple[Any, ...]] = []
+        fits: list[tuple[Any, ...]] = []
+        at = [g for g, _ in self.groups]
+        for part in blocks(len(self._numbers), start=4, seconds=0.2):
+            for i in range(part.start, part.stop):
+                columns, near = self._drawn.likeness(self._coded.rows[i])
+                answers = np.concatenate([self._own[[i]], self._answers])[:, at]
+                found = fit(columns, near, answers, n_features)
+                row, conditions = self._numbers[i], self._conditions(i)
+                for k, (g, group) in enumerate(self.groups):
+                    size = found.weight[k]
+                    for place in np.argsort(-np.abs(size), kind="stable"):
+                        j, w, e = found.chosen[k][place], float(size[place]), wide * float(found.error[k][place])
+                        name, value = self._ev.features[j], self._texts[i, j]
+                        weights.append((row, name, value, conditions[j], group, w, w - e, w + e))
+                    numbers = (found.r2[k], found.intercept[k], found.local[k], self._own[i, g])
+                    fits.append((row, group, *map(float, numbers)))
+            tell(progress, part.stop / len(self._numbers), f"{len(self._numbers):,} linear models")
+        names = ["row", "feature", "value", "condition", "group", "weight", "low", "high"]
+        return (
+            pd.DataFrame(weights, columns=names),
+            pd.DataFrame(fits, columns=["row", "group", "r2", "intercept", "local", "output"]),
         )
-        return explainer.explain_instance(
-            coded.row, ask, num_features=min(n_features, len(features)), num_samples=n_samples
-        )
+
+    def _conditions(self, i: int) -> list[str]:
+        """Say for each column what holds for the row and is true of its weight."""
+        codes, out = self._coded.rows[i], []
+        for j, name in enumerate(self._ev.features):
+            if j in self._coded.levels:
+                out.append(f"{name} = {self._coded.levels[j][int(codes[j])]}")
+            elif j in self._drawn.edges:
+                edges = self._drawn.edges[j]
+                out.append(_in_bin(name, edges, int(np.searchsorted(edges, codes[j]))))
+            else:
+                out.append(f"{name} (per {shared.text(self._drawn.spread[j])})")
+        return out
 
 
-def _column(ask: Callable[[np.ndarray], np.ndarray], g: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda codes: ask(codes)[:, g]
-
-
-def _asked_once(
-    ev: Evaluation, coded: Coded, seed: int, progress: Progress | None
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Ask the model in blocks; the same codes (another class, same seed) get the same answers without asking again."""
-    kept: dict[str, np.ndarray] = {}
-
-    def ask(codes: np.ndarray) -> np.ndarray:
-        if "codes" not in kept or not np.array_equal(kept["codes"], codes):
-            frame = coded.decode(codes, np.random.default_rng((seed, 20_005)))
-            parts = []
-            for rows in blocks(len(frame), start=256, seconds=0.2):
-                parts.append(shared.output(ev, frame.iloc[rows]))
-                tell(progress, rows.stop / len(frame), f"{len(frame):,} rows around it")
-            kept["codes"], kept["answers"] = codes.copy(), np.concatenate(parts)
-        return kept["answers"]
-
-    return ask
+def _in_bin(name: str, edges: np.ndarray, place: int) -> str:
+    """Say the bin: two decimals where no edges are nearer than that tells apart, else four digits that count."""
+    far = bool((np.diff(edges) > 0.05).all()) and bool(np.abs(edges).max() > 0.05)
+    texts = [f"{e:.2f}".removesuffix(".00") if far else shared.text(e) for e in edges]
+    if place == 0:
+        return f"{name} <= {texts[0]}"
+    return f"{name} > {texts[-1]}" if place == len(edges) else f"{texts[place - 1]} < {name} <= {texts[place]}"
