@@ -34,7 +34,8 @@ class LimeWeights(Result):
 
     weights     row, feature, value (of the row, as text), condition, group, weight (in ``scale``: how much the condition being true adds;
                 without ``discretize`` of numbers: how much one spread more adds), low, high (between which the weight would lie had
-                other rows been drawn), largest first within row and group
+                other rows been drawn; NaN where not all columns are in the linear model: those chosen look larger than they are, and
+                the range would hold 89 instead of 95 %), largest first within row and group
     fit         row, group, r2 (how well the linear model follows the model around the row, weighted by nearness), intercept, local
                 (what the linear model says of the row), output (what the model says)
     rows        numbers of the rows in the data, in the order asked for
@@ -200,7 +201,7 @@ class _Around:
 
     def fitted(self, n_features: int, level: float, progress: Progress | None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Give the tables of weights and fits."""
-        wide = special.ndtri(0.5 + level / 2)
+        wide = special.ndtri(0.5 + level / 2) if n_features >= len(self._ev.features) else np.nan
         weights: list[tuple[Any, ...]] = []
         fits: list[tuple[Any, ...]] = []
         at = [g for g, _ in self.groups]

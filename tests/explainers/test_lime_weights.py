@@ -138,6 +138,13 @@ def test_range_over_other_draws_holds():
     assert 0.91 < inside < 0.985
 
 
+def test_no_range_where_columns_are_chosen(made):
+    ev = made(LogisticRegression(max_iter=300))
+    assert lime_weights(ev, row=4, n_features=4, n_samples=200).frame()[["low", "high"]].isna().all(axis=None)
+    table = lime_weights(ev, row=4, n_features=5, n_samples=200).frame()
+    assert ((table.low < table.weight) & (table.weight < table.high)).all()
+
+
 def test_mixed_columns_come_back_in_raw_names_and_values(made):
     ev = made(LogisticRegression(max_iter=300))
     missing = int(np.flatnonzero(ev.frame.pay.isna() & ev.frame.job.isna())[0])
