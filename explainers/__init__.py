@@ -14,6 +14,7 @@ from modelglass.explainers.importances import Importances, importances
 from modelglass.explainers.interaction_strength import InteractionStrength, interaction_strength
 from modelglass.explainers.joint_effect import JointEffect, joint_effect
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
+from modelglass.explainers.nearest_examples import NearestExamples, nearest_examples
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
     PartialDependence,
@@ -21,11 +22,13 @@ from modelglass.explainers.partial_dependence import (
     partial_dependence,
 )
 from modelglass.explainers.permutation_importance import PermutationImportance, permutation_importance
+from modelglass.explainers.prototypes import Prototypes, prototypes
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues, shapley_row, shapley_values
 from modelglass.explainers.shapley_contrast import ShapleyContrast, shapley_contrast
 from modelglass.explainers.shapley_difference import ShapleyDifference, shapley_difference
 from modelglass.explainers.shapley_interactions import ShapleyInteractions, shapley_interactions
 from modelglass.explainers.surrogate_tree import SurrogateTree, surrogate_tree
+from modelglass.explainers.trust_score import TrustScore, TrustScoreRow, trust_score, trust_score_row
 from modelglass.explainers.what_if import WhatIf, what_if, what_if_row
 
 __all__ = [
@@ -39,14 +42,18 @@ __all__ = [
     "InteractionStrength",
     "JointEffect",
     "LimeWeights",
+    "NearestExamples",
     "PartialDependence",
     "PermutationImportance",
+    "Prototypes",
     "ShapleyContrast",
     "ShapleyDifference",
     "ShapleyInteractions",
     "ShapleyRow",
     "ShapleyValues",
     "SurrogateTree",
+    "TrustScore",
+    "TrustScoreRow",
     "WhatIf",
     "accumulated_local_effects",
     "anchor",
@@ -60,14 +67,18 @@ __all__ = [
     "interaction_strength",
     "joint_effect",
     "lime_weights",
+    "nearest_examples",
     "partial_dependence",
     "permutation_importance",
+    "prototypes",
     "shapley_contrast",
     "shapley_difference",
     "shapley_interactions",
     "shapley_row",
     "shapley_values",
     "surrogate_tree",
+    "trust_score",
+    "trust_score_row",
     "what_if",
     "what_if_row",
 ]

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
-from modelglass.explainers import declared_changes, declared_importance, declared_shapley, declared_students
+from modelglass.explainers import (
+    declared_changes,
+    declared_examples,
+    declared_importance,
+    declared_shapley,
+    declared_students,
+)
 from modelglass.explainers.declared_effects import EFFECTS
 
 __all__ = ["ANALYSES"]
@@ -183,4 +189,5 @@ ANALYSES: list[Analysis] = [
     ),
     *declared_shapley.ANALYSES,
     *declared_changes.ANALYSES,
+    *declared_examples.ANALYSES,
 ]

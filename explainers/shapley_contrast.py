@@ -15,12 +15,12 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.plain import is_number
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
+from modelglass.explainers.likeness import Likeness
 from modelglass.explainers.shapley_sampling import sampled_values
 
 EXACT_COLUMNS = 11
@@ -238,14 +238,7 @@ def _similar(ev: Evaluation, place: int, seed: int) -> int:
         among = among[predicted[among] != predicted[place]]
     if not len(among):
         raise NotApplicable("no other row looked at is answered otherwise; name the row to compare with")
-    inputs, far = ev.inputs(), np.zeros(len(among))
-    for name in inputs.columns:
-        column = inputs[name]
-        codes = pd.factorize(column)[0]
-        if is_number(column) and not pd.api.types.is_bool_dtype(column.dtype):
-            rank = column.rank(pct=True).to_numpy(dtype=float, na_value=np.nan)
-            step = np.abs(rank[among] - rank[place])
-            far += np.where(np.isnan(step), codes[among] != codes[place], step)
-        else:
-            far += codes[among] != codes[place]
-    return int(among[np.argmin(far)])
+    inputs = ev.inputs()
+    likeness = Likeness(inputs, list(inputs.columns))
+    here, there = likeness.read(inputs.iloc[[place]]), likeness.read(inputs.iloc[among])
+    return int(among[np.argmin(likeness.differences(here, there).mean(axis=1))])
