@@ -15,10 +15,9 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, span
-from modelglass.analysis.result import Result
-from modelglass.analysis.source import Source
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers
+from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
 from modelglass.explainers.effect_grid import Grid, density, floats, grid_of
 from modelglass.explainers.level_order import by_likeness
 from modelglass.explainers.partial_dependence import chosen_features
@@ -27,47 +26,30 @@ ROWS = 5_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class AccumulatedLocalEffects(Result):
+class AccumulatedLocalEffects(EffectCurves):
     """What the answer gains or loses from step to step of a column, among rows that are near each step (Apley and Zhu 2020).
 
-    curves      feature, value (as in the data), group (class or target), estimate (0 on average over the rows), low, high (over rows or
-                clusters), n (rows that the curve rests on: those with a value among the grid's)
-    density     feature, value (left edge of a bin, or the level), right (NaN for a level), n: where the data are
-    kinds       feature -> "ordered" (numbers, dates) or "levels"
-    scale       unit of estimate
-    how         how the features were chosen, where nobody named them; else ''
-    way         whether the model was asked, or its answers worked out from its trees or coefficients
+    curves, density ...  as in EffectCurves; estimate is 0 on average over the rows (of its cohort), n counts the rows that the curve rests on:
+    those with a value among the grid's
     """
-
-    curves: pd.DataFrame
-    density: pd.DataFrame
-    kinds: Mapping[str, str]
-    groups: tuple[str, ...]
-    scale: str
-    how: str
-    way: str
-    source: Source
-    settings: Mapping[str, Any]
-
-    def frame(self) -> pd.DataFrame:
-        """Give feature, value, group, estimate, low, high, n."""
-        return self.curves
 
     def sentence(self) -> str:
         """Say how far each column moves the answer where rows are."""
+        if len(self.cohorts) > 1:
+            sizes = self.curves.groupby("cohort", sort=False).n.max()
+            return f"{self.compared()}; counting only steps that rows near them could take; {sizes.sum():,} rows.{self.thin()}"
         parts = []
         for feature, curve in self.curves.groupby("feature", sort=False):
             widest = max((c for _, c in curve.groupby("group", sort=False)), key=lambda c: np.ptp(c.estimate))
             low, high = widest.loc[widest.estimate.idxmin()], widest.loc[widest.estimate.idxmax()]
-            of = f" of {widest.group.iloc[0]}" if self.scale in ("probability", "decision") else ""
             parts.append(
-                f"{feature}: {self.scale}{of} {shown(low.estimate)} at {shared.text(low.value)}, "
+                f"{feature}: {self.scale}{self.of(widest.group.iloc[0])} {shown(low.estimate)} at {shared.text(low.value)}, "
                 f"{shown(high.estimate)} at {shared.text(high.value)}"
             )
         chosen = f" ({self.how})" if self.how else ""
         return (
             f"Against the average row, counting only steps that rows near them could take{chosen}: {'; '.join(parts)}; "
-            f"{rows_text(int(self.curves.n.max()))}."
+            f"{rows_text(int(self.curves.n.max()))}.{self.thin()}"
         )
 
 
@@ -102,6 +84,7 @@ def accumulated_local_effects(
     grid: int = 30,
     rows: int | None = ROWS,
     class_: Any = None,
+    by: str | None = None,
     additive: bool = False,
     level: float = 0.95,
     progress: Progress | None = None,
@@ -123,6 +106,8 @@ def accumulated_local_effects(
         Rows used, a stratified sample; None: all.
     class_ : label of a class, optional
         Of several classes only this one.
+    by : str, optional
+        A column whose levels (numbers in three parts), or a condition whose rows and the rest, get curves of their own.
     additive : bool
         On the scale in which the model adds up (log-odds of a boosted classifier, say).
 
@@ -134,35 +119,44 @@ def accumulated_local_effects(
     level, group, model = check_level(level), shared.group_of(ev, class_), Answers(ev, additive=additive)
     if rows is not None and rows < 2:
         raise InputError("Expected rows of at least two.", f"Got {rows}.")
-    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2))
-    chosen = shared.sampled(ev, rows)
-    taken = {name: steps_of(chosen, name, grid) for name in names}
-    grids = {c: s.grid for c, s in taken.items()}
-    model.check(chosen, grids)
-    found = _differences(model, chosen, taken, span(progress, 0.2 if how else 0.0, 1.0))
-    groups = shared.groups(ev)
-    curves = pd.concat([_curve(chosen, s, found[c], groups, level) for c, s in taken.items()], ignore_index=True)
+    cohorts = cohorts_of(ev, by)
+    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
+    samples = {c: shared.sampled(one, rows) for c, one in cohorts.items()}
+    groups, parts, start = shared.groups(ev), [], 0.2 if how else 0.0
+    for i, (cohort, chosen) in enumerate(samples.items()):
+        taken = {name: steps_of(chosen, name, grid) for name in names}
+        if not i:
+            first, grids = chosen, {c: s.grid for c, s in taken.items()}
+            model.check(chosen, grids)
+        here = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
+        found = _differences(model, chosen, taken, here)
+        parts += [_curve(chosen, s, found[c], groups, level).assign(cohort=cohort) for c, s in taken.items()]
+    curves = pd.concat(parts, ignore_index=True)
+    if len(cohorts) > 1:
+        first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in names}
     wanted = groups if group is None else (groups[group],)
     return AccumulatedLocalEffects(
         curves=curves[curves.group.isin(wanted)].reset_index(drop=True),
         density=pd.concat(
-            [density(chosen, c, g.kind, g.values).astype({"value": object, "right": object}) for c, g in grids.items()],
+            [density(first, c, g.kind, g.values).astype({"value": object, "right": object}) for c, g in grids.items()],
             ignore_index=True,
         ),
         kinds={c: g.kind for c, g in grids.items()},
         groups=wanted,
+        cohorts=tuple(cohorts),
         scale=model.scale,
         how=how,
         way=model.how,
-        source=chosen.source,
+        source=first.source,
         settings={
             "features": names,
             "grid": grid,
-            "rows": chosen.n,
+            "rows": sum(s.n for s in samples.values()),
+            "by": by or None,
             "class_": chosen_class(class_),
             "additive": bool(additive),
             "level": level,
-            "seed": chosen.seed,
+            "seed": ev.seed,
         },
     )
 

@@ -10,7 +10,7 @@ from modelglass.explainers import (
     declared_shapley,
     declared_students,
 )
-from modelglass.explainers.declared_effects import EFFECTS
+from modelglass.explainers.declared_effects import BY, EFFECTS
 
 __all__ = ["ANALYSES"]
 
@@ -103,6 +103,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows averaged over"),
             Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
             _CLASS,
+            BY,
             Setting(
                 name="additive",
                 kind="flag",
@@ -128,6 +129,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
             Setting(name="ice", kind="integer", default=50, low=1, high=500, label="Rows"),
             Setting(name="centred", kind="flag", default=False, label="Let every line start at 0"),
+            Setting(name="clusters", kind="integer", default=3, low=1, high=7, label="Typical curves, at most"),
             _CLASS,
         ),
     ),

@@ -9,6 +9,12 @@ FEATURES = Setting(
     name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
 )
 CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+BY = Setting(
+    name="by",
+    kind="text",
+    label="Compare cohorts",
+    help="A column, or a condition in SQL; empty: all rows as one.",
+)
 GRID = Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column")
 ADDITIVE = Setting(
     name="additive",
@@ -33,6 +39,7 @@ EFFECTS: list[Analysis] = [
             GRID,
             Setting(name="rows", kind="integer", default=5_000, low=10, high=1_000_000, label="Rows used"),
             CLASS,
+            BY,
             ADDITIVE,
             LEVEL,
         ),

@@ -104,12 +104,16 @@ def floats(column: pd.Series) -> np.ndarray:
 
 
 def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataFrame:
-    """Count the rows of the evaluation: in 30 bins between the outer grid values, or by level."""
+    """Count the rows of the evaluation: in 30 bins between the outer grid values, or by level; and say where hardly any are.
+
+    Few: under five, and in a bin also under a quarter of what each would hold if rows were spread evenly.
+    """
     column = ev.inputs()[name]
     if kind == "levels":
         filled = column.astype(object).where(column.notna(), None).value_counts(dropna=False)
-        levels = [int(filled.get(v, 0)) if not _absent(v) else int(column.isna().sum()) for v in values]
-        return pd.DataFrame({"feature": name, "value": values.to_numpy(dtype=object), "right": np.nan, "n": levels})
+        levels = np.array([int(filled.get(v, 0)) if not _absent(v) else int(column.isna().sum()) for v in values])
+        named = values.to_numpy(dtype=object)
+        return pd.DataFrame({"feature": name, "value": named, "right": np.nan, "n": levels, "few": levels < FEW})
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     known, inner = floats(column.dropna()), floats(values)
     edges = (
@@ -125,6 +129,7 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
             "value": np.asarray(left, dtype=object),
             "right": np.asarray(right, dtype=object),
             "n": counts,
+            "few": counts < max(1.0, min(FEW, len(known) / (4 * len(counts)))),
         }
     )
 

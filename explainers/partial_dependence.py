@@ -19,56 +19,43 @@ from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers, Effect
+from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
 from modelglass.explainers.effect_grid import Grid, density, grid_of, near
+from modelglass.explainers.typical_curves import typical
 
 ROWS, TOP = 1_000, 4
 COARSE_GRID, COARSE_ROWS = 8, 200
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class PartialDependence(Result):
+class PartialDependence(EffectCurves):
     """Average answer of the model when a raw column is set to a value on every row (Friedman 2001), and single rows' answers.
 
-    curves      feature, value (as in the data), group (class or target), estimate (weighted mean), low, high (t interval over rows or
-                clusters), n
-    lines       feature, row, value, group, output: single rows (individual conditional expectation, Goldstein et al. 2015)
-    density     feature, value (left edge of a bin, or the level), right (NaN for a level), n: where the data are
-    kinds       feature -> "ordered" (numbers, dates) or "levels"
-    scale       unit of estimate and output
-    how         how the features were chosen, where nobody named them; else ''
-    way         whether the model was asked at every value, or its answers worked out from its trees or coefficients
+    curves, density ...  as in EffectCurves; estimate is the weighted mean
+    lines       feature, row, value, group, output: single rows (individual conditional expectation, Goldstein et al. 2015); none where
+                cohorts are compared
     """
 
-    curves: pd.DataFrame
     lines: pd.DataFrame
-    density: pd.DataFrame
-    kinds: Mapping[str, str]
-    groups: tuple[str, ...]
-    scale: str
-    how: str
-    way: str
-    source: Source
-    settings: Mapping[str, Any]
-
-    def frame(self) -> pd.DataFrame:
-        """Give feature, value, group, estimate, low, high, n."""
-        return self.curves
 
     def sentence(self) -> str:
         """Say how far the average answer moves with each feature."""
+        n = rows_text(int(self.curves.n.iloc[0]))
+        if len(self.cohorts) > 1:
+            sizes = self.curves.groupby("cohort", sort=False).n.first()
+            return f"{self.compared()}; average prediction as one column changes and the others stay; {sizes.sum():,} rows.{self.thin()}"
         parts = []
         for feature, curve in self.curves.groupby("feature", sort=False):
             widest = max(
                 (c for _, c in curve.groupby("group", sort=False)), key=lambda c: c.estimate.max() - c.estimate.min()
             )
             low, high = widest.loc[widest.estimate.idxmin()], widest.loc[widest.estimate.idxmax()]
-            of = f" of {widest.group.iloc[0]}" if self.scale in ("probability", "decision") else ""
             parts.append(
-                f"{feature}: {self.scale}{of} from {shown(low.estimate)} at {shared.text(low.value)} to "
+                f"{feature}: {self.scale}{self.of(widest.group.iloc[0])} from {shown(low.estimate)} at {shared.text(low.value)} to "
                 f"{shown(high.estimate)} at {shared.text(high.value)}"
             )
         chosen = f" ({self.how})" if self.how else ""
-        return f"Average prediction as one column changes and the others stay{chosen}: {'; '.join(parts)}; {rows_text(int(self.curves.n.iloc[0]))}."
+        return f"Average prediction as one column changes and the others stay{chosen}: {'; '.join(parts)}; {n}.{self.thin()}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -76,10 +63,13 @@ class IndividualConditionalExpectation(Result):
     """The model's answer for single rows as one raw column changes.
 
     lines       feature, row, value, group, output; where ``settings["centred"]`` minus the line's value at the first grid point
+    typical     feature, group, cluster (0: the most rows), value, output (weighted mean of its lines), share (of the rows), n: the few
+                shapes in which rows follow the column
     other fields as in PartialDependence
     """
 
     lines: pd.DataFrame
+    typical: pd.DataFrame
     density: pd.DataFrame
     kinds: Mapping[str, str]
     groups: tuple[str, ...]
@@ -101,7 +91,18 @@ class IndividualConditionalExpectation(Result):
                 f"changing {feature} alone moves a row by {shown(spread.quantile(0.1))} to {shown(spread.quantile(0.9))} (middle 80 %)"
             )
         centred = ", lines start at 0" if self.settings["centred"] else ""
-        return f"In {self.scale}, {'; '.join(parts)}; {rows_text(self.lines.row.nunique())}{centred}."
+        return f"In {self.scale}, {'; '.join(parts)}; {rows_text(self.lines.row.nunique())}{centred}.{self._shapes()}"
+
+    def _shapes(self) -> str:
+        parts = []
+        for (feature, group), curves in self.typical.groupby(["feature", "group"], sort=False):
+            if group == self.groups[-1] and curves.cluster.nunique() > 1:
+                named = [
+                    f"{c.share.iloc[0]:.0%} by {c.output.iloc[-1] - c.output.iloc[0]:+.3g}"
+                    for _, c in curves.groupby("cluster")
+                ]
+                parts.append(f"{feature} ({', '.join(named)})")
+        return f" Rows follow in different shapes, from first to last value: {'; '.join(parts)}." if parts else ""
 
 
 def partial_dependence(
@@ -112,6 +113,7 @@ def partial_dependence(
     rows: int | None = ROWS,
     ice: int = 50,
     class_: Any = None,
+    by: str | None = None,
     additive: bool = False,
     level: float = 0.95,
     progress: Progress | None = None,
@@ -133,6 +135,8 @@ def partial_dependence(
         Rows shown one by one.
     class_ : label of a class, optional
         Of several classes only this one.
+    by : str, optional
+        A column whose levels (numbers in three parts), or a condition whose rows and the rest, get curves of their own.
     additive : bool
         On the scale in which the model adds up (log-odds of a boosted classifier, say) instead of its answer's.
 
@@ -142,32 +146,41 @@ def partial_dependence(
         Without a model, or where no column has two values; ``additive`` where the model is no known function of a sum.
     """
     level, group, model = check_level(level), shared.group_of(ev, class_), Answers(ev, additive=additive)
-    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2))
-    chosen = shared.sampled(ev, rows)
-    grids = {name: grid_of(chosen, name, grid) for name in names}
-    model.check(chosen, grids)
-    places = _spread_places(chosen.n, ice)
-    found = model.effects(chosen, grids, places, level, span(progress, 0.2 if how else 0.0, 1.0))
+    cohorts = cohorts_of(ev, by)
+    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
+    samples = {c: shared.sampled(one, rows) for c, one in cohorts.items()}
+    grids = {name: grid_of(ev, name, grid) for name in names}
+    first = next(iter(samples.values()))
+    model.check(first, grids)
+    places = _spread_places(first.n, ice) if len(cohorts) == 1 else np.arange(0)
+    curves, lines, start = [], [], 0.2 if how else 0.0
+    for i, (cohort, chosen) in enumerate(samples.items()):
+        part = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
+        found = model.effects(chosen, grids, places, level, part)
+        curves += [_curve(chosen, g, found[c]).assign(cohort=cohort) for c, g in grids.items()]
+        lines += [_lines(chosen, g, found[c].lines, places) for c, g in grids.items()]
     groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
     return PartialDependence(
-        curves=_of_groups(_stacked([_curve(chosen, g, found[c]) for c, g in grids.items()]), groups),
-        lines=_of_groups(_stacked([_lines(chosen, g, found[c].lines, places) for c, g in grids.items()]), groups),
-        density=_stacked([density(chosen, c, g.kind, g.values) for c, g in grids.items()]),
+        curves=_of_groups(_stacked(curves), groups),
+        lines=_of_groups(_stacked(lines), groups),
+        density=_stacked([density(first if len(cohorts) == 1 else ev, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
         groups=groups,
+        cohorts=tuple(cohorts),
         scale=model.scale,
         how=how,
         way=model.how,
-        source=chosen.source,
+        source=first.source if len(cohorts) == 1 else ev.source,
         settings={
             "features": names,
             "grid": grid,
-            "rows": chosen.n,
+            "rows": sum(s.n for s in samples.values()),
             "ice": len(places),
+            "by": by or None,
             "additive": bool(additive),
             "class_": chosen_class(class_),
             "level": level,
-            "seed": chosen.seed,
+            "seed": ev.seed,
         },
     )
 
@@ -179,6 +192,7 @@ def individual_conditional_expectation(
     grid: int = 30,
     ice: int = 50,
     centred: bool = False,
+    clusters: int = 3,
     class_: Any = None,
     progress: Progress | None = None,
 ) -> IndividualConditionalExpectation:
@@ -190,9 +204,13 @@ def individual_conditional_expectation(
         Rows followed, a stratified sample.
     centred : bool
         Let every line start at 0, so that different responses show as a fan.
+    clusters : int
+        At most so many typical curves for each column; 1: the mean alone.
     class_ : label of a class, optional
         Of several classes only this one.
     """
+    if clusters < 1:
+        raise InputError("Expected at least one typical curve (clusters).", f"Got {clusters}.")
     group = shared.group_of(ev, class_)
     model = Answers(ev)
     names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.4))
@@ -204,8 +222,16 @@ def individual_conditional_expectation(
         found = {c: a - a[[0]] for c, a in found.items()}
     places = np.arange(chosen.n)
     groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
-    settings = {"features": names, "grid": grid, "ice": chosen.n, "centred": bool(centred), "seed": chosen.seed}
+    settings = {
+        "features": names,
+        "grid": grid,
+        "ice": chosen.n,
+        "centred": bool(centred),
+        "clusters": clusters,
+        "seed": chosen.seed,
+    }
     return IndividualConditionalExpectation(
+        typical=_of_groups(_stacked([_typical(chosen, g, found[c], clusters) for c, g in grids.items()]), groups),
         lines=_of_groups(_stacked([_lines(chosen, g, found[c], places) for c, g in grids.items()]), groups),
         density=_stacked([density(ev, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
@@ -222,15 +248,15 @@ def _of_groups(table: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
 
 
 def chosen_features(
-    ev: Evaluation, model: Answers, features: Any, grid: int, progress: Progress | None
+    ev: Evaluation, model: Answers, features: Any, grid: int, progress: Progress | None, among: list[str] | None = None
 ) -> tuple[list[str], str]:
-    """Give the features asked for, or those that move the average answer most, and how they were chosen."""
+    """Give the features asked for, or those (among some) that move the average answer most, and how they were chosen."""
     shared.need_model(ev)
     if grid < 2:
         raise InputError("Expected a grid of at least two values.", f"Got {grid}.")
     if features is not None and len(features):
         return shared.known_features(ev, features), ""
-    able = [f for f in ev.features if ev.columns[f].unique >= 2]
+    able = [f for f in (ev.features if among is None else among) if ev.columns[f].unique >= 2]
     if not able:
         raise NotApplicable("no column that the model reads has two values")
     if len(able) <= TOP:
@@ -273,6 +299,28 @@ def _lines(ev: Evaluation, grid: Grid, lines: np.ndarray, places: np.ndarray) ->
             "output": np.moveaxis(lines, 0, 1).ravel(),
         }
     )
+
+
+def _typical(ev: Evaluation, grid: Grid, lines: np.ndarray, most: int) -> pd.DataFrame:
+    """Give the typical curves of one column, of lines (grid, rows, groups)."""
+    parts, weight = [], np.ones(ev.n) if ev.weight is None else ev.weight
+    for g, group in enumerate(shared.groups(ev)):
+        labels = typical(lines[:, :, g].T, weight, most, ev.seed)
+        for cluster in range(int(labels.max()) + 1):
+            w = weight * (labels == cluster)
+            made = {
+                "feature": grid.name,
+                "group": group,
+                "cluster": cluster,
+                "value": grid.values.to_numpy(dtype=object),
+            }
+            made |= {
+                "output": lines[:, :, g] @ w / w.sum(),
+                "share": w.sum() / weight.sum(),
+                "n": int((labels == cluster).sum()),
+            }
+            parts.append(pd.DataFrame(made))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _spread_places(n: int, count: int) -> np.ndarray:

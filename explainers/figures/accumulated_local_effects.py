@@ -6,20 +6,17 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
 from modelglass.explainers.accumulated_local_effects import AccumulatedLocalEffects
-from modelglass.explainers.figures.partial_dependence import average, names_of, panels, strip
+from modelglass.explainers.figures.partial_dependence import names_of, overlaid, panels, strip, titled
 
 
 @figure.register
 def _(result: AccumulatedLocalEffects) -> go.Figure:
-    title = "Above or below the average row; below: rows by value"
-    if result.settings.get("class_"):
-        title = f"Class {result.groups[0]}. {title}"
+    title = titled(result, "Above or below the average row; below: rows by value")
     made, features = panels(result, list(dict.fromkeys(result.curves.feature)), title)
     for i, feature in enumerate(features):
         curve = result.curves[result.curves.feature == feature]
         names = names_of(result, feature, curve.value)
         made.add_hline(y=0, line={"color": style.GREY, "width": 1, "dash": "dot"}, row=2 * i + 1, col=1)
-        for g, group in enumerate(result.groups):
-            average(made, curve[curve.group == group], result, feature, g, i, names)
+        overlaid(made, curve, result, feature, i, names)
         strip(made, result, feature, i, names)
     return made

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
+from modelglass.explainers.effect_curves import EffectCurves, stretches
 from modelglass.explainers.partial_dependence import IndividualConditionalExpectation, PartialDependence
 from modelglass.explainers.rows import text
 
@@ -18,19 +19,16 @@ MOST_LINES = 50
 
 @figure.register
 def _(result: PartialDependence) -> go.Figure:
-    one = len(result.groups) == 1
+    one = len(result.groups) == 1 and len(result.cohorts) == 1
     drawn = min(result.lines.row.nunique(), MOST_LINES)
     title = f"Blue: average prediction; grey: {drawn} single rows; below: rows by value" if one and drawn else ""
-    if result.settings.get("class_"):
-        title = f"Class {result.groups[0]}. {title}"
-    made, features = panels(result, list(dict.fromkeys(result.curves.feature)), title)
+    made, features = panels(result, list(dict.fromkeys(result.curves.feature)), titled(result, title))
     for i, feature in enumerate(features):
         curve = result.curves[result.curves.feature == feature]
         names = names_of(result, feature, curve.value)
         if one:
             thin(made, result.lines[result.lines.feature == feature], names, i)
-        for g, group in enumerate(result.groups):
-            average(made, curve[curve.group == group], result, feature, g, i, names)
+        overlaid(made, curve, result, feature, i, names)
         strip(made, result, feature, i, names)
     return made
 
@@ -40,14 +38,66 @@ def _lines(result: IndividualConditionalExpectation) -> go.Figure:
     last = result.groups[-1]  # of several classes the last is drawn, and named
     drawn = min(result.lines.row.nunique(), MOST_LINES)
     named = len(result.groups) > 1 or result.settings.get("class_")
-    title = f"Each line one of {drawn} rows" + (f", class {last}" if named else "")
+    title = (
+        f"Each thin line one of {drawn} rows"
+        + (f", class {last}" if named else "")
+        + "; thick: typical curves and their share"
+    )
     made, features = panels(result, list(dict.fromkeys(result.lines.feature)), title)
     for i, feature in enumerate(features):
         lines = result.lines[result.lines.feature == feature]
         names = names_of(result, feature, lines.value)
         thin(made, lines[lines.group == last], names, i, opacity=0.55)
+        curves = result.typical[(result.typical.feature == feature) & (result.typical.group == last)]
+        for c, curve in curves.groupby("cluster"):
+            _typical(made, curve, feature, int(c), i, names)
         strip(made, result, feature, i, names)
     return made
+
+
+def titled(result: EffectCurves, title: str) -> str:
+    """Say which class is drawn, where it is one of several, and what is laid over each other."""
+    if len(result.cohorts) > 1:
+        title = f"By {result.settings['by']}. {title}"
+    if result.settings.get("class_") or (len(result.cohorts) > 1 and len(result.groups) > 1):
+        title = f"Class {result.widest()}. {title}"
+    return title.removesuffix(" ").removesuffix(".") if title.endswith(". ") else title
+
+
+def overlaid(
+    made: go.Figure, curve: pd.DataFrame, result: EffectCurves, feature: str, i: int, names: Mapping[str, str] | None
+) -> None:
+    """Draw a curve for each class, or, where cohorts are compared, for each cohort (of the class that moves most)."""
+    if len(result.cohorts) == 1:
+        for g, group in enumerate(result.groups):
+            average(made, curve[curve.group == group], result, feature, g, i, names, name=group)
+        return
+    curve = curve[curve.group == result.widest()]
+    for g, cohort in enumerate(result.cohorts):
+        average(made, curve[curve.cohort == cohort], result, feature, g, i, names, name=cohort)
+
+
+def _typical(
+    made: go.Figure, curve: pd.DataFrame, feature: str, c: int, i: int, names: Mapping[str, str] | None
+) -> None:
+    """Draw one typical curve, the share of its rows written on it."""
+    at = min(int(len(curve) * (0.3 + 0.2 * c)), len(curve) - 1)  # the shares of several stand beside each other
+    made.add_scatter(
+        x=_xs(curve.value, names),
+        y=curve.output,
+        mode="lines+text",
+        line={"color": style.colour(c), "width": 3},
+        text=[f"{share:.0%}" if j == at else "" for j, share in enumerate(curve.share)],
+        textposition="top center",
+        textfont={"color": style.colour(c), "size": 13},
+        hovertext=style.hover_texts(
+            **{feature: [text(v) for v in curve.value]}, average=curve.output, share=curve.share, rows=curve.n
+        ),
+        hoverinfo="text",
+        showlegend=False,
+        row=2 * i + 1,
+        col=1,
+    )
 
 
 def panels(result: Any, features: list[str], title: str) -> tuple[go.Figure, list[str]]:
@@ -57,7 +107,7 @@ def panels(result: Any, features: list[str], title: str) -> tuple[go.Figure, lis
     made = make_subplots(rows=2 * len(features), cols=1)
     heights = [400 if result.kinds[f] == "levels" else 330 for f in features]  # names of levels stand upright below
     pixel, high = 1 / sum(heights), 1.0
-    legend = len(result.groups) > 1 and hasattr(result, "curves")
+    legend = isinstance(result, EffectCurves) and max(len(result.groups), len(result.cohorts)) > 1
     look = style.new_figure(title, legend=legend).layout
     top = int(look.margin.t) + (0 if title else 24)
     made.update_layout(look)
@@ -106,8 +156,10 @@ def average(
     g: int,
     i: int,
     names: Mapping[str, str] | None,
+    *,
+    name: str,
 ) -> None:
-    """Draw a group's average with its interval."""
+    """Draw the average of a group or cohort with its interval."""
     kind, colour = result.kinds[feature], style.colour(g)
     x = _xs(curve.value, names)
     hover = style.hover_texts(
@@ -140,7 +192,7 @@ def average(
         error_y=None if band else style.intervals(curve.low, curve.estimate, curve.high, line=colour),
         hovertext=hover,
         hoverinfo="text",
-        name=style.short(curve.group.iloc[0], 20),
+        name=style.short(name, 20),
         legendgroup=str(g),
         showlegend=i == 0,
         row=2 * i + 1,
@@ -173,7 +225,7 @@ def strip(
     i: int,
     names: Mapping[str, str] | None,
 ) -> None:
-    """Draw where the data are."""
+    """Draw where the data are; shaded where hardly any are."""
     part = result.density[result.density.feature == feature]
     if names is not None:
         x, width, words = _xs(part.value, names), None, [text(v) for v in part.value]
@@ -183,6 +235,9 @@ def strip(
         x = [a + (b - a) / 2 for a, b in zip(left, right, strict=True)]
         width = [(b - a).total_seconds() * 1000 if dates else b - a for a, b in zip(left, right, strict=True)]
         words = [f"{text(a)} to {text(b)}" for a, b in zip(left, right, strict=True)]
+    for left, right in stretches(part) if names is None else ():
+        shade = {"fillcolor": style.faint(style.GREY, 0.16), "line_width": 0, "layer": "below"}
+        made.add_vrect(x0=left, x1=right, row=2 * i + 1, col=1, **shade)
     made.add_bar(
         x=x,
         y=np.asarray(part.n),
