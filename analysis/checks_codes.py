@@ -12,7 +12,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.row_hashes import run_lengths
 from modelglass.analysis.selecting import between
-from modelglass.analysis.wording import say
+from modelglass.analysis.wording import part, say
 
 FEWEST = 5
 """A value must stand so many times to be a code."""
@@ -227,7 +227,7 @@ def _told(data: CheckedData, name: str, spike: Spike, time: bool) -> Hit:
     share = len(places) / data.n
     where = between(data, name, spike.value, spike.value).where
     written, low, high = (_written(v, time) for v in (spike.value, spike.low, spike.high))
-    count = f"{rows_text(len(places))} ({share:.1%} of {data.n:,})"
+    count = f"{rows_text(len(places))} ({part(share)} of {data.n:,})"
     told = {
         "outside": f"{count} hold {written} in {name}; all other values lie between {low} and {high}",
         "sign": f"{count} hold {written} in {name}; all other values are {low} or more",

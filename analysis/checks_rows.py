@@ -13,6 +13,7 @@ from modelglass.analysis.finding import Severity
 from modelglass.analysis.row_hashes import Hashes, column_hashes, equal_pairs, row_hashes, run_lengths, times_seen
 from modelglass.analysis.selecting import selecting
 from modelglass.analysis.sql_text import quote_name
+from modelglass.analysis.wording import part
 
 TIMES_CHANCE, CONFLICT_TIMES = 2.0, 3.0
 """Repeats, and repeats with other outcomes, are told where there are more than so many times what chance gives."""
@@ -133,7 +134,7 @@ def _duplicates(data: CheckedData, seen: np.ndarray, compared: str, chance: floa
         data,
         "duplicates",
         severity,
-        f"{rows_text(extra)} ({share:.1%} of {data.n:,}) repeat another row {compared}, in {groups:,} groups; {beside}{said}",
+        f"{rows_text(extra)} ({part(share)} of {data.n:,}) repeat another row {compared}, in {groups:,} groups; {beside}{said}",
         where=where,
         places=places,
         n=len(places),
@@ -174,7 +175,7 @@ def check_conflicts(data: CheckedData) -> list[Hit]:
             data,
             "conflicting_rows",
             severity,
-            f"{rows_text(len(places))} ({share:.1%} of {data.n:,}) are equal to another in all columns "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) are equal to another in all columns "
             f"{'that the model reads' if data.reads is not None else 'but the outcome'}, and have another outcome; "
             f"chance would give {beside}, and there are {clashing:,}{said}",
             where=where,
@@ -241,7 +242,7 @@ def _same(data: CheckedData, here: np.ndarray, there: np.ndarray) -> list[Hit]:
             data,
             "train_overlap",
             severity,
-            f"{rows_text(len(places))} ({len(places) / data.n:.1%} of {data.n:,}) also stand in the training data, equal in the outcome and "
+            f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also stand in the training data, equal in the outcome and "
             f"every column that the model reads; chance would give {beside}{said}",
             where=where,
             places=places,
@@ -274,7 +275,7 @@ def _almost(data: CheckedData, here: np.ndarray, there: np.ndarray, names: list[
                 data,
                 "train_overlap",
                 "high" if surplus >= 0.05 else "medium",
-                f"{rows_text(len(places))} ({len(places) / data.n:.1%} of {data.n:,}) also stand in the training data but for "
+                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also stand in the training data but for "
                 f"{labels[j]}; chance would give {chance:.1%}",
                 columns=() if labels[j] == data.target else (labels[j],),
                 places=places,
@@ -301,7 +302,7 @@ def _shared_names(data: CheckedData, names: list[str | None]) -> list[Hit]:
                 data,
                 "shared_names",
                 "medium" if len(places) >= 0.01 * data.n else "low",
-                f"{rows_text(len(places))} ({len(places) / data.n:.1%} of {data.n:,}) have a {name} that also stands in the training data",
+                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) have a {name} that also stands in the training data",
                 places=places,
                 n=len(places),
                 estimate=len(places) / data.n,

@@ -10,7 +10,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.row_hashes import run_lengths
-from modelglass.analysis.wording import say
+from modelglass.analysis.wording import part, say
 
 LEAST = 0.01
 
@@ -62,7 +62,7 @@ def _certain(data: CheckedData) -> list[Hit]:
             data,
             "saturated_scores",
             severity,
-            f"{rows_text(len(places))} ({share:.1%} of {data.n:,}) have a probability of exactly 0 or 1, and {len(wrong):,} of these are wrong "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a probability of exactly 0 or 1, and {len(wrong):,} of these are wrong "
             f"({len(wrong) / len(places):.1%})",
             places=places,
             n=len(places),
@@ -94,7 +94,7 @@ def _one_value(data: CheckedData, flat: np.ndarray) -> list[Hit]:
             data,
             "one_answer",
             "medium",
-            f"{rows_text(count)} ({count / data.n:.1%} of {data.n:,}) get the same {what}, {say(value)}; no other stands more than "
+            f"{rows_text(count)} ({part(count / data.n)} of {data.n:,}) get the same {what}, {say(value)}; no other stands more than "
             f"{int(others.max()):,} times",
             places=places,
             n=count,

@@ -15,7 +15,7 @@ from modelglass.analysis.plain import plain
 from modelglass.analysis.row_hashes import run_lengths
 from modelglass.analysis.selecting import between
 from modelglass.analysis.sql_text import literal, quote_name
-from modelglass.analysis.wording import say
+from modelglass.analysis.wording import part, say
 
 P_MOST = 1e-4
 LEAST_SHARE = 0.002
@@ -94,7 +94,7 @@ def _outside(data: CheckedData, name: str, here: np.ndarray, there: np.ndarray, 
             data,
             "outside_training",
             severity,
-            f"{rows_text(len(places))} ({share:.1%} of {data.n:,}) have a {name} outside the training range, which is {say(low)} to "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a {name} outside the training range, which is {say(low)} to "
             f"{say(high)}; of rows like those of training {2 * mine / (m + 1):.1g} would",
             columns=(name,),
             where=where,
@@ -143,7 +143,7 @@ def _new_levels(data: CheckedData, name: str, looks: int) -> list[Hit]:
             data,
             "new_levels",
             "high" if share >= 0.05 else "medium",
-            f"{rows_text(len(places))} ({share:.1%} of {data.n:,}) have a {name} that the training data never hold: {listed(levels, 4)}; chance "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a {name} that the training data never hold: {listed(levels, 4)}; chance "
             f"would give {f'{chance:.2%}' if chance >= 0.0005 else 'next to none'}",
             columns=(name,),
             where=f"{quote_name(name)} IN ({', '.join(written)})" if len(levels) <= 20 else None,

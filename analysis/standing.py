@@ -14,7 +14,7 @@ from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
-from modelglass.analysis.wording import say
+from modelglass.analysis.wording import part, say
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -63,7 +63,7 @@ class Standing(Result):
         rare = self.places[(self.places["what"] == "value") & (self.places["rare"] < RARE)].nsmallest(3, "rare")
         if rare.empty:
             return f"{text} None of its values is rare here."
-        named = ", ".join(f"{r['name']} = {r['value']} ({_share(r['rare'])})" for r in rare.to_dict("records"))
+        named = ", ".join(f"{r['name']} = {r['value']} ({part(r['rare'])})" for r in rare.to_dict("records"))
         return f"{text} Rare here, with the share of rows that have such a value: {named}."
 
 
@@ -183,10 +183,6 @@ def _place(what: str, name: str, column: pd.Series, value: Any, weight: np.ndarr
         seen = column[known]
         made["typical"] = _text(seen.median() if ordered else seen.value_counts().index[0])
     return made
-
-
-def _share(value: float) -> str:
-    return "none" if value <= 0 else "under 0.1%" if value < 0.001 else f"{value:.1%}"
 
 
 def _text(value: Any) -> str:

@@ -43,6 +43,15 @@ def percent(estimate: float, low: float = math.nan, high: float = math.nan) -> s
     return f"{estimate:.1%}" + ("" if math.isnan(low) else f" ({low:.1%} to {high:.1%})")
 
 
+def part(value: float) -> str:
+    """Write a share of rows, of which a few never read as none.
+
+    >>> part(0.0), part(0.0004), part(0.0123)
+    ('none', 'under 0.1%', '1.2%')
+    """
+    return "none" if value <= 0 else "under 0.1%" if value < 0.001 else f"{value:.1%}"
+
+
 def score(estimate: float, low: float, high: float) -> str:
     """Write a metric between 0 and 1 with its interval; without one where it cannot be given.
 
