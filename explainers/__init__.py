@@ -7,6 +7,7 @@ from modelglass.explainers.accumulated_local_effects import AccumulatedLocalEffe
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
 from modelglass.explainers.counterfactuals import Counterfactuals, counterfactuals
+from modelglass.explainers.decision_path import DecisionPath, decision_path
 from modelglass.explainers.drop_column_importance import DropColumnImportance, drop_column_importance
 from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
 from modelglass.explainers.given_shapley_values import given_shapley_values
@@ -15,6 +16,7 @@ from modelglass.explainers.interaction_strength import InteractionStrength, inte
 from modelglass.explainers.joint_effect import JointEffect, joint_effect
 from modelglass.explainers.lime_weights import LimeWeights, lime_weights
 from modelglass.explainers.nearest_examples import NearestExamples, nearest_examples
+from modelglass.explainers.own_terms import OwnTerms, own_terms
 from modelglass.explainers.partial_dependence import (
     IndividualConditionalExpectation,
     PartialDependence,
@@ -35,6 +37,7 @@ __all__ = [
     "AccumulatedLocalEffects",
     "Anchor",
     "Counterfactuals",
+    "DecisionPath",
     "DropColumnImportance",
     "ExplanationQuality",
     "Importances",
@@ -43,6 +46,7 @@ __all__ = [
     "JointEffect",
     "LimeWeights",
     "NearestExamples",
+    "OwnTerms",
     "PartialDependence",
     "PermutationImportance",
     "Prototypes",
@@ -59,6 +63,7 @@ __all__ = [
     "anchor",
     "class_contrast",
     "counterfactuals",
+    "decision_path",
     "drop_column_importance",
     "explanation_quality",
     "given_shapley_values",
@@ -68,6 +73,7 @@ __all__ = [
     "joint_effect",
     "lime_weights",
     "nearest_examples",
+    "own_terms",
     "partial_dependence",
     "permutation_importance",
     "prototypes",

@@ -7,6 +7,7 @@ from modelglass.explainers import (
     declared_changes,
     declared_examples,
     declared_importance,
+    declared_own,
     declared_shapley,
     declared_students,
 )
@@ -192,4 +193,5 @@ ANALYSES: list[Analysis] = [
     *declared_shapley.ANALYSES,
     *declared_changes.ANALYSES,
     *declared_examples.ANALYSES,
+    *declared_own.ANALYSES,
 ]

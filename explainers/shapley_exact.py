@@ -242,27 +242,41 @@ def oriented(ev: Evaluation, raw: np.ndarray) -> np.ndarray:
     return raw if index == 1 else -raw
 
 
+Links = list[tuple[str, Callable[[np.ndarray], np.ndarray]]]
+
+
 def _link(ev: Evaluation, estimator: Any, raw: np.ndarray, answer: np.ndarray) -> str | None:
     """Find the link that turns raw output into the model's answer, and name the raw output's unit; None where none fits."""
-    raw = oriented(ev, raw)
+    candidates = _links(ev)
+    if ev.task == "binary" and _isolates(estimator):
+        sign = 1.0 if ev.positive_index == 1 else -1.0
+        candidates.append((ISOLATED, lambda x: sign * (-(2.0 ** (-sign * x)) - estimator.offset_)))
+    return _linked(oriented(ev, raw), answer, candidates)
+
+
+def _links(ev: Evaluation) -> Links:
+    same: Links = [(rows.scale(ev), lambda x: x)]
+    if ev.task == "multiclass":
+        return [*same, ("raw score", lambda x: special.softmax(x, axis=1))]
+    if ev.task == "binary":
+        return [*same, ("log-odds", special.expit)]
+    return [*same, (f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]
+
+
+def _linked(raw: np.ndarray, answer: np.ndarray, candidates: Links) -> str | None:
     if raw.shape != answer.shape:
         return None
-    candidates: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [(rows.scale(ev), lambda x: x)]
-    if ev.task == "multiclass":
-        candidates.append(("raw score", lambda x: special.softmax(x, axis=1)))
-    elif ev.task == "binary":
-        candidates.append(("log-odds", special.expit))
-        if _isolates(estimator):
-            sign = 1.0 if ev.positive_index == 1 else -1.0
-            candidates.append((ISOLATED, lambda x: sign * (-(2.0 ** (-sign * x)) - estimator.offset_)))
-    else:
-        candidates += [(f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]
     size = max(1.0, float(np.abs(answer).max(initial=0.0)))
     with np.errstate(over="ignore"):
         for name, link in candidates:
             if np.abs(link(raw) - answer).max(initial=0.0) <= MATCH * size:
                 return name
     return None
+
+
+def link_of(ev: Evaluation, sums: np.ndarray, answer: np.ndarray) -> str | None:
+    """Name the unit of sums (n, groups) that a known link turns into the model's answer; None where none does."""
+    return _linked(sums, answer, _links(ev))
 
 
 def check_method(method: str) -> None:

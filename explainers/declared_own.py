@@ -1,0 +1,39 @@
+"""The records of models shown in their own terms."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import Analysis, Setting
+
+_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="own_terms",
+        reads_threshold="never",
+        title="The model in its own terms",
+        page="importance",
+        question="What is the model made of, where it can be read as it is?",
+        cost="seconds",
+        order=45,
+        compute="modelglass.explainers.own_terms:own_terms",
+        settings=(
+            Setting(name="points", kind="integer", default=20, low=3, high=200, label="Values of a curve"),
+            _CLASS,
+        ),
+    ),
+    Analysis(
+        name="decision_path",
+        reads_threshold="never",
+        title="The way through the tree",
+        page="row",
+        question="Which rules of the tree does this row follow?",
+        cost="seconds",
+        order=16,
+        report=False,
+        compute="modelglass.explainers.decision_path:decision_path",
+        settings=(
+            Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),
+            Setting(name="class_", kind="class", label="Class", help="Of several classes; empty: the one predicted."),
+        ),
+    ),
+]
