@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from modelglass.analysis.errors import AnalysisError, MachineError, Stopped
@@ -15,6 +16,49 @@ from modelglass.analysis.progress import Progress
 log = logging.getLogger(__name__)
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 UNWATCHED = 10.0
+WAY = 0.5
+"""Seconds for which a piece of work gives way to pages at each of its reports, at most: it goes on however often people click."""
+
+
+class Pages:
+    """The scripts of pages that run just now; long work lets them pass, so that a click is answered as if nobody else worked."""
+
+    def __init__(self) -> None:
+        self._many, self._changed, self._mine = 0, threading.Condition(), threading.local()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count the script of this thread while it runs."""
+        self._count(1)
+        self._mine.counted = True
+        try:
+            yield
+        finally:
+            self._mine.counted = False
+            self._count(-1)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Leave it out while it waits for a piece of work, which must not wait for it in turn."""
+        counted = getattr(self._mine, "counted", False)
+        self._count(-counted)
+        try:
+            yield
+        finally:
+            self._count(counted)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._many += more
+            self._changed.notify_all()
+
+    def let_pass(self, seconds: float) -> None:
+        """Wait until no script runs, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._many, timeout=seconds)
+
+
+pages = Pages()
 
 
 class Job:
@@ -44,7 +88,8 @@ class Job:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, at most so long; say whether it has come."""
-        return self._over.wait(seconds)
+        with pages.waiting():
+            return self._over.wait(seconds)
 
     @property
     def over(self) -> bool:
@@ -53,10 +98,11 @@ class Job:
 
     def progress(self, share: float, what: str) -> None:
         """Take a report from the work, and end it where a stop was asked for."""
-        if self._stop.is_set():
-            raise Stopped("Stopped.")
         self.share, self.what = share, what
         time.sleep(0)  # lets a thread that waits for Python's lock have it
+        pages.let_pass(WAY)
+        if self._stop.is_set():
+            raise Stopped("Stopped.")
 
     def run(self) -> None:
         """Do the work on this thread; whatever happens becomes a state, never an exception."""

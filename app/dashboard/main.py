@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from modelglass.app.dashboard import pages, saved, sidebar, state, work
+from modelglass.app.dashboard.jobs import pages as pages_at_work
 from modelglass.app.dashboard.text import plain, short
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -28,7 +29,7 @@ def main() -> None:
     st.set_page_config(page_title="modelglass", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     state.is_to_run_again()  # it does
-    with work.guarded():
+    with pages_at_work.at_work(), work.guarded():
         _frame()
     state.write()
 

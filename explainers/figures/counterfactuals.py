@@ -16,7 +16,9 @@ LINE = 26
 def _(result: Counterfactuals) -> go.Figure:
     if not len(result.ways):
         return style.empty_figure(f"No possible change was found that makes it {style.short(result.wanted, 30)}.")
-    names, costs, hovers = [], [], []
+    names: list[str] = []
+    costs: list[float | None] = []
+    hovers: list[str] = []
     for way in result.ways.itertuples(index=False):
         names.append(f"<b>way {way.way}, cost {way.cost:.2g}</b>")
         costs.append(None)

@@ -113,3 +113,38 @@ def test_a_budget_of_the_server_ends_an_analysis_and_is_said(binary):
     finally:
         terms.agree()
     assert terms.budget() is None
+
+
+def test_work_lets_pages_pass_but_not_for_ever(monkeypatch):
+    reports, jobs = [], Jobs(workers=1)
+
+    def counting(progress):
+        for step in range(5):
+            reports.append(step)
+            progress(step / 5, "counting")
+
+    monkeypatch.setattr(jobs_module, "WAY", 60.0)
+    with jobs_module.pages.at_work():
+        job = jobs.start("waits", counting)
+        until(lambda: job.what == "counting")
+        time.sleep(0.05)
+        assert reports == [0], "it stands at its first report while a page is at work"
+    assert job.wait(10)
+    assert reports == [0, 1, 2, 3, 4]
+
+    with jobs_module.pages.at_work():
+        job = jobs.start("is waited for", counting)
+        assert job.wait(10), "a page that waits for it does not stand in its way"
+        monkeypatch.setattr(jobs_module, "WAY", 0.01)
+        again = jobs.start("however many pages", counting)
+        until(lambda: again.state == "done")
+
+
+def test_a_stop_is_heard_while_pages_are_at_work(monkeypatch):
+    monkeypatch.setattr(jobs_module, "WAY", 0.02)
+    jobs = Jobs(workers=1)
+    with jobs_module.pages.at_work():
+        job = jobs.start("k", forever)
+        until(lambda: job.state == "running")
+        job.stop()
+        until(lambda: job.state == "stopped")
