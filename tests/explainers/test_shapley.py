@@ -248,9 +248,9 @@ def test_sampling_meets_brute_force_within_its_stated_error():
     assert np.abs(values[:, :, 0] - exact).max() > 0  # it is a sample, and says so
     np.testing.assert_allclose(values.sum(axis=1), prediction - base, atol=1e-12)
     many, *_ = sampled_values(
-        ask, pd.DataFrame(X, columns=names), pd.DataFrame(background, columns=names), seed=0, rounds=200
+        ask, pd.DataFrame(X[:8], columns=names), pd.DataFrame(background, columns=names), seed=0, rounds=200
     )
-    np.testing.assert_allclose(many[:, :, 0], exact, atol=0.03)
+    np.testing.assert_allclose(many[:, :, 0], exact[:8], atol=0.03)
 
 
 def test_sampling_is_exact_for_an_additive_function_and_blind_to_equal_cells():
