@@ -12,6 +12,7 @@ from pathlib import Path
 # Workers share the cores: two threads each would wait for one another (before anything that reads it is imported)
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+os.environ.setdefault("MODELGLASS_WARM", "0")  # dashboards of tests start no compiling beside them
 # What modelglass remembers and keeps for its user goes to a folder of this test run, never to the real home
 os.environ["MODELGLASS_HOME"] = tempfile.mkdtemp(prefix="modelglass-tests-")
 atexit.register(shutil.rmtree, os.environ["MODELGLASS_HOME"], ignore_errors=True)

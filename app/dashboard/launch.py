@@ -162,6 +162,10 @@ class _Running:
         configure(self.host, self.port)
         import uvicorn
 
+        from modelglass.app.dashboard import warming
+
+        warming.begin()
+
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._server = uvicorn.Server(
             uvicorn.Config(

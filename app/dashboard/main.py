@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from modelglass.app.dashboard import pages, saved, sidebar, state, work
+from modelglass.app.dashboard import pages, saved, sidebar, state, warming, work
 from modelglass.app.dashboard.jobs import pages as pages_at_work
 from modelglass.app.dashboard.text import plain, short
 
@@ -50,6 +50,7 @@ def _frame() -> None:
             f":material/filter_alt: Cohort {plain(short(desk.cohort.condition))}: {desk.cohort.n:,} of {desk.whole.n:,} rows."
             + ("" if desk.beside is None else f" Beside it: {plain(desk.sides[1][0])}.")
         )
+    warming.note()
     with work.guarded():
         page.run()
 

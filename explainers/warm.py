@@ -1,0 +1,62 @@
+"""Compile the fast loops once, into numba's cache on disk: ``python -m modelglass.explainers.warm``. The dashboard does so on a first start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis import find_slices
+from modelglass.analysis.evaluation import Evaluation
+
+ROOM = Path(__file__).resolve().parent
+LOOPS = (
+    ROOM / "effect_kernels.py",
+    ROOM / "interaction_kernels.py",
+    ROOM / "shuffle_kernels.py",
+    ROOM / "tree_kernels.py",
+    ROOM / "tree_walks.py",
+    ROOM.parent / "analysis" / "search_kernels.py",
+)
+
+
+def is_warm(loops: tuple[Path, ...] = LOOPS) -> bool:
+    """Tell whether each file of loops has compiled code beside it that is not older; no numba is loaded.
+
+    Compiled code is kept for each kind of input, so a model of another kind may still wait for its own. Where numba keeps its cache elsewhere
+    (``NUMBA_CACHE_DIR``, a folder that cannot be written), the answer is no.
+    """
+    return all(
+        any(
+            found.stat().st_mtime >= loop.stat().st_mtime
+            for found in (loop.parent / "__pycache__").glob(f"{loop.stem}.*.nbi")
+        )
+        for loop in loops
+    )
+
+
+def warm() -> None:
+    """Run each fast analysis once on a small model, which compiles its loops or loads what is kept of them."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+    from modelglass import explainers
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(2_000, 5)), columns=list("abcde"))
+    drive = X.a * X.b + X.c + rng.normal(size=len(X))
+    two, three = (drive > 0).astype(int), np.digitize(drive, [-0.7, 0.7])
+    boosted = HistGradientBoostingClassifier(max_iter=10, early_stopping=False).fit(X, two)
+    forest = RandomForestClassifier(5, max_depth=12, random_state=0).fit(X, three)
+    for model, y in ((boosted, two), (forest, three)):
+        ev = Evaluation(model, X.assign(y=y), target="y")
+        explainers.partial_dependence(ev, rows=300, grid=10)
+        explainers.permutation_importance(ev, rows=300, n_repeats=2)
+        for rows in (20, 2_000):  # few rows are walked, many looked up in tables
+            explainers.shapley_values(ev, rows=rows)
+        explainers.shapley_interactions(ev, rows=20)
+        find_slices(ev, k=3, depth=2)
+
+
+if __name__ == "__main__":
+    warm()
