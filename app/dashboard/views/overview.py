@@ -39,6 +39,8 @@ def headline(desk: Desk) -> None:
     """Show the headline metrics, each with its interval."""
     if "performance" in analyses():
         analysis = analyses()["performance"]
+        st.subheader(plain(analysis.title), anchor=False)
+        st.caption(plain(analysis.question))
         settings.form(analysis, desk.whole, inline=0)
         side_by_side(desk, analysis, settings.chosen(analysis, desk.whole), _cards)
 
