@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelglass.analysis.adversarial import adversarial
 from modelglass.analysis.baselines import baselines
+from modelglass.analysis.beyond_range import beyond_range
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_differences import column_differences
 from modelglass.analysis.column_facts import column_facts
@@ -19,10 +20,12 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
 from modelglass.analysis.fairness_by_threshold import fairness_by_threshold
 from modelglass.analysis.findings import findings
+from modelglass.analysis.input_faults import input_faults
 from modelglass.analysis.interval_coverage import interval_coverage
 from modelglass.analysis.label_errors import label_errors
 from modelglass.analysis.lift import lift
 from modelglass.analysis.listing import listing
+from modelglass.analysis.missing_robustness import missing_robustness
 from modelglass.analysis.noise_robustness import noise_robustness
 from modelglass.analysis.own_metrics import own_metric
 from modelglass.analysis.performance import performance
@@ -33,6 +36,7 @@ from modelglass.analysis.remedies import remedies
 from modelglass.analysis.residual_qq import residual_qq
 from modelglass.analysis.residuals import residuals
 from modelglass.analysis.roc import roc
+from modelglass.analysis.same_answers import same_answers
 from modelglass.analysis.scale_location import scale_location
 from modelglass.analysis.slices import slice_metrics
 from modelglass.analysis.standing import standing
@@ -52,6 +56,7 @@ __all__ = [
     "Stopped",
     "adversarial",
     "baselines",
+    "beyond_range",
     "calibration",
     "column_differences",
     "column_facts",
@@ -65,10 +70,12 @@ __all__ = [
     "fairness_by_threshold",
     "find_slices",
     "findings",
+    "input_faults",
     "interval_coverage",
     "label_errors",
     "lift",
     "listing",
+    "missing_robustness",
     "noise_robustness",
     "own_metric",
     "performance",
@@ -79,6 +86,7 @@ __all__ = [
     "residual_qq",
     "residuals",
     "roc",
+    "same_answers",
     "scale_location",
     "slice_metrics",
     "standing",

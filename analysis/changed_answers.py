@@ -8,8 +8,9 @@ import numpy as np
 
 from modelglass.analysis.cheapest_change import nearest_others
 from modelglass.analysis.constraints import Constraints
-from modelglass.analysis.errors import AnalysisError, InputError
+from modelglass.analysis.errors import InputError
 from modelglass.analysis.possible import Space
+from modelglass.analysis.refusals import refused_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -53,10 +54,8 @@ class Answers:
         rows = self.space.rows(places, X)
         try:
             decided, score = self.ev.answer(rows)
-        except AnalysisError:
-            raise
-        except Exception as error:
-            raise _refused(error, rows) from error
+        except InputError as error:
+            raise _refused(error, rows, self.ev.answer) from error
         return self.beyond(places, decided), self._toward(places, decided, score) - self._own[places]
 
     def _toward(self, places: np.ndarray, decided: np.ndarray, score: Any) -> np.ndarray:
@@ -108,12 +107,15 @@ def _logit(p: np.ndarray) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
-def _refused(error: Exception, rows: Any) -> InputError:
-    """A model that throws on a possible row is worth knowing: the first row is kept for reproducing."""
-    row = {str(k): v for k, v in rows.iloc[0].items()}
+def _refused(error: InputError, rows: Any, ask: Any) -> InputError:
+    """A model that raises on a possible row is worth knowing: the first such row is kept for reproducing."""
+    found = refused_rows(rows, ask)
+    label, raised = found[0] if found else (rows.index[0], error)
+    cause: BaseException = raised.__cause__ or raised
+    row = {str(k): v for k, v in rows.loc[label].items()}
     return InputError(
         "Expected the model to answer every possible row.",
-        f"It raised {type(error).__name__}: {' '.join(str(error).split())[:200]}; one of {len(rows):,} rows asked is {row}.",
+        f"It raised {type(cause).__name__}: {' '.join(str(cause).split())[:200]}; one of {len(rows):,} rows asked is {row}.",
         "Ask it about that row alone to see why, or narrow the constraints.",
     )
 

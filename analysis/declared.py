@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from modelglass.analysis.declared_breaks import ANALYSES as BREAKS
+from modelglass.analysis.declared_breaks import CONSTRAINTS
+from modelglass.analysis.declared_stress import ANALYSES as STRESS
 from modelglass.analysis.declared_why import ANALYSES as WHY
 from modelglass.analysis.listing import OUTCOMES
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
@@ -624,10 +626,12 @@ ANALYSES: list[Analysis] = [
                 name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
             ),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            CONSTRAINTS,
             _CLASS,
             _LEVEL,
         ),
     ),
+    *STRESS,
     *BREAKS,
     *WHY,
 ]

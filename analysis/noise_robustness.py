@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.curves import chosen_class
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.groups import Rows, rows_of
-from modelglass.analysis.metrics import Metric
-from modelglass.analysis.paired import change, default_metric, judged, value_of
+from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.possible import Space
+from modelglass.analysis.probing import NUMBERS, Prober, Refused, chosen_features, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
-from modelglass.analysis.result import Result
+from modelglass.analysis.result import Result, frame_json
 from modelglass.analysis.source import Source
 
 if TYPE_CHECKING:
@@ -33,12 +34,17 @@ class NoiseRobustness(Result):
     """Change of a metric, and of decisions, under noise of rising strength.
 
     changes   feature ("(all columns)" or a column), level (strength), metric, estimate (metric with noise minus without), low, high
-              (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), moved (mean
-              absolute change of the score, or of the prediction)
+              (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), changed_low, changed_high
+              (its interval), moved (mean absolute change of the score, or of the prediction), rows_changed (rows that the noise
+              changed), note (why none changed, or what the model raised)
+    refused   probe, feature, row, error, input: the first input of each probe that the model raised an error on
+    asked     rows that the model was asked about
     metric    its name; label: for people; before: its value without noise; greater_is_better: or None
     """
 
     changes: pd.DataFrame
+    refused: pd.DataFrame
+    asked: int
     metric: str
     label: str
     before: float
@@ -47,8 +53,12 @@ class NoiseRobustness(Result):
     settings: Mapping[str, Any]
 
     def frame(self) -> pd.DataFrame:
-        """Give feature, level, metric, estimate, low, high, n, changed, moved."""
+        """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, rows_changed, note."""
         return self.changes
+
+    def more(self) -> Mapping[str, Any]:
+        """Give the inputs that the model raised an error on."""
+        return {"refused": frame_json(self.refused)}
 
     def sentence(self) -> str:
         """Say what noise on all columns does, and which column is most sensitive."""
@@ -57,9 +67,11 @@ class NoiseRobustness(Result):
         decisions = "" if np.isnan(at.changed) else f" and {at.changed:.1%} of decisions change"
         single = self.changes[(self.changes.feature != ALL) & (self.changes.level == at.level)]
         most = ""
-        if len(single):
+        if single.moved.notna().any():
             worst = single.loc[single.moved.idxmax()]
             most = f" The most sensitive column is {worst.feature} ({self.label} {worst.estimate:+.3g} when it alone is noisy)."
+        if np.isnan(at.estimate):
+            return f"Cannot say what noise on all columns does.{refused_text(self.refused)}{most}"
         interval = (
             "no interval: too few rows"
             if np.isnan(at.low)
@@ -68,6 +80,7 @@ class NoiseRobustness(Result):
         return (
             f"With noise of {at.level:g} spreads on every column, {self.label} goes from {shown(self.before)} to "
             f"{shown(self.before + at.estimate)} (change {at.estimate:+.3g}, {interval}){decisions}; {rows_text(int(at.n))}.{most}"
+            f"{refused_text(self.refused)}"
         )
 
 
@@ -76,6 +89,7 @@ def noise_robustness(
     *,
     levels: Sequence[float] = LEVELS,
     features: Any = None,
+    constraints: Any = None,
     rows: int | None = ROWS,
     metric: Any = None,
     class_: Any = None,
@@ -85,10 +99,11 @@ def noise_robustness(
 ) -> NoiseRobustness:
     """Add noise to the inputs and see what changes.
 
-    Numbers and dates get normal noise of ``level`` times their spread (interquartile range / 1.349 of the whole data), kept within the
-    observed range; whole numbers stay whole. Where one value, such as 0, fills at least half of a column, it stays and the others
-    move by their own spread. Categories and booleans are redrawn by frequency with
-    probability ``level`` (at most 1). Missing stays missing. All strengths use the same random numbers, so curves are comparable.
+    Numbers and dates get normal noise of ``level`` times their spread (interquartile range / 1.349 of the whole data). Where one value, such
+    as 0, fills at least half of a column, it stays and the others move by their own spread. Categories and booleans are redrawn by
+    frequency with probability ``level`` (at most 1), texts too. Every row asked about is a possible one: values are moved to the nearest
+    possible ones (range, step, codes such as -999 stay), derived columns follow, and a row that would break an order or a sum stays as it
+    is. Missing stays missing. All strengths use the same random numbers, so curves are comparable.
 
     Parameters
     ----------
@@ -96,6 +111,8 @@ def noise_robustness(
         Strengths, > 0.
     features : name or sequence of names, optional
         Columns made noisy one by one; all that the model reads without it. All columns at once are always shown.
+    constraints : Constraints, path of a YAML file, its text, or mapping, optional
+        See ``modelglass.analysis.constraints``; without it what the data show.
     rows : int or None
         Rows used, a stratified sample; None: all.
     metric : name or function, optional
@@ -107,36 +124,32 @@ def noise_robustness(
     ------
     NotApplicable
         Without a model.
+    InputError
+        Strengths that are none, unknown columns, contradictory constraints.
     """
     if ev.model is None:
         raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
     strengths = _strengths(levels)
     level, seed = check_level(level), ev.seed if seed is None else seed
     record = default_metric(ev, metric, class_)
-    names = (
-        list(ev.features)
-        if features is None or not len(features)
-        else [features]
-        if isinstance(features, str)
-        else list(features)
-    )
-    for name in names:
-        if name not in ev.features:
-            raise unknown_name("feature that the model reads", str(name), ev.features)
+    names = chosen_features(ev, features)
+    rules = found_constraints(ev, given=constraints)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
-    records = _records(chosen, record, names, strengths, class_, level, seed, progress)
+    prober = Prober(chosen, record, class_, level, seed)
+    records, refused = _records(prober, Space(rules, prober.inputs), names, strengths, progress)
     return NoiseRobustness(
-        changes=pd.DataFrame(
-            records, columns=["feature", "level", "metric", "estimate", "low", "high", "n", "changed", "moved"]
-        ),
+        changes=pd.DataFrame(records, columns=["feature", "level", *NUMBERS, "note"]),
+        refused=refused_frame(refused),
+        asked=prober.asked,
         metric=record.name,
         label=label_of(record, ev.task, chosen_class(class_)),
-        before=value_of(record, rows_of(chosen, class_)),
+        before=prober.before,
         greater_is_better=record.greater_is_better,
         source=chosen.source,
         settings={
             "levels": strengths,
             "features": names,
+            "constraints": rules.settings["given"] or "as the data show",
             "rows": chosen.n,
             "metric": record.name,
             "class_": chosen_class(class_),
@@ -154,42 +167,57 @@ def _strengths(levels: Sequence[float]) -> list[float]:
 
 
 def _records(
-    ev: Evaluation,
-    metric: Metric,
-    names: list[str],
-    strengths: list[float],
-    class_: Any,
-    level: float,
-    seed: int,
-    progress: Progress | None,
-) -> list[tuple[Any, ...]]:
-    inputs, whole, clean = ev.inputs(), rows_of(ev), rows_of(ev, class_)
-    noises = {name: Noise(ev, name, seed) for name in ev.features}
+    prober: Prober, space: Space, names: list[str], strengths: list[float], progress: Progress | None
+) -> tuple[list[tuple[Any, ...]], list[tuple[str, str, Refused]]]:
+    ev = prober.ev
+    noises = {name: Noise(ev, name, prober.seed) for name in ev.features}
     steps = [(feature, s) for feature in (ALL, *names) for s in strengths]
-    records = []
+    records, refused = [], []
     for i, (feature, strength) in enumerate(steps):
-        tell(progress, i / len(steps), f"noise on {'all columns' if feature == ALL else feature}")
         touched = ev.features if feature == ALL else (feature,)
-        noisy = inputs.assign(**{name: noises[name].on(inputs[name], strength) for name in touched})
-        after = judged(ev, noisy, whole, class_)
-        found = change(metric, clean, [after], level=level, seed=seed)
-        records.append(
-            (feature, strength, metric.name, found.estimate, found.low, found.high, ev.n, *_moved(clean, after))
-        )
+        columns, moved = noisy(space, {n: noises[n].on(prober.inputs[n], strength) for n in touched})
+        what = f"noise on {'all columns' if feature == ALL else feature}"
+        found = prober.ask(columns, moved, progress, (i / len(steps), (i + 1) / len(steps), what))
+        note = "" if moved.any() or feature == ALL else still(space, feature)
+        if found.refused is not None:
+            refused.append((f"noise of {strength:g} spreads", feature, found.refused))
+            note = found.refused.error
+        records.append((feature, strength, *found.numbers, note))
     tell(progress, 1.0, "done")
-    return records
+    return records, refused
 
 
-def _moved(clean: Rows, after: Rows) -> tuple[float, float]:
-    """Weighted share of decisions that change (NaN in regression) and mean absolute change of the answer."""
-    weight = np.ones(len(clean.y)) if clean.weight is None else clean.weight
-    other = (clean.predicted != after.predicted).astype(float)
-    if clean.task == "regression":
-        return np.nan, float(np.average(np.abs(after.predicted - clean.predicted), weights=weight))
-    if clean.score is None:
-        return float(np.average(other, weights=weight)), float(np.average(other, weights=weight))
-    size = np.abs(np.asarray(after.score) - clean.score).reshape(len(other), -1).mean(axis=1)
-    return float(np.average(other, weights=weight)), float(np.average(size, weights=weight))
+def noisy(space: Space, wanted: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series], np.ndarray]:
+    """Move wanted columns to possible rows: (the raw columns that differ, which rows differ (n,))."""
+    places, X = np.arange(len(space.X)), space.X.copy()
+    columns, moved = {}, np.zeros(len(X), dtype=bool)
+    for name, column in wanted.items():
+        if (
+            space.rules.columns[name].kind == "fixed"
+        ):  # texts: no rule judges them, and another row's text is a possible one
+            was = space.frame[name]
+            other = (column.astype(object) != was.astype(object)).to_numpy() & was.notna().to_numpy()
+            if other.any():
+                columns[name], moved = column, moved | other
+        else:
+            X[:, space.place(name)] = space.code_column(name, column)
+    X = space.project(places, X)
+    X = np.where(space.possible(places, X)[:, None], X, space.X)
+    made = space.moved_columns(X)
+    moved |= ((X != space.X) & ~np.isnan(X)).any(axis=1)
+    return {**columns, **made}, moved
+
+
+def still(space: Space, name: str) -> str:
+    """Say why noise on one column alone changes no row."""
+    for link in space.rules.together:
+        if link.kind == "derived" and link.columns[-1] == name:
+            return f"it moves only with what it follows from ({link.text()})"
+        if link.kind == "sum" and name in link.columns:
+            return f"no other column takes up its change ({link.text()})"
+    if not space.rules.columns[name].free:
+        return f"it stays as it is: {space.rules.columns[name].how or 'it has one value'}"
+    return "too weak to reach another possible value"
 
 
 class Noise:

@@ -211,6 +211,25 @@ class Space:
             made[name] = column
         return pd.DataFrame(made, copy=False)
 
+    def code_column(self, name: str, column: pd.Series) -> np.ndarray:
+        """Give other values of one column as numbers, shape (n,); a level that is not known here is NaN."""
+        return self._coded(self._place[name], pd.DataFrame({name: column}), add=False).astype(float)
+
+    def place(self, name: str) -> int:
+        """Give the place of a column."""
+        return self._place[name]
+
+    def moved_columns(self, X: np.ndarray) -> dict[str, pd.Series]:
+        """Give the raw columns in which all rows as numbers, shape (n, p), differ from what they were; the index is the frame's."""
+        made = {}
+        for j in np.flatnonzero(((self.X != X) & ~np.isnan(X)).any(axis=0)):
+            moved = (self.X[:, j] != X[:, j]) & ~np.isnan(X[:, j])
+            name = self.names[j]
+            made[name] = self._set(int(j), self.frame[name].reset_index(drop=True), moved, X[moved, j]).set_axis(
+                self.frame.index
+            )
+        return made
+
     def _set(self, j: int, column: pd.Series, moved: np.ndarray, values: np.ndarray) -> pd.Series:
         dtype = column.dtype
         if j in self.levels:

@@ -56,7 +56,19 @@ def test_what_noise_does_to_each_kind_of_column(ev):
 def test_change_is_the_metric_of_the_noisy_rows(ev):
     got = noise_robustness(ev, levels=[0.2, 1.0], features=["x"], seed=4)
     table = got.frame()
-    assert list(table.columns) == ["feature", "level", "metric", "estimate", "low", "high", "n", "changed", "moved"]
+    numbers = [
+        "estimate",
+        "low",
+        "high",
+        "n",
+        "changed",
+        "changed_low",
+        "changed_high",
+        "moved",
+        "rows_changed",
+        "note",
+    ]
+    assert list(table.columns) == ["feature", "level", "metric", *numbers]
     assert table.feature.tolist() == [ALL, ALL, "x", "x"]
     X, y = ev.inputs(), (ev.y == ev.positive_index)
     noisy = X.assign(x=Noise(ev, "x", 4).on(X.x, 1.0))

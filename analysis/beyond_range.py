@@ -1,0 +1,248 @@
+"""What does the model say beyond the values it has seen: does its answer stay, level off, jump or run away?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.constraints import ColumnRule, constraints, number_text
+from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.faults import numbers_like
+from modelglass.analysis.groups import Groups, Rows, class_of, rows_of
+from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
+from modelglass.analysis.probing import chosen_features
+from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.analysis.result import Result
+from modelglass.analysis.source import Source
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+ROWS, STEPS = 300, (0.1, 0.5, 1.0, 2.0, 5.0)
+SLIGHT, LARGE = 0.02, 0.25
+"""Of the answers' standard deviation: below the one the answer stays; above the other, at the first step, it jumps."""
+STAYS, LEVELS, JUMPS, DRIFTS, RUNS = "stays", "levels off", "jumps", "drifts", "runs away"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class BeyondRange(Result):
+    """The mean answer where one column of numbers lies beyond its range, beside the answer at the end of the range.
+
+    steps     feature, side ("below", "above"), step (how far beyond, in widths of the range), value (as text), estimate (mean change of the
+              answer from that at the end of the range), low, high (interval over rows or clusters), n, outside (share of rows whose answer
+              lies outside all answers on the data)
+    verdicts  feature, side, verdict ("stays", "levels off", "jumps": most of the change comes at the first step, "drifts", "runs away": it
+              still moves at the last step, and by more than the answers' standard deviation), change (mean, at the last step), outside, remedy
+    answer    what the answer is, in words; spread: standard deviation of the answers on these rows
+    """
+
+    steps: pd.DataFrame
+    verdicts: pd.DataFrame
+    answer: str
+    spread: float
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give one row for each column, side and step."""
+        return self.steps
+
+    def more(self) -> Mapping[str, Any]:
+        """Give the verdicts."""
+        from modelglass.analysis.result import frame_json
+
+        return {"verdicts": frame_json(self.verdicts)}
+
+    def sentence(self) -> str:
+        """Say where the answer runs away or jumps, largest first."""
+        table, n = self.verdicts, int(self.steps.n.max())
+        counts = [
+            f"{(table.verdict == v).sum()} {v}"
+            for v in (STAYS, LEVELS, DRIFTS, JUMPS, RUNS)
+            if (table.verdict == v).any()
+        ]
+        text = f"Beyond the range of a column {self.answer}, over {rows_text(n)} and {len(table)} ends of ranges: {', '.join(counts)}."
+        bad = table[table.verdict.isin((RUNS, JUMPS))]
+        if len(bad):
+            worst = bad.loc[bad.change.abs().idxmax()]
+            at = self.steps[(self.steps.feature == worst.feature) & (self.steps.side == worst.side)].iloc[-1]
+            text += f" It changes most {worst.side} the range of {worst.feature}: by {worst.change:+.3g} at {at.value}."
+            if worst.outside > 0:
+                text += f" There {worst.outside:.0%} of answers lie outside all answers on the data."
+        return text
+
+
+def beyond_range(
+    ev: Evaluation,
+    *,
+    features: Any = None,
+    steps: Sequence[float] = STEPS,
+    rows: int | None = ROWS,
+    class_: Any = None,
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> BeyondRange:
+    """Set one column after another to values below and above all that data and training data hold.
+
+    These rows are not possible ones: that is the question. All other columns stay as they are.
+
+    Parameters
+    ----------
+    features : name or sequence of names, optional
+        Columns of numbers or dates; all that the model reads without it.
+    steps : sequence of float
+        How far beyond, in widths of the range, > 0.
+    rows : int or None
+        Rows used, a stratified sample; None: all.
+    class_ : label of a class, optional
+        Whose score is looked at; without it the positive one, of several the one predicted most often.
+
+    Raises
+    ------
+    NotApplicable
+        Without a model, or without columns of numbers.
+    InputError
+        Unknown columns or steps that are none; the model raises an error on such a row.
+    """
+    if ev.model is None:
+        raise NotApplicable(
+            "there is no model here, only predictions, and values beyond the range are asked of a model"
+        )
+    widths = sorted({float(s) for s in steps})
+    if not widths or not all(np.isfinite(w) and w > 0 for w in widths):
+        raise InputError(
+            "Expected steps above 0, in widths of the range.", f"Got {list(steps)}.", "Give e.g. [0.5, 2]."
+        )
+    level, seed = check_level(level), ev.seed if seed is None else seed
+    rules = constraints(ev).columns
+    asked_for = chosen_features(ev, features)
+    names = [n for n in asked_for if rules[n].kind == "number" and np.isfinite([rules[n].low, rules[n].high]).all() and rules[n].high > rules[n].low]  # fmt: skip
+    if not names:
+        raise NotApplicable("no column here holds numbers of more than one value")
+    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    code, words = _whose(chosen, class_)
+    table, spread = _steps(chosen, rules, names, widths, code, level, progress)
+    return BeyondRange(
+        steps=table,
+        verdicts=_verdicts(table, spread),
+        answer=words,
+        spread=spread,
+        source=chosen.source,
+        settings={
+            "features": names,
+            "steps": widths,
+            "rows": chosen.n,
+            "class_": class_ or None,
+            "level": level,
+            "seed": seed,
+        },
+    )
+
+
+def _whose(ev: Evaluation, class_: Any) -> tuple[int | None, str]:
+    """Give the score column looked at (None: there is one), and the answer in words."""
+    if class_ not in (None, ""):
+        code = class_of(ev, class_)
+        label = ev.classes[code] if ev.task != "binary" else class_
+        return (code if ev.task != "binary" else (None if code == 1 else -1)), f"the score of {label}"
+    if ev.task == "multiclass":
+        code = int(np.bincount(ev.predicted, minlength=len(ev.classes)).argmax())
+        return code, f"the score of {ev.classes[code]}"
+    return None, "the prediction" if ev.task == "regression" else f"the score of {ev.positive}"
+
+
+def _steps(
+    ev: Evaluation, rules: Mapping[str, ColumnRule], names: list[str], widths: list[float], code: int | None, level: float, progress: Progress | None
+) -> tuple[pd.DataFrame, float]:  # fmt: skip
+    inputs, records = ev.inputs(), []
+    own = _answers(ev, inputs, code)
+    span = (float(own.min()), float(own.max()))
+    ends = [(n, side) for n in names for side in ("below", "above")]
+    for i, (name, side) in enumerate(ends):
+        tell(progress, i / len(ends), f"{side} the range of {name}")
+        rule = rules[name]
+        end, sign = (rule.low, -1) if side == "below" else (rule.high, 1)
+        at_end = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, end)}), code)
+        for width in widths:
+            value = end + sign * width * (rule.high - rule.low)
+            got = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
+            outside = np.average((got < span[0] - 1e-9) | (got > span[1] + 1e-9), weights=ev.weight)
+            records.append(
+                (name, side, width, number_text(rule, value), *_mean(ev, got - at_end, level), ev.n, float(outside))
+            )
+    tell(progress, 1.0, "done")
+    columns = ["feature", "side", "step", "value", "estimate", "low", "high", "n", "outside"]
+    return pd.DataFrame(records, columns=columns), float(own.std())
+
+
+def _put(column: pd.Series, rule: ColumnRule, value: float) -> pd.Series:
+    """Set all values of a column, missing ones too; whole numbers stay whole."""
+    if rule.dates:
+        stamps = pd.Series(pd.to_datetime([value] * len(column), unit="s"), index=column.index)
+        zone = getattr(column.dtype, "tz", None)
+        return (stamps.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else stamps).astype(column.dtype)
+    values = np.full(len(column), value)
+    if column.isna().any():
+        return pd.Series(values, index=column.index)
+    return numbers_like(column, values)
+
+
+def _answers(ev: Evaluation, frame: pd.DataFrame, code: int | None) -> np.ndarray:
+    parts = [ev.output(frame.iloc[part]) for part in blocks(len(frame), start=512)]
+    got = np.concatenate(parts)
+    if got.ndim > 1:
+        return got[:, int(code or 0)]
+    return (1 - got if ev.score_kind == "probability" else -got) if code == -1 else got
+
+
+def _mean(ev: Evaluation, values: np.ndarray, level: float) -> tuple[float, float, float]:
+    rows = Rows(
+        task="regression", y=np.zeros(len(values)), predicted=values, weight=ev.weight, cluster=rows_of(ev).cluster
+    )
+    found = estimate(METRICS["bias"], Groups(rows, np.zeros(len(values), np.int64), 1), level)
+    return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
+
+
+def _verdicts(table: pd.DataFrame, spread: float) -> pd.DataFrame:
+    records = []
+    for (feature, side), part in table.groupby(["feature", "side"], sort=False):
+        change = part.estimate.to_numpy()
+        found = verdict(change, max(spread, 1e-12))
+        records.append((feature, side, found, float(change[-1]), float(part.outside.iloc[-1]), REMEDIES[found]))
+    made = pd.DataFrame(records, columns=["feature", "side", "verdict", "change", "outside", "remedy"])
+    return made.iloc[np.argsort(-made.change.abs(), kind="stable")].reset_index(drop=True)
+
+
+_CLIP = "clip the value to the range, or refuse the row: a check of ranges does either without training again"
+REMEDIES = {
+    STAYS: "",
+    LEVELS: "refuse rows far beyond the range, if what is levelled off at is not plausible",
+    DRIFTS: _CLIP,
+    JUMPS: f"{_CLIP}; a monotone constraint or more training rows near the end of the range",
+    RUNS: f"{_CLIP}; a transformation that levels off, or trees, in training",
+}
+
+
+def verdict(change: np.ndarray, spread: float) -> str:
+    """Name what a mean change does along rising steps, shape (m,), beside the answers' standard deviation.
+
+    >>> [verdict(np.array(c), 1.0) for c in ([0, 0], [0.2, 0.2], [0.5, 0.55], [0.1, 0.6], [1.0, 9.0])]
+    ['stays', 'levels off', 'jumps', 'drifts', 'runs away']
+    """
+    last = abs(change[-1])
+    if np.abs(change).max() < SLIGHT * spread:
+        return STAYS
+    moving = len(change) > 1 and abs(change[-1] - change[-2]) > 0.05 * last
+    if abs(change[0]) >= LARGE * spread and abs(change[0]) >= last / 2:
+        return JUMPS
+    if not moving:
+        return LEVELS
+    return RUNS if last > spread else DRIFTS

@@ -1,0 +1,75 @@
+"""The records of the page Sensitivity that put noise, faults and gaps into rows."""
+
+from __future__ import annotations
+
+from modelglass.analysis.declared_breaks import CONSTRAINTS
+from modelglass.analysis.registry import Analysis, Setting
+
+FEATURES = Setting(name="features", kind="features", label="Columns", help="Empty: every column.")
+METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
+CLASS = Setting(
+    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
+)
+LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+
+
+def _rows(default: int) -> Setting:
+    return Setting(name="rows", kind="integer", default=default, low=50, high=1_000_000, label="Rows used")
+
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="input_faults",
+        title="Faults in the inputs",
+        question="What do wrong units, typing errors, rounding, swapped columns or a wrong clock do, and what would a check catch?",
+        page="sensitivity",
+        compute="modelglass.analysis.input_faults:input_faults",
+        cost="seconds",
+        order=12,
+        settings=(FEATURES, METRIC, _rows(2_000), CONSTRAINTS, CLASS, LEVEL),
+    ),
+    Analysis(
+        name="missing_robustness",
+        title="Missing values",
+        question="What does the model say where a value does not come, and would a usual value in its place mend it?",
+        page="sensitivity",
+        compute="modelglass.analysis.missing_robustness:missing_robustness",
+        cost="seconds",
+        order=14,
+        settings=(
+            FEATURES,
+            METRIC,
+            Setting(
+                name="blocks",
+                kind="text",
+                label="Missing together",
+                help='Such as "a + b; c + d"; empty: columns that are missing together in the data, and those that belong together.',
+            ),
+            Setting(name="code", kind="number", default=-999.0, low=-1e12, high=1e12, label="Code for missing"),
+            _rows(2_000),
+            CLASS,
+            LEVEL,
+        ),
+    ),
+    Analysis(
+        name="beyond_range",
+        title="Beyond the range",
+        question="What does the model say for values beyond all it has seen: does it stay, level off, jump or run away?",
+        page="sensitivity",
+        compute="modelglass.analysis.beyond_range:beyond_range",
+        cost="seconds",
+        order=16,
+        reads_threshold="never",
+        settings=(FEATURES, _rows(300), CLASS, LEVEL),
+    ),
+    Analysis(
+        name="same_answers",
+        title="Handed over in another way",
+        question="Does a row get the same answer in another order, alone, with other types or levels in another order?",
+        page="sensitivity",
+        compute="modelglass.analysis.same_answers:same_answers",
+        cost="seconds",
+        order=18,
+        settings=(_rows(1_000),),
+    ),
+]

@@ -1,0 +1,249 @@
+"""What do faults in the inputs do: wrong units, typing errors, rounding, swapped columns, a wrong clock? And what would a check catch?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.constraints import Constraints
+from modelglass.analysis.constraints import constraints as found_constraints
+from modelglass.analysis.curves import chosen_class
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.faults import Fault, caught, clipped, faults_of
+from modelglass.analysis.paired import default_metric
+from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.possible import Space
+from modelglass.analysis.probing import NUMBERS, Prober, Refused, chosen_features, refused_frame, refused_text
+from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.result import Result, frame_json
+from modelglass.analysis.source import Source
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+ROWS = 2_000
+POSSIBLE = "rounding"
+"""The only fault that leaves a possible row: values are rounded and moved to the nearest possible ones."""
+EVIDENT = 0.9
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class InputFaults(Result):
+    """Change of a metric, and of decisions, where every row has a fault.
+
+    faults    fault ("rounding", "unit error", "typing error", "swapped columns", "shifted time"), feature, how, metric, estimate (metric with
+              the fault minus without), low, high (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in
+              regression), changed_low, changed_high, moved (mean absolute change of the answer), rows_changed, caught (share of the changed
+              rows that a check of ranges, steps and levels refuses), clipped (change of the metric where the faulty number is moved
+              into the range of the data first; NaN where that was not measured), remedy, note. Largest move first.
+    refused   probe, feature, row, error, input: the first input of each fault that the model raised an error on
+    asked     rows that the model was asked about
+    """
+
+    faults: pd.DataFrame
+    refused: pd.DataFrame
+    asked: int
+    metric: str
+    label: str
+    before: float
+    greater_is_better: bool | None
+    source: Source
+    settings: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Give one row per fault."""
+        return self.faults
+
+    def more(self) -> Mapping[str, Any]:
+        """Give the inputs that the model raised an error on."""
+        return {"refused": frame_json(self.refused)}
+
+    def sentence(self) -> str:
+        """Say which fault moves the model most, what a check would catch, and what none would."""
+        known = self.faults[self.faults.moved.notna()]
+        if not len(known):
+            return f"No fault could be tried on {rows_text(self.source.rows)}.{refused_text(self.refused)}"
+        worst = known.iloc[0]
+        text = f"Of {len(self.faults)} faults tried, {_named(worst)} moves the model most: {self._does(worst)}; {rows_text(int(worst.n))}."
+        unseen = known[(known.caught < 0.5) & (known.fault != POSSIBLE) & (known.moved > 0)]
+        if worst.caught >= EVIDENT:
+            text += f" A check of the column's range, steps and levels refuses {worst.caught:.0%} of these rows."
+        if len(unseen):
+            first = unseen.iloc[0]
+            if first.name != worst.name:
+                text += f" Of those that such a check lets pass for most rows, {_named(first)} moves it most: {self._does(first)}."
+            else:
+                text += f" A check of range, steps and levels would refuse only {first.caught:.0%} of these rows."
+        return text + refused_text(self.refused)
+
+    def _does(self, row: Any) -> str:
+        change = f"{self.label} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
+        return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
+
+
+def _named(row: Any) -> str:
+    how = f" ({row.how})" if row.how else ""
+    return f"{row.fault} of {row.feature}{how}"
+
+
+def input_faults(
+    ev: Evaluation,
+    *,
+    features: Any = None,
+    constraints: Any = None,
+    rows: int | None = ROWS,
+    metric: Any = None,
+    class_: Any = None,
+    level: float = 0.95,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> InputFaults:
+    """Put one fault after another into every row, and see what changes.
+
+    Numbers are rounded to two and to one leading digit, multiplied by 10, 100 and 1,000 (a wrong unit), and two digits of whole numbers are
+    exchanged; one letter of levels and texts is wrong; times are late by an hour, a day, 30 and 365 days; columns that could be mistaken
+    for one another are swapped. Rounded rows are possible ones; all other faults are meant to be what should never come in.
+
+    Parameters
+    ----------
+    features : name or sequence of names, optional
+        Columns with faults; all that the model reads without it.
+    constraints : Constraints, path of a YAML file, its text, or mapping, optional
+        What the check of inputs knows; see ``modelglass.analysis.constraints``. Without it what the data show.
+    rows : int or None
+        Rows used, a stratified sample; None: all.
+    metric, class_, level, seed
+        As in ``noise_robustness``.
+
+    Raises
+    ------
+    NotApplicable
+        Without a model, or where no column can have a fault known here.
+    InputError
+        Unknown columns, contradictory constraints.
+    """
+    if ev.model is None:
+        raise NotApplicable(
+            "there is no model here, only predictions, and faults are put into rows that a model is asked about"
+        )
+    level, seed = check_level(level), ev.seed if seed is None else seed
+    record, names = default_metric(ev, metric, class_), chosen_features(ev, features)
+    rules = found_constraints(ev, given=constraints)
+    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    prober = Prober(chosen, record, class_, level, seed)
+    faults = faults_of(prober.inputs, ev.columns, names, rules.columns, seed)
+    if not faults:
+        raise NotApplicable(
+            "no column here can have a wrong unit, a typing error, a wrong clock or a place exchanged with another"
+        )
+    table, refused = _table(prober, rules, faults, progress)
+    return InputFaults(
+        faults=table,
+        refused=refused_frame(refused),
+        asked=prober.asked,
+        metric=record.name,
+        label=label_of(record, ev.task, chosen_class(class_)),
+        before=prober.before,
+        greater_is_better=record.greater_is_better,
+        source=chosen.source,
+        settings={
+            "features": names,
+            "constraints": rules.settings["given"] or "as the data show",
+            "rows": chosen.n,
+            "metric": record.name,
+            "class_": chosen_class(class_),
+            "level": level,
+            "seed": seed,
+        },
+    )
+
+
+def _table(
+    prober: Prober, rules: Constraints, faults: list[Fault], progress: Progress | None
+) -> tuple[pd.DataFrame, list[tuple[str, str, Refused]]]:
+    space, records, refused = Space(rules, prober.inputs), [], []
+    for i, fault in enumerate(faults):
+        columns = dict(fault.make())
+        if fault.kind == POSSIBLE:
+            columns = possible_columns(space, columns)
+        moved = different(prober.inputs, columns)
+        span = (i / len(faults), (i + 0.7) / len(faults), f"{fault.kind} of {fault.feature}")
+        found = prober.ask(columns, moved, progress, span)
+        note = "" if moved.any() else "no row is changed by it"
+        if found.refused is not None:
+            refused.append((fault.kind, fault.feature, found.refused))
+            note = found.refused.error
+        share = caught_share(rules, columns, moved, prober.ev.weight)
+        after = np.nan
+        if fault.kind == "unit error" and share > 0:
+            mended = {n: clipped(rules.columns[n], c) for n, c in columns.items()}
+            after = prober.ask(mended, moved, progress, (span[1], (i + 1) / len(faults), span[2])).numbers[1]
+        records.append(
+            (
+                fault.kind,
+                fault.feature,
+                fault.how,
+                *found.numbers,
+                share,
+                after,
+                _remedy(fault, share, found.numbers[1], after),
+                note,
+            )
+        )
+    tell(progress, 1.0, "done")
+    table = pd.DataFrame(records, columns=["fault", "feature", "how", *NUMBERS, "caught", "clipped", "remedy", "note"])
+    return table.sort_values("moved", ascending=False, kind="stable", na_position="last", ignore_index=True), refused
+
+
+def possible_columns(space: Space, columns: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+    """Move wanted columns to possible rows and give the raw columns that differ from what they were."""
+    places, X = np.arange(len(space.X)), space.X.copy()
+    for name, column in columns.items():
+        X[:, space.place(name)] = space.code_column(name, column)
+    X = space.project(places, X)
+    return space.moved_columns(np.where(space.possible(places, X)[:, None], X, space.X))
+
+
+def different(frame: pd.DataFrame, columns: Mapping[str, pd.Series]) -> np.ndarray:
+    """Tell which rows differ in some column, missing equal to missing; bool (n,)."""
+    out = np.zeros(len(frame), dtype=bool)
+    for name, column in columns.items():
+        a, b = frame[name].astype(object), column.astype(object)
+        out |= ((a != b) & ~(a.isna() & b.isna())).to_numpy(dtype=bool, na_value=True)
+    return out
+
+
+def caught_share(
+    rules: Constraints, columns: Mapping[str, pd.Series], moved: np.ndarray, weight: np.ndarray | None
+) -> float:
+    """Weighted share of the changed rows that a check of each column's range, step and levels refuses; NaN where none changed."""
+    refused = np.zeros(len(moved), dtype=bool)
+    for name, column in columns.items():
+        refused |= caught(rules.columns[name], column)
+    w = np.ones(len(moved)) if weight is None else weight
+    total = float(w[moved].sum())
+    return float(w[moved & refused].sum()) / total if total > 0 else np.nan
+
+
+def _remedy(fault: Fault, share: float, estimate: float, after: float) -> str:
+    if fault.kind == POSSIBLE:
+        return "record the values as precisely as in training, or train with rounded ones too"
+    if fault.kind == "swapped columns":
+        return "hand columns over by name, never by place"
+    if share >= EVIDENT:
+        better = (
+            " (clipping to the range mends part of it: see clipped)"
+            if np.isfinite(after) and abs(after) < abs(estimate) / 2
+            else ""
+        )
+        return f"refuse rows outside the ranges, steps and levels seen{better}"
+    if fault.kind == "shifted time":
+        return "check the clock and time zone against the time of arrival"
+    if fault.kind == "typing error":
+        return "take levels from a list; compare numbers with the row's earlier value"
+    return "record the unit with the value; a range alone does not catch it"
