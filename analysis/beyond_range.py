@@ -64,11 +64,11 @@ class BeyondRange(Result):
         """Say where the answer runs away or jumps, largest first."""
         table, n = self.verdicts, int(self.steps.n.max())
         counts = [
-            f"{(table.verdict == v).sum()} {v}"
+            f"{v} at {(table.verdict == v).sum()}"
             for v in (STAYS, LEVELS, DRIFTS, JUMPS, RUNS)
             if (table.verdict == v).any()
         ]
-        text = f"Beyond the range of a column {self.answer}, over {rows_text(n)} and {len(table)} ends of ranges: {', '.join(counts)}."
+        text = f"Beyond the range of a column, {self.answer} {', '.join(counts)} of {len(table)} ends of ranges; {rows_text(n)}."
         bad = table[table.verdict.isin((RUNS, JUMPS))]
         if len(bad):
             worst = bad.loc[bad.change.abs().idxmax()]
@@ -173,6 +173,8 @@ def _steps(
         at_end = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, end)}), code)
         for width in widths:
             value = end + sign * width * (rule.high - rule.low)
+            if rule.step and rule.step == int(rule.step):
+                value = float(np.rint(value))
             got = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
             outside = np.average((got < span[0] - 1e-9) | (got > span[1] + 1e-9), weights=ev.weight)
             records.append(

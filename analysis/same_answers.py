@@ -42,7 +42,7 @@ class SameAnswers(Result):
     def sentence(self) -> str:
         """Say which ways change answers."""
         wrong, refused = self.ways[~self.ways["same"] & (self.ways.note == "")], self.ways[self.ways.note != ""]
-        n = rows_text(int(self.ways.n.max()))
+        n = rows_text(self.settings["rows"])
         text = f"Of {len(self.ways)} ways to hand over the same {n}, {self.ways['same'].sum()} give the same answers."
         if len(wrong):
             worst = wrong.loc[wrong.largest.idxmax()]
