@@ -39,6 +39,7 @@ from modelglass.analysis.roc import roc
 from modelglass.analysis.same_answers import same_answers
 from modelglass.analysis.scale_location import scale_location
 from modelglass.analysis.slices import slice_metrics
+from modelglass.analysis.sobol_indices import sobol_indices
 from modelglass.analysis.standing import standing
 from modelglass.analysis.thresholds import thresholds
 from modelglass.analysis.thresholds_by_slice import thresholds_by_slice
@@ -89,6 +90,7 @@ __all__ = [
     "same_answers",
     "scale_location",
     "slice_metrics",
+    "sobol_indices",
     "standing",
     "thresholds",
     "thresholds_by_slice",

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.asked_class import answers, whose
 from modelglass.analysis.constraints import ColumnRule, constraints, number_text
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.faults import numbers_like
-from modelglass.analysis.groups import Groups, Rows, class_of, rows_of
+from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.probing import chosen_features
-from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 
@@ -128,7 +129,7 @@ def beyond_range(
     if not names:
         raise NotApplicable("no column here holds numbers of more than one value")
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
-    code, words = _whose(chosen, class_)
+    code, words = whose(chosen, class_)
     table, spread = _steps(chosen, rules, names, widths, code, level, progress)
     return BeyondRange(
         steps=table,
@@ -147,35 +148,23 @@ def beyond_range(
     )
 
 
-def _whose(ev: Evaluation, class_: Any) -> tuple[int | None, str]:
-    """Give the score column looked at (None: there is one), and the answer in words."""
-    if class_ not in (None, ""):
-        code = class_of(ev, class_)
-        label = ev.classes[code] if ev.task != "binary" else class_
-        return (code if ev.task != "binary" else (None if code == 1 else -1)), f"the score of {label}"
-    if ev.task == "multiclass":
-        code = int(np.bincount(ev.predicted, minlength=len(ev.classes)).argmax())
-        return code, f"the score of {ev.classes[code]}"
-    return None, "the prediction" if ev.task == "regression" else f"the score of {ev.positive}"
-
-
 def _steps(
     ev: Evaluation, rules: Mapping[str, ColumnRule], names: list[str], widths: list[float], code: int | None, level: float, progress: Progress | None
 ) -> tuple[pd.DataFrame, float]:  # fmt: skip
     inputs, records = ev.inputs(), []
-    own = _answers(ev, inputs, code)
+    own = answers(ev, inputs, code)
     span = (float(own.min()), float(own.max()))
     ends = [(n, side) for n in names for side in ("below", "above")]
     for i, (name, side) in enumerate(ends):
         tell(progress, i / len(ends), f"{side} the range of {name}")
         rule = rules[name]
         end, sign = (rule.low, -1) if side == "below" else (rule.high, 1)
-        at_end = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, end)}), code)
+        at_end = answers(ev, inputs.assign(**{name: _put(inputs[name], rule, end)}), code)
         for width in widths:
             value = end + sign * width * (rule.high - rule.low)
             if rule.step and rule.step == int(rule.step):
                 value = float(np.rint(value))
-            got = _answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
+            got = answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
             outside = np.average((got < span[0] - 1e-9) | (got > span[1] + 1e-9), weights=ev.weight)
             records.append(
                 (name, side, width, number_text(rule, value), *_mean(ev, got - at_end, level), ev.n, float(outside))
@@ -195,14 +184,6 @@ def _put(column: pd.Series, rule: ColumnRule, value: float) -> pd.Series:
     if column.isna().any():
         return pd.Series(values, index=column.index)
     return numbers_like(column, values)
-
-
-def _answers(ev: Evaluation, frame: pd.DataFrame, code: int | None) -> np.ndarray:
-    parts = [ev.output(frame.iloc[part]) for part in blocks(len(frame), start=512)]
-    got = np.concatenate(parts)
-    if got.ndim > 1:
-        return got[:, int(code or 0)]
-    return (1 - got if ev.score_kind == "probability" else -got) if code == -1 else got
 
 
 def _mean(ev: Evaluation, values: np.ndarray, level: float) -> tuple[float, float, float]:

@@ -18,7 +18,7 @@ def _(result: SameAnswers) -> go.Figure:
         return style.empty_figure("The model refuses the rows in every other way.")
     if (table.largest == 0).all():
         return style.empty_figure("The answers are the same to the last digit in every way that the model takes.")
-    names = style.short_names([style.wrapped(w, 24) for w in table.way], 80)
+    names = [style.wrapped(w, 24) for w in table.way]
     made = style.new_figure("", height=130 + 38 * len(table))
     made.add_scatter(
         x=np.maximum(table.largest, LEAST),
