@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,20 +42,21 @@ def faults_of(
 
 
 def _of_column(name: str, column: pd.Series, kind: str, rule: ColumnRule, seed: int) -> Iterator[Fault]:
+    def made(change: Callable[..., pd.Series], how: Any) -> Callable[[], Mapping[str, pd.Series]]:
+        return lambda: {name: change(column, how)}
+
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         for how, step in SHIFTS:
-            yield Fault(
-                kind="shifted time", feature=name, how=f"+{how}", make=lambda s=step: {name: shifted(column, s)}
-            )
+            yield Fault(kind="shifted time", feature=name, how=f"+{how}", make=made(shifted, step))
     elif rule.kind == "number":
         for digits in DIGITS:
-            yield Fault(kind="rounding", feature=name, how=f"to {digits} digit{'s' * (digits > 1)}", make=lambda d=digits: {name: rounded(column, d)})  # fmt: skip
+            yield Fault(kind="rounding", feature=name, how=f"to {digits} digit{'s' * (digits > 1)}", make=made(rounded, digits))  # fmt: skip
         for factor in UNITS:
-            yield Fault(kind="unit error", feature=name, how=f"x {factor}", make=lambda f=factor: {name: scaled(column, f)})  # fmt: skip
+            yield Fault(kind="unit error", feature=name, how=f"x {factor}", make=made(scaled, factor))  # fmt: skip
         if whole(column):
-            yield Fault(kind=TYPED, feature=name, how="two digits exchanged", make=lambda: {name: digits_exchanged(column, seed)})  # fmt: skip
+            yield Fault(kind=TYPED, feature=name, how="two digits exchanged", make=made(digits_exchanged, seed))  # fmt: skip
     elif kind in ("categorical", "text") and _texts(column):
-        yield Fault(kind=TYPED, feature=name, how="one letter wrong", make=lambda: {name: letters_wrong(column, seed)})
+        yield Fault(kind=TYPED, feature=name, how="one letter wrong", make=made(letters_wrong, seed))
 
 
 def _texts(column: pd.Series) -> bool:

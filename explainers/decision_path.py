@@ -77,7 +77,7 @@ def decision_path(ev: Evaluation, *, row: Any, class_: Any = None, progress: Pro
     texts = shared.texts(ev.inputs().iloc[[place]])[0]
     names = list(ev.features)
     steps = []
-    for step, node in enumerate(np.flatnonzero(reached[place])):
+    for step, node in enumerate(np.flatnonzero(reached[place]).tolist()):
         inside, parent = reached[:, node], int(own.tree.parent[node])
         j = int(own.raw_index[own.tree.feature[parent]]) if parent >= 0 else -1
         feature = own.values[j].name if j >= 0 else ""

@@ -74,9 +74,9 @@ def draw(reference: np.ndarray, levels: Mapping[int, object], n: int, seed: int,
     rng = np.random.RandomState(seed)
     p = reference.shape[1]
     numbers = np.array([j not in levels for j in range(p)])
-    edges = {}
+    edges: dict[int, np.ndarray] = {}
     if discretize:
-        edges = {j: np.unique(np.percentile(reference[:, j], [25, 50, 75])) for j in np.flatnonzero(numbers)}
+        edges = {j: np.unique(np.percentile(reference[:, j], [25, 50, 75])) for j in np.flatnonzero(numbers).tolist()}
         numbers = np.zeros(p, dtype=bool)
     mean, spread = np.zeros(p), np.ones(p)
     codes = np.zeros((n, p))
@@ -88,7 +88,7 @@ def draw(reference: np.ndarray, levels: Mapping[int, object], n: int, seed: int,
         drawn = rng.normal(0, 1, n * p).reshape(n, p)
         codes[:, numbers] = drawn[:, numbers] * np.where(numbers, spread, 0.0)[numbers] + mean[numbers]
     bins = np.zeros((n, p))
-    for j in np.flatnonzero(~numbers):
+    for j in np.flatnonzero(~numbers).tolist():
         of_reference = np.searchsorted(edges[j], reference[:, j]) if j in edges else reference[:, j]
         values, counts = np.unique(of_reference, return_counts=True)
         bins[:, j] = rng.choice(values, size=n, replace=True, p=counts / counts.sum())
@@ -172,7 +172,8 @@ def _chosen(gram: np.ndarray, cross: np.ndarray, own: np.ndarray, n_features: in
         size = np.abs(np.linalg.solve(gram + 0.01 * np.eye(p), cross) * own)
         return np.argsort(-size, kind="stable")[: min(n_features, p)]
     gram, cross = gram.copy(), cross.copy()
-    first, used = np.diag(gram).copy(), []
+    first = np.diag(gram).copy()
+    used: list[int] = []
     for _ in range(min(n_features, p)):
         left = np.diag(gram)
         gain = np.where(left > 1e-10 * np.maximum(first, 1e-300), cross**2 / np.where(left > 0, left, 1.0), 0.0)

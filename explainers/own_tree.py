@@ -115,7 +115,7 @@ class OwnTree:
         asked = sorted({int(self.raw_index[f]) for f in self.tree.feature[self.tree.right >= 0]})
         self.values = {j: self._values(names[j]) for j in asked if j >= 0}
         self.edges: dict[int, dict[int, tuple[Any, bool]]] = {j: {} for j in self.values}
-        self.lefts = {i: self._left(i) for i in np.flatnonzero(self.tree.right >= 0)}
+        self.lefts = {i: self._left(i) for i in np.flatnonzero(self.tree.right >= 0).tolist()}
         self.allowed = self._allowed()
 
     def _values(self, name: str) -> Values:
@@ -180,7 +180,7 @@ class OwnTree:
         """For each node: raw column -> which of its values are in it."""
         t = self.tree
         out: list[dict[int, np.ndarray]] = [{} for _ in t.right]
-        for node in np.flatnonzero(t.right >= 0):
+        for node in np.flatnonzero(t.right >= 0).tolist():
             j, left = int(self.raw_index[t.feature[node]]), self.lefts[node]
             for child, side in ((node + 1, left), (t.right[node], ~left)):
                 above = out[node]
@@ -206,14 +206,16 @@ class OwnTree:
         said = [self.values[j].words(a, self.edges[j]) for j, a in self.allowed[node].items() if not a.all()]
         if not said:
             return ALL, "TRUE"
-        return " and ".join(w for w, _ in said), conjoined(*(sql for _, sql in said))
+        sql = conjoined(*(part for _, part in said))
+        assert sql is not None  # no part is
+        return " and ".join(w for w, _ in said), sql
 
     def reached(self, frame: pd.DataFrame) -> np.ndarray:
         """Tell which raw rows reach which node, bool (n, nodes)."""
         codes, t = self.tree.codes(self._numbers(frame)).T, self.tree
         out = np.zeros((len(frame), len(t.right)), dtype=bool)
         out[:, 0] = True
-        for node in np.flatnonzero(t.right >= 0):
+        for node in np.flatnonzero(t.right >= 0).tolist():
             left = self._goes_left(node, codes)
             out[:, node + 1], out[:, t.right[node]] = out[:, node] & left, out[:, node] & ~left
         return out
