@@ -16,7 +16,8 @@ from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_ways import FastWay
-from modelglass.explainers.provenance import Provenance, provenance
+from modelglass.explainers.layered import Layered, layered
+from modelglass.explainers.provenance import Provenance, dense, provenance
 from modelglass.explainers.shapley_exact import fed
 
 AT_ONCE = 128e6
@@ -180,10 +181,19 @@ def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress
 
 
 class Transformed:
-    """A Pipeline's final estimator, asked about rows that are transformed once: only the columns made from one raw column change."""
+    """A final estimator, asked about rows that are transformed once: only the columns made from one raw column change.
+
+    Of a multilayer perceptron only their share of the first layer is worked out anew.
+    """
 
     def __init__(self, ev: Evaluation, made: Provenance):
         self.made, self.index = made, ev.positive_index or 0
+        self.layers = layered(made.estimator, ev.task)
+
+    def numbers(self, frame: pd.DataFrame) -> np.ndarray:
+        """Give raw rows as the final estimator sees them."""
+        Z = self.made.transform(frame)
+        return Z if isinstance(Z, np.ndarray) or not self.layers else dense(Z)
 
     def ask(self, ev: Evaluation, Z: np.ndarray) -> np.ndarray:
         """Give the answer for transformed rows, shape (n, groups)."""
@@ -197,11 +207,15 @@ class Transformed:
     ) -> dict[str, np.ndarray]:
         """Give the answers as ``Answers.rows`` does."""
         given = fed(ev, ev.inputs())
-        seen = np.concatenate([self.made.transform(given.iloc[b]) for b in blocks(len(given), start=2048)])
+        seen = np.concatenate([self.numbers(given.iloc[b]) for b in blocks(len(given), start=2048)])
         out, n = {}, len(seen)
         for i, (name, grid) in enumerate(grids.items()):
             columns = np.flatnonzero(self.made.raw_index == list(given.columns).index(name))
-            numbers, m = self.made.transform(fed(ev, grid.donors))[:, columns], len(grid.donors)
+            numbers, m = self.numbers(fed(ev, grid.donors))[:, columns], len(grid.donors)
+            if self.layers is not None:
+                here = span(progress, i / len(grids), (i + 1) / len(grids))
+                out[name] = self._by_layers(ev, self.layers, seen, columns, numbers, here)
+                continue
             parts = []
             for cells in blocks(n * m, start=512, seconds=0.2, most=200_000):
                 value, row = np.divmod(np.arange(cells.start, cells.stop), n)
@@ -212,18 +226,38 @@ class Transformed:
             out[name] = np.concatenate(parts).reshape(m, n, -1)
         return out
 
+    def _by_layers(
+        self,
+        ev: Evaluation,
+        layers: Layered,
+        seen: np.ndarray,
+        columns: np.ndarray,
+        numbers: np.ndarray,
+        progress: Progress | None,
+    ) -> np.ndarray:
+        """Give the answers over one grid, (grid, n, groups), where the final estimator is a perceptron."""
+        first = layers.first(seen, columns)
+        found = np.empty((len(numbers), len(seen), layers.outputs))
+        for v, given in enumerate(numbers):
+            layers.fill(first, columns, given, found[v])
+            tell(progress, (v + 1) / len(numbers), f"{len(numbers)} values over {len(seen):,} rows")
+        return 1.0 - found if ev.task == "binary" and self.index == 0 else found
+
 
 def transformed(ev: Evaluation) -> Transformed | None:
     """Give the final estimator to ask, where a Pipeline turns each raw column into numbers of its own; None where it does not."""
-    if not hasattr(ev.estimator, "steps") or isinstance(ev.model, OneLabel):
+    if isinstance(ev.model, OneLabel) or not (hasattr(ev.estimator, "steps") or layered(ev.estimator, ev.task)):
         return None
     few = fed(ev, ev.whole.inputs().iloc[:128])
     made = provenance(ev.estimator, few)
     ready = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
-    if not made.exact or not made.steps or not ready:
+    if not made.exact or not ready or not (made.steps or layered(made.estimator, ev.task)):
         return None
-    Z = made.transform(few)
-    return Transformed(ev, made) if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
+    if not made.steps and not all(map(pd.api.types.is_numeric_dtype, few.dtypes)):
+        return None
+    found = Transformed(ev, made)
+    Z = found.numbers(few)
+    return found if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
 
 
 def same_as_asked(ev: Evaluation, grids: Mapping[str, Grid], found: Transformed) -> bool:

@@ -1,0 +1,76 @@
+"""scikit-learn's multilayer perceptrons from their first layer on: where one column changes, only its own share of that layer does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+BLOCK = 4_096
+"""Rows whose hidden layer stays in the processor's cache."""
+
+
+class Layered:
+    """The layers of a fitted ``MLPClassifier`` or ``MLPRegressor``, as it would compute them.
+
+    weights, shifts     of each layer: (inputs, units) and (units,)
+    """
+
+    def __init__(self, estimator: Any):
+        self.weights, self.shifts = list(estimator.coefs_), list(estimator.intercepts_)
+        self.between, self.last = str(estimator.activation), str(estimator.out_activation_)
+
+    @property
+    def outputs(self) -> int:
+        """Number of values for a row."""
+        return len(self.shifts[-1])
+
+    def fill(self, first: np.ndarray, columns: np.ndarray, numbers: np.ndarray, out: np.ndarray) -> None:
+        """Fill out (n, outputs) with the answers for rows of which some columns hold these numbers.
+
+        Parameters
+        ----------
+        first : array, shape (n, units)
+            What the first layer sums up for these rows without the columns that change.
+        columns, numbers : arrays, shape (changed,)
+        """
+        share = numbers @ self.weights[0][columns]
+        for at in range(0, len(first), BLOCK):
+            here = slice(at, at + BLOCK)
+            out[here] = self._rest(first[here] + share)
+
+    def first(self, Z: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Sum up the first layer without some columns, shape (n, units)."""
+        kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
+        return Z[:, kept] @ self.weights[0][kept] + self.shifts[0]
+
+    def _rest(self, h: np.ndarray) -> np.ndarray:
+        for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):
+            h = _activated(h, self.between) @ weights
+            h += shift
+        return _activated(h, self.last)
+
+
+def _activated(h: np.ndarray, name: str) -> np.ndarray:
+    """Apply an activation, in place where it can be."""
+    if name == "relu":
+        return np.maximum(h, 0, out=h)
+    if name == "tanh":
+        return np.tanh(h, out=h)
+    if name == "logistic":
+        return special.expit(h, out=h)
+    return special.softmax(h, axis=1) if name == "softmax" else h
+
+
+def layered(estimator: Any, task: str) -> Layered | None:
+    """Give the layers of a multilayer perceptron of one outcome; None for anything else."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    wanted = MLPRegressor if task == "regression" else MLPClassifier
+    if type(estimator) is not wanted or not hasattr(estimator, "coefs_") or len(estimator.coefs_) < 2:
+        return None
+    if estimator.out_activation_ not in ("identity", "logistic", "softmax"):
+        return None
+    expected = 1 if task != "multiclass" else len(estimator.classes_)
+    return Layered(estimator) if estimator.n_outputs_ == expected else None

@@ -1,0 +1,53 @@
+"""Multilayer perceptrons worked out from their first layer on, against the model asked row by row."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers import effect_answers, partial_dependence
+from modelglass.explainers.layered import layered
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "activation"),
+    [
+        (MLPClassifier, "y", "relu"),
+        (MLPClassifier, "y", "tanh"),
+        (MLPClassifier, "y3", "logistic"),
+        (MLPRegressor, "amount", "identity"),
+        (MLPRegressor, "amount", "relu"),
+    ],
+)
+def test_equals_the_model_asked(made, monkeypatch, make, target, activation):
+    ev = made(make(hidden_layer_sizes=(6, 4), activation=activation, max_iter=3, random_state=0), target)
+    names = ["age", "pay", "city", "job"]
+    fast = partial_dependence(ev, features=names, grid=6, rows=120, ice=5)
+    monkeypatch.setattr(effect_answers, "transformed", lambda ev: None)
+    slow = partial_dependence(ev, features=names, grid=6, rows=120, ice=5)
+    np.testing.assert_allclose(fast.curves.estimate, slow.curves.estimate, atol=1e-9)
+    np.testing.assert_allclose(fast.lines.output, slow.lines.output, atol=1e-9)
+
+
+def test_without_a_pipeline_and_for_the_first_class(made, monkeypatch):
+    ev = made(LogisticRegression(max_iter=300))
+    X = ev.inputs()[["age", "member"]].astype(float)
+    model = MLPClassifier((5,), max_iter=3, random_state=0).fit(X, ev.frame.y)
+    bare = Evaluation(model, X.assign(y=ev.frame.y), target="y", positive="no")
+    assert effect_answers.Answers(bare).through.layers is not None
+    fast = partial_dependence(bare, features="age", rows=None, ice=0).curves
+    monkeypatch.setattr(effect_answers, "transformed", lambda ev: None)
+    np.testing.assert_allclose(
+        fast.estimate, partial_dependence(bare, features="age", rows=None, ice=0).curves.estimate, atol=1e-9
+    )
+
+
+def test_what_is_no_such_perceptron():
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+    assert layered(LogisticRegression().fit(X, y), "binary") is None
+    two = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(X, X)
+    assert layered(two, "regression") is None
+    assert layered(MLPClassifier((3,), max_iter=2).fit(X, y), "regression") is None
