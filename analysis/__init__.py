@@ -8,6 +8,7 @@ from modelglass.analysis.beyond_range import beyond_range
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.column_differences import column_differences
 from modelglass.analysis.column_facts import column_facts
+from modelglass.analysis.conformal import conformal
 from modelglass.analysis.confusion import confusion
 from modelglass.analysis.constraints import constraints
 from modelglass.analysis.contrast import contrast
@@ -61,6 +62,7 @@ __all__ = [
     "calibration",
     "column_differences",
     "column_facts",
+    "conformal",
     "confusion",
     "constraints",
     "contrast",

@@ -97,4 +97,23 @@ ANALYSES: list[Analysis] = [
             LEVEL,
         ),
     ),
+    Analysis(
+        name="conformal",
+        title="Sure or not",
+        question="How sure is each prediction: do sets and intervals made on one half hold the outcome in the other, in every slice?",
+        page="sensitivity",
+        compute="modelglass.analysis.conformal:conformal",
+        order=8,
+        settings=(
+            Setting(
+                name="by",
+                kind="column",
+                label="By slice",
+                help="A column: coverage in each of its levels.",
+                empty="none",
+            ),
+            Setting(name="coverage", kind="number", default=0.9, low=0.5, high=0.999, step=0.01, label="Share to hold"),
+            LEVEL,
+        ),
+    ),
 ]

@@ -28,7 +28,7 @@ OWN = {
     "export": ("Export", ":material/download:", "Take it away"),
 }
 ASKS_THE_MODEL = {"importance", "effects", "row", "sensitivity"}
-OWN_VIEW = {"overview", "slices", "errors", "map", "predictions", "why", "row", "export"}
+OWN_VIEW = {"overview", "slices", "errors", "map", "predictions", "why", "row", "sensitivity", "export"}
 """The groups with a view of their own; the generic one serves the others."""
 ALWAYS = ("overview", "export")
 

@@ -1,0 +1,81 @@
+"""The page Sensitivity: constraints edited on it reach every search, and the rows that are turned over most cheaply are shown."""
+
+import time
+
+import pytest
+import yaml
+
+from modelglass.analysis.constraints import constraints
+from modelglass.app.dashboard import constraint_table
+
+WORST = "Rows whose answer changes most cheaply"
+FEW = {
+    "adversarial.rows": "20",
+    "adversarial.rounds": "0",
+    "sobol_indices.points": "256",
+    **{
+        f"{n}.rows": "60"
+        for n in ("noise_robustness", "input_faults", "missing_robustness", "beyond_range", "same_answers")
+    },
+}
+
+
+def test_edits_become_yaml_that_the_constraints_take(binary):
+    found = constraints(binary)
+    frame = constraint_table.as_table(found)
+    at = list(frame["column"]).index("age")
+    text = constraint_table.edited_text(found, "", frame, {at: {"direction": "up", "highest": "90", "cost": 2.0}})
+    assert yaml.safe_load(text) == {"columns": {"age": {"direction": "up", "high": 90, "cost": 2.0}}}
+    now = found.changed(text)
+    assert (now.columns["age"].direction, now.columns["age"].high, now.columns["age"].cost) == ("up", 90, 2)
+    more = constraint_table.edited_text(
+        now, text, constraint_table.as_table(now), {at: {"may change": False, "lowest": ""}}
+    )
+    assert yaml.safe_load(more)["columns"]["age"] == {
+        "direction": "up",
+        "high": 90,
+        "cost": 2.0,
+        "immutable": True,
+        "low": None,
+    }
+    assert found.changed(more).columns["age"].immutable
+    assert constraint_table.as_table(found.changed(more))["may change"].tolist()[at] is False
+    with pytest.raises(Exception, match="Expected a number as low"):
+        found.changed(constraint_table.edited_text(found, "", frame, {at: {"lowest": "young"}}))
+
+
+def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show, go, texts, monkeypatch):
+    asked = {}
+    from modelglass.app.dashboard import work
+
+    inner = work.outcome
+
+    def seen(analysis, ev, values):
+        asked[analysis.name] = dict(values)
+        return inner(analysis, ev, values)
+
+    monkeypatch.setattr(work, "outcome", seen)
+    given = "columns: {age: {immutable: true}}"
+    at = show(binary, **FEW, **{"constraints.given": given})
+    go(at, "sensitivity")
+    assert not at.exception
+    assert not at.error, [e.value for e in at.error]
+    for name in ("adversarial", "noise_robustness", "input_faults"):
+        assert asked[name]["constraints"] == given
+    assert "constraints" not in asked["missing_robustness"]
+    for _ in range(200):  # long work runs beside the page, which shows it once it is done
+        if WORST in texts(at):
+            break
+        time.sleep(0.1)
+        at.run()
+    said = texts(at)
+    assert "What may change in a row" in said
+    assert WORST in said
+    assert "The answer goes from" in said
+
+
+def test_a_broken_link_is_said_and_the_data_stand(binary, show, go):
+    at = show(binary, **FEW, **{"constraints.given": "columns: {nobody: {low: 1}}"})
+    go(at, "sensitivity")
+    assert not at.exception
+    assert any("nobody" in e.value for e in at.error)
