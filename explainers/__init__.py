@@ -6,10 +6,12 @@ Light: no explainer library is imported until a function needs it.
 from modelglass.explainers.accumulated_local_effects import AccumulatedLocalEffects, accumulated_local_effects
 from modelglass.explainers.anchor import Anchor, anchor
 from modelglass.explainers.class_contrast import class_contrast
+from modelglass.explainers.concept_activation import ConceptActivation, concept_activation
 from modelglass.explainers.counterfactuals import Counterfactuals, counterfactuals
 from modelglass.explainers.decision_path import DecisionPath, decision_path
 from modelglass.explainers.drop_column_importance import DropColumnImportance, drop_column_importance
 from modelglass.explainers.explanation_quality import ExplanationQuality, explanation_quality
+from modelglass.explainers.explanation_quality_row import ExplanationQualityRow, explanation_quality_row
 from modelglass.explainers.given_shapley_values import given_shapley_values
 from modelglass.explainers.importances import Importances, importances
 from modelglass.explainers.interaction_strength import InteractionStrength, interaction_strength
@@ -36,10 +38,12 @@ from modelglass.explainers.what_if import WhatIf, what_if, what_if_row
 __all__ = [
     "AccumulatedLocalEffects",
     "Anchor",
+    "ConceptActivation",
     "Counterfactuals",
     "DecisionPath",
     "DropColumnImportance",
     "ExplanationQuality",
+    "ExplanationQualityRow",
     "Importances",
     "IndividualConditionalExpectation",
     "InteractionStrength",
@@ -62,10 +66,12 @@ __all__ = [
     "accumulated_local_effects",
     "anchor",
     "class_contrast",
+    "concept_activation",
     "counterfactuals",
     "decision_path",
     "drop_column_importance",
     "explanation_quality",
+    "explanation_quality_row",
     "given_shapley_values",
     "importances",
     "individual_conditional_expectation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 from modelglass.explainers import (
     declared_changes,
+    declared_concepts,
     declared_examples,
     declared_importance,
     declared_own,
@@ -194,4 +195,5 @@ ANALYSES: list[Analysis] = [
     *declared_changes.ANALYSES,
     *declared_examples.ANALYSES,
     *declared_own.ANALYSES,
+    *declared_concepts.ANALYSES,
 ]

@@ -103,4 +103,27 @@ ANALYSES: list[Analysis] = [
             _LEVEL,
         ),
     ),
+    Analysis(
+        name="explanation_quality_row",
+        reads_threshold="never",
+        title="How far to trust the explanation of this row",
+        page="row",
+        question="How far can the Shapley values of this row be trusted?",
+        cost="seconds",
+        order=11,
+        report=False,
+        compute="modelglass.explainers.explanation_quality_row:explanation_quality_row",
+        settings=(
+            Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),
+            Setting(
+                name="method",
+                kind="choice",
+                default="auto",
+                choices=("auto", "tree", "linear", "sampling"),
+                label="Method",
+                help="auto: exact where the model allows it, else by sampling; the result says which.",
+            ),
+            _CLASS,
+        ),
+    ),
 ]

@@ -131,8 +131,8 @@ def explanation_quality(
     chosen = shared.sampled(ev, n)
     found, reason = explained(chosen, way, reason, asked, span(progress, 0.0, 0.25))
     largest = max(1, min(LARGEST, p // 2))
-    again = _nudged(chosen, found, way, asked, seed, span(progress, 0.25, 0.5))
-    answers = _Answers(chosen, group, seed, span(progress, 0.5, 1.0))
+    again = nudged(chosen, found, way, asked, seed, span(progress, 0.25, 0.5))
+    answers = Answers(chosen, group, seed, span(progress, 0.5, 1.0))
     tests, moved = _tests(chosen, found, again, answers, largest, level)
     return ExplanationQuality(
         tests=tests,
@@ -154,7 +154,7 @@ def _beyond(test: Any) -> bool:
     return bool(test.low > test.chance if np.isfinite(test.low) else test.estimate > 0.7)
 
 
-def _nudged(
+def nudged(
     ev: Evaluation, found: Attribution, way: ExactWay | None, asked: Asked, seed: int, progress: Progress | None
 ) -> np.ndarray:
     """Explain the same rows again, their numbers changed by a twentieth of the column's spread; whole numbers stay whole."""
@@ -175,21 +175,24 @@ def _nudged(
     return explained(ev, exact, "", asked, progress, inputs=frame)[0].values
 
 
-class _Answers:
+class Answers:
     """The model's answers to rows some of whose columns take the values of background rows, averaged over these.
 
     here    answers to the rows themselves, shape (n,); group: which class is meant for each row
     """
 
-    def __init__(self, ev: Evaluation, group: int | None, seed: int, progress: Progress | None):
+    def __init__(
+        self, ev: Evaluation, group: int | None, seed: int, progress: Progress | None, *, background: int = BACKGROUND,
+        times: int | None = None,
+    ):  # fmt: skip
         self._ev, self._progress, self._done = ev, progress, 0
         inputs = ev.inputs()
-        others = shared.background_of(ev, BACKGROUND, seed)
+        others = shared.background_of(ev, background, seed)
         self._stack, self._n, self._b = shared.Stack(inputs, others), len(inputs), len(others)
         out = shared.output(ev, inputs)
         self.group = out.argmax(axis=1) if group is None else np.full(len(inputs), group)
         self.here = out[np.arange(len(inputs)), self.group]
-        self.total = len(ev.features) + 4
+        self.total = times or len(ev.features) + 4
 
     def without(self, away: np.ndarray) -> np.ndarray:
         """Answer where away (n, p) marks the columns that are taken from the background; shape (n,)."""
@@ -204,7 +207,7 @@ class _Answers:
         return got.reshape(self._n, self._b).mean(axis=1)
 
 
-def _top(size: np.ndarray, m: int) -> np.ndarray:
+def largest_of(size: np.ndarray, m: int) -> np.ndarray:
     """Mark the m largest of each row of size (n, p)."""
     out = np.zeros(size.shape, dtype=bool)
     np.put_along_axis(out, np.argsort(-size, axis=1, kind="stable")[:, :m], True, axis=1)
@@ -212,32 +215,27 @@ def _top(size: np.ndarray, m: int) -> np.ndarray:
 
 
 def _tests(
-    ev: Evaluation, found: Attribution, again: np.ndarray, answers: _Answers, m: int, level: float
+    ev: Evaluation, found: Attribution, again: np.ndarray, answers: Answers, m: int, level: float
 ) -> tuple[pd.DataFrame, tuple[float, float]]:
     n, p = found.values.shape[:2]
     rows = np.arange(n)
     size, later = (np.abs(v[rows, :, answers.group]) for v in (found.values, again))
-    top, drawn = _top(size, m), _top(np.random.default_rng(ev.seed).random((n, p)), m)
+    top, drawn = largest_of(size, m), largest_of(np.random.default_rng(ev.seed).random((n, p)), m)
     taken, random_taken = (np.abs(answers.without(a) - answers.here) for a in (top, drawn))
     left, random_left = (np.abs(answers.without(~a) - answers.here) for a in (top, drawn))
     alone = np.column_stack(
         [np.abs(answers.without(np.arange(p)[None] == np.full((n, 1), j)) - answers.here) for j in range(p)]
     )
-    total = size.sum(axis=1)
-    carried = np.cumsum(-np.sort(-size, axis=1), axis=1) < CARRIED * total[:, None] * (1 - 1e-12)
-    needed = np.where(total > 0, (carried.sum(axis=1) + 1) / p, 0.0)
     same = (top & drawn).sum(axis=1) == m  # the random columns happen to be the largest: they say nothing
     columns = [
-        np.where(same, 0.5, _won(taken, random_taken)),
-        np.where(same, 0.5, _won(random_left, left)),
-        (top & _top(later, m)).sum(axis=1) / m,
-        (top & _top(alone, m)).sum(axis=1) / m,
-        needed,
+        np.where(same, 0.5, won(taken, random_taken)),
+        np.where(same, 0.5, won(random_left, left)),
+        (top & largest_of(later, m)).sum(axis=1) / m,
+        (top & largest_of(alone, m)).sum(axis=1) / m,
+        needed(size),
     ]
     estimate, low, high = shared.mean_interval(ev, np.column_stack(columns), level)
-    error = 0.0 if found.error is None else float(
-        np.sqrt(np.nanmean(found.error[rows, :, answers.group] ** 2)) / max(size.mean(), 1e-300)
-    )  # fmt: skip
+    error = 0.0 if found.error is None else _error(found.error[rows, :, answers.group], size, ev.weight)
     moved = tuple(float(np.average(x, weights=ev.weight)) for x in (taken, random_taken))
     nothing = np.nan
     few = "fewer than 200 rows: no interval" if np.isnan(low).all() else ""
@@ -255,7 +253,22 @@ def _tests(
     return table, (moved[0], moved[1])
 
 
-def _won(more: np.ndarray, less: np.ndarray) -> np.ndarray:
+def needed(size: np.ndarray) -> np.ndarray:
+    """Give the share of the columns, largest first, that carry 80 % of size (n, p); shape (n,)."""
+    total = size.sum(axis=1)
+    carried = np.cumsum(-np.sort(-size, axis=1), axis=1) < CARRIED * total[:, None] * (1 - 1e-12)
+    return np.where(total > 0, (carried.sum(axis=1) + 1) / size.shape[1], 0.0)
+
+
+def _error(error: np.ndarray, size: np.ndarray, weight: np.ndarray | None) -> float:
+    """Give the root mean square of standard errors (n, p), NaN left out, over the mean size; rows count by their weight."""
+    w = np.broadcast_to((np.ones(len(size)) if weight is None else weight)[:, None], size.shape)
+    known = ~np.isnan(error)
+    squares = float(w[known] @ error[known] ** 2) / max(float(w[known].sum()), 1e-300)
+    return float(np.sqrt(squares) / max(float(np.average(size, weights=w)), 1e-300))
+
+
+def won(more: np.ndarray, less: np.ndarray) -> np.ndarray:
     """1 where more is larger, 0 where smaller, a half where both are the same."""
     equal = np.isclose(more, less, rtol=1e-9, atol=1e-12)
     return np.where(equal, 0.5, (more > less).astype(float))

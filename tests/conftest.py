@@ -29,7 +29,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MUST_NOT_SKIP = {"browser": "MODELGLASS_REQUIRE_BROWSER", "alibi": "MODELGLASS_REQUIRE_ALIBI"}
+MUST_NOT_SKIP = {
+    "browser": "MODELGLASS_REQUIRE_BROWSER",
+    "alibi": "MODELGLASS_REQUIRE_ALIBI",
+    "torch": "MODELGLASS_REQUIRE_TORCH",
+}
 
 
 def shared_data(name: str) -> Path:

@@ -26,6 +26,7 @@ GUESTS = {
     "shap": ("explainers/",),
     "lime": (),  # the reference in tests only
     "alibi": ("explainers/anchor.py",),
+    "torch": ("explainers/torch_adapter.py",),
     "xgboost": ("analysis/models/xgboost.py",),
     "lightgbm": ("analysis/models/lightgbm.py",),
     "catboost": ("analysis/models/catboost.py",),
@@ -79,6 +80,7 @@ HEAVY = (
     "shap",
     "lime",
     "alibi",
+    "torch",
     "numba",
     "xgboost",
     "lightgbm",

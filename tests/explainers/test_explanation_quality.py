@@ -10,8 +10,18 @@ from sklearn.naive_bayes import GaussianNB
 import modelglass as mg
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import explanation_quality
-from modelglass.explainers.explanation_quality import AGREES, COMPACT, ERROR, KNOWN, STABLE, TAKEN, _Answers, _tests
+from modelglass.explainers import explanation_quality, explanation_quality_row
+from modelglass.explainers.explanation_quality import (
+    AGREES,
+    COMPACT,
+    ERROR,
+    KNOWN,
+    STABLE,
+    TAKEN,
+    Answers,
+    _error,
+    _tests,
+)
 from modelglass.explainers.shapley_ways import Asked, explained, way_of
 
 
@@ -49,7 +59,7 @@ def test_a_wrong_explanation_is_found_out():
     right, _ = explained(ev, way, "", asked, None)
     shuffled = np.random.default_rng(1).permuted(right.values, axis=1)
     wrong = type(right)(**{f: getattr(right, f) for f in right.__dataclass_fields__} | {"values": shuffled})
-    (good, _), (bad, moved) = (_tests(ev, r, r.values, _Answers(ev, None, 0, None), 3, 0.95) for r in (right, wrong))
+    (good, _), (bad, moved) = (_tests(ev, r, r.values, Answers(ev, None, 0, None), 3, 0.95) for r in (right, wrong))
     good, bad = good.set_index("aspect"), bad.set_index("aspect")
     for aspect in (TAKEN, KNOWN):
         assert bad.low[aspect] <= 0.5 <= bad.high[aspect]
@@ -105,3 +115,43 @@ def test_bad_input_and_stopping(made):
 
     with pytest.raises(Stopped):
         explanation_quality(linear(), progress=stop)
+
+
+def test_sampling_error_counts_rows_by_their_weight():
+    error, size = np.array([[1.0, np.nan], [3, 3]]), np.array([[2.0, 2], [4, 4]])
+    assert _error(error, size, None) == pytest.approx(np.sqrt((1 + 9 + 9) / 3) / 3)
+    assert _error(error, size, np.array([1.0, 0])) == pytest.approx(1 / 2)
+    assert _error(error, size, np.array([1.0, 2])) == pytest.approx(np.sqrt((1 + 2 * 18) / 5) / (20 / 6))
+    assert _error(error, size, np.array([1.0, 1])) == _error(error, size, None)
+
+
+def test_one_row_by_hand():
+    """One column moves nearly all: every set of three without it moves the answer less, and leaves it further away."""
+    ev = linear()
+    row = int(ev.inputs().a.abs().idxmax())
+    got = explanation_quality_row(ev, row=row)
+    assert got.columns[0] == "a"
+    assert got.largest == 3
+    # of the 19 other sets of three columns 9 hold "a" too, and move it as much within the other columns' hundredths
+    assert 10 <= got.of(TAKEN).estimate * 19 <= 19
+    assert got.of(TAKEN).n == got.of(KNOWN).n == 19
+    assert got.of(COMPACT).estimate == pytest.approx(1 / 6)
+    assert got.of(ERROR).estimate == 0
+    assert got.of(STABLE).n == 20
+    assert got.moved[0] > got.moved[1]
+    assert got.frame()[["low", "high"]].isna().all(axis=None)
+    assert "nothing is sampled" in got.sentence()
+    assert got.sentence() == explanation_quality_row(ev, row=row).sentence()
+    assert len(mg.figure(got).data[0].x) == 6
+
+
+def test_one_row_of_sampled_values(made):
+    ev = made(GaussianNB(), "y3", n=200)
+    got = explanation_quality_row(ev, row=3, class_="top")
+    assert got.group == "top"
+    assert not got.exact
+    assert got.of(ERROR).estimate > 0
+    with pytest.raises(InputError, match="Expected the number of a row"):
+        explanation_quality_row(ev, row=999)
+    with pytest.raises(NotApplicable, match="there is no model here"):
+        explanation_quality_row(Evaluation.from_predictions([0, 1], prediction=[0, 1]), row=0)

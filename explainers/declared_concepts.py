@@ -1,0 +1,39 @@
+"""The record of concepts in hidden layers."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import Analysis, Setting
+
+ANALYSES: list[Analysis] = [
+    Analysis(
+        name="concept_activation",
+        reads_threshold="never",
+        title="Concepts in hidden layers",
+        page="importance",
+        question="Does the answer of a neural network lean on a concept that has a name?",
+        cost="seconds",
+        order=70,
+        asks="concepts",
+        compute="modelglass.explainers.concept_activation:concept_activation",
+        settings=(
+            Setting(
+                name="concepts",
+                kind="text",
+                label="Concepts",
+                help="Conditions in SQL with ; between them, such as age < 30; sector = 'Private'; empty: none.",
+            ),
+            Setting(name="layers", kind="text", label="Layers", help="Names with commas between them; empty: all."),
+            Setting(name="random", kind="integer", default=199, low=19, high=9_999, label="Random concepts"),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows looked at"),
+            Setting(
+                name="direction",
+                kind="choice",
+                default="means",
+                choices=("means", "separating"),
+                label="Direction",
+                help="Between the means of concept and other rows, or across the boundary between both.",
+            ),
+            Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all."),
+        ),
+    ),
+]

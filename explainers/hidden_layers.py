@@ -1,0 +1,170 @@
+"""Models with hidden layers: what a layer holds for a row, and how the answer moves with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from modelglass.analysis.errors import NotApplicable, unknown_name
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers import rows as shared
+from modelglass.explainers import torch_adapter
+from modelglass.explainers.provenance import dense, unwrapped
+from modelglass.explainers.shapley_exact import fed, link_of, oriented
+
+MLPS = frozenset({"MLPClassifier", "MLPRegressor"})
+
+
+@dataclass(eq=False)
+class Network:
+    """A model with hidden layers.
+
+    names       of its hidden layers, the first one first
+    scale       unit of what is differentiated: the target, or the score before it becomes a probability
+    """
+
+    ev: Evaluation
+    steps: tuple[Any, ...]
+    final: Any
+    names: tuple[str, ...]
+    kind: str
+    scale: str = ""
+
+    def numbers(self, frame: pd.DataFrame) -> np.ndarray:
+        """Give raw rows as the network sees them, (n, p)."""
+        seen: Any = fed(self.ev, frame)
+        for step in self.steps:
+            seen = step.transform(seen)
+        return np.asarray(dense(seen), dtype=float)
+
+    def outputs(self, numbers: np.ndarray) -> np.ndarray:
+        """Give what the network puts out, in our groups, (n, groups)."""
+        if self.kind == "torch":
+            return self._grouped(torch_adapter.outputs(self.final, numbers))
+        return self._grouped(_forward(self.final, numbers)[-1])
+
+    def hidden(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """Give what each layer holds, (n, units) by name."""
+        if self.kind == "torch":
+            return torch_adapter.hidden(self.final, numbers, self.names)
+        return self._chosen(_forward(self.final, numbers)[1:-1])
+
+    def gradients(self, numbers: np.ndarray, group: int) -> dict[str, np.ndarray]:
+        """Give the gradient of the output for a group by each layer's values, (n, units) by name."""
+        if self.kind == "torch":
+            return torch_adapter.gradients(self.final, numbers, self.names, lambda k: self._weights(k, group))
+        return self._chosen(_backward(self.final, numbers, self._weights(0, group)))
+
+    def _chosen(self, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: v for name, v in zip(mlp_layers(self.final), values, strict=True) if name in self.names}
+
+    def _grouped(self, raw: np.ndarray) -> np.ndarray:
+        if self.ev.task == "binary" and raw.shape[1] == 2:
+            raw = raw[:, [1]] - raw[:, [0]]
+        return oriented(self.ev, raw)
+
+    def _weights(self, outputs: int, group: int) -> np.ndarray:
+        """Give the weights of the outputs whose sum is the score of a group."""
+        k = outputs or self.final.n_outputs_
+        out = np.zeros(k)
+        if self.ev.task == "binary":
+            sign = 1.0 if (self.ev.positive_index or 0) == 1 else -1.0
+            if k == 2:
+                return sign * np.array([-1.0, 1.0])
+            out[0] = sign
+            return out
+        out[group] = 1.0
+        return out
+
+
+def mlp_layers(mlp: Any) -> list[str]:
+    """Name the hidden layers of a scikit-learn perceptron."""
+    return [f"layer {i + 1}" for i in range(mlp.n_layers_ - 2)]
+
+
+def network_of(ev: Evaluation, layers: Any = None) -> Network:
+    """Read a model with hidden layers: a scikit-learn multilayer perceptron, or what holds a torch module (``module_`` or ``module``).
+
+    Raises
+    ------
+    NotApplicable
+        It has none, or what the layers give is not the model's answer.
+    InputError
+        ``layers`` names none of them.
+    """
+    shared.need_model(ev)
+    final, steps = unwrapped(ev.estimator) if hasattr(ev.estimator, "predict") else (ev.estimator, ())
+    module = next((m for m in (final, getattr(final, "module_", None), getattr(final, "module", None)) if torch_adapter.is_module(m)), None)  # fmt: skip
+    if module is not None:
+        names = torch_adapter.layer_names(module)
+        found = Network(ev, steps, module, tuple(names), "torch")
+    elif type(final).__name__ in MLPS and type(final).__module__.startswith("sklearn."):
+        names = mlp_layers(final)
+        found = Network(ev, steps, final, tuple(names), "mlp")
+    else:
+        raise NotApplicable(
+            f"{type(final).__name__} has no hidden layers that are known: a concept is a direction in one; they are read of scikit-learn's "
+            "multilayer perceptrons and of torch modules"
+        )
+    if not names:
+        raise NotApplicable(f"no hidden layer was found in {type(final).__name__}")
+    if layers not in (None, "", [], ()):
+        chosen = [s.strip() for s in layers.split(",")] if isinstance(layers, str) else list(layers)
+        for name in chosen:
+            if name not in names:
+                raise unknown_name("hidden layer", str(name), names)
+        found.names = tuple(chosen)
+    _check(found)
+    return found
+
+
+def _check(network: Network) -> None:
+    ev = network.ev
+    few = ev.whole.inputs().iloc[:64]
+    try:
+        sums = network.outputs(network.numbers(few))
+    except (ValueError, TypeError, RuntimeError, KeyError) as error:
+        raise NotApplicable(f"its layers cannot be fed ({' '.join(str(error).split())[:160]})") from error
+    scale = link_of(ev, sums, shared.output(ev, few))
+    if scale is None:
+        raise NotApplicable("what its last layer gives is not a known function of the model's answer")
+    network.scale = scale
+
+
+def _forward(mlp: Any, numbers: np.ndarray) -> list[np.ndarray]:
+    """Give input, hidden layers and the output before its last function of a scikit-learn perceptron."""
+    values = [np.asarray(numbers, dtype=float)]
+    for i, (weights, bias) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True)):
+        z = values[-1] @ weights + bias
+        values.append(_ACTIVE[mlp.activation](z) if i + 1 < len(mlp.coefs_) else z)
+    return values
+
+
+def _backward(mlp: Any, numbers: np.ndarray, out: np.ndarray) -> list[np.ndarray]:
+    """Give the gradient of a weighted sum of the outputs by each hidden layer, the first first."""
+    values = _forward(mlp, numbers)
+    slope = np.tile(mlp.coefs_[-1] @ out, (len(numbers), 1))
+    found = [slope]
+    for i in range(len(mlp.coefs_) - 2, 0, -1):
+        slope = (slope * _SLOPE[mlp.activation](values[i + 1])) @ mlp.coefs_[i].T
+        found.append(slope)
+    return found[::-1]
+
+
+_ACTIVE: dict[str, Any] = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0.0),
+    "tanh": np.tanh,
+    "logistic": special.expit,
+}
+_SLOPE: dict[str, Any] = {
+    "identity": lambda a: np.ones_like(a),
+    "relu": lambda a: (a > 0).astype(float),
+    "tanh": lambda a: 1 - a**2,
+    "logistic": lambda a: a * (1 - a),
+}
+"""Slopes of the functions, from their values."""

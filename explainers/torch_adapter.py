@@ -1,0 +1,163 @@
+"""The one door to torch: outputs of a module's hidden layers, and how its answer moves with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modelglass.analysis.errors import MissingPackage, NotApplicable
+
+INSTALL = "pip install 'modelglass[torch]'"
+_ACTIVATIONS = frozenset(
+    [
+        "ReLU",
+        "ReLU6",
+        "LeakyReLU",
+        "PReLU",
+        "RReLU",
+        "ELU",
+        "SELU",
+        "CELU",
+        "GELU",
+        "SiLU",
+        "Mish",
+        "Tanh",
+        "Sigmoid",
+        "Softplus",
+        "Softsign",
+        "Hardswish",
+        "Hardtanh",
+        "Hardsigmoid",
+    ]
+)
+_PASSED = frozenset(["Dropout", "AlphaDropout", "Flatten", "Identity", "Softmax", "LogSoftmax", "Sigmoid"])
+"""Kinds of layers that are no layer of their own at the end of a module."""
+
+
+def is_module(thing: Any) -> bool:
+    """Tell whether something is a torch module, without importing torch."""
+    return any(cls.__module__.startswith("torch.nn.") and cls.__name__ == "Module" for cls in type(thing).__mro__)
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackage("torch", "Reading the layers of a torch module", INSTALL) from error
+    return torch
+
+
+class TorchModel:
+    """A torch module as a model of raw numeric columns, so that it can be evaluated.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Gives for float32 (n, p) one logit (two classes) or value a row, (n,) or (n, 1), or one logit a class, (n, k).
+    features : sequence of str
+        Columns it reads, in order.
+    classes : sequence of labels, optional
+        Of a classifier, in the order of its logits; without it the module predicts a number.
+    """
+
+    def __init__(self, module: Any, features: Sequence[str], classes: Sequence[Any] | None = None):
+        _torch()
+        self.module, self.feature_names_in_ = module, np.array(list(features), dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        if classes is not None:
+            self.classes_ = np.array(list(classes))
+            self.predict_proba = self._proba
+
+    def _raw(self, X: Any) -> np.ndarray:
+        return outputs(self.module, np.asarray(X, dtype=np.float32))
+
+    def _proba(self, X: Any) -> np.ndarray:
+        raw = self._raw(X)
+        raw = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
+        grown = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return grown / grown.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels or values, shape (n,)."""
+        return self.classes_[self._proba(X).argmax(axis=1)] if hasattr(self, "classes_") else self._raw(X)[:, 0]
+
+
+def outputs(module: Any, numbers: np.ndarray) -> np.ndarray:
+    """Give the module's output for float32 rows (n, p), as float64 (n, k)."""
+    torch = _torch()
+    was = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            found = module(torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)))
+    finally:
+        module.train(was)
+    return np.asarray(found.detach().cpu().numpy(), dtype=float).reshape(len(numbers), -1)
+
+
+def layer_names(module: Any) -> list[str]:
+    """Name the hidden layers: activations; where there are none, every layer that holds weights but the last."""
+    leaves = [(name, m) for name, m in module.named_modules() if name and not list(m.children())]
+    while leaves and type(leaves[-1][1]).__name__ in _PASSED:
+        leaves = leaves[:-1]
+    before = leaves[:-1]
+    found = [name for name, m in before if type(m).__name__ in _ACTIVATIONS]
+    return found or [name for name, m in before if any(True for _ in m.parameters(recurse=False))]
+
+
+def hidden(module: Any, numbers: np.ndarray, layers: Sequence[str]) -> dict[str, np.ndarray]:
+    """Give what each layer puts out for rows (n, p): float64 (n, units); more dimensions are laid side by side."""
+    kept = _run(module, numbers, layers, gradient=None)
+    return {name: values for name, (values, _) in kept.items()}
+
+
+def gradients(
+    module: Any, numbers: np.ndarray, layers: Sequence[str], weights: Callable[[int], np.ndarray]
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Give the gradient of a sum of the outputs (its weights by their number) by each layer's output, (n, units)."""
+    kept = _run(module, numbers, layers, gradient=weights)
+    return {name: slope for name, (_, slope) in kept.items()}
+
+
+def _run(
+    module: Any, numbers: np.ndarray, layers: Sequence[str], gradient: Callable[[int], np.ndarray] | None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    torch = _torch()
+    parts, kept = dict(module.named_modules()), {}
+    handles = [parts[name].register_forward_hook(_keeper(kept, name)) for name in layers]
+    was = module.training
+    module.eval()
+    try:
+        with torch.enable_grad():
+            given = torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)).requires_grad_(True)
+            found = module(given).reshape(len(numbers), -1)
+            missing = [name for name in layers if name not in kept]
+            if missing:
+                raise NotApplicable(f"the module does not pass through its layer {missing[0]} once it is asked")
+            slopes = [torch.zeros_like(kept[name]) for name in layers]
+            if gradient is not None:
+                total = (found * torch.as_tensor(gradient(found.shape[1]), dtype=found.dtype)).sum()
+                own = torch.autograd.grad(total, [kept[name] for name in layers], allow_unused=True)
+                slopes = [z if g is None else g for g, z in zip(own, slopes, strict=True)]
+    finally:
+        for handle in handles:
+            handle.remove()
+        module.train(was)
+    n = len(numbers)
+    flat = lambda t: np.asarray(t.detach().cpu().numpy(), dtype=float).reshape(n, -1)  # noqa: E731
+    return {name: (flat(kept[name]), flat(g)) for name, g in zip(layers, slopes, strict=True)}
+
+
+def _keeper(kept: dict[str, Any], name: str) -> Callable[[Any, Any, Any], None]:
+    def keep(_module: Any, _given: Any, found: Any) -> None:
+        kept[name] = found
+
+    return keep
+
+
+def as_numbers(seen: Any) -> np.ndarray:
+    """Turn what a module is fed into float32 (n, p)."""
+    return np.asarray(seen.to_numpy() if isinstance(seen, pd.DataFrame) else seen, dtype=np.float32)
