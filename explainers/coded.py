@@ -24,6 +24,8 @@ class Coded:
     ----------
     levels : Mapping of column place to list of str
         Texts of the levels of each column that is not numeric.
+    cut : set of int
+        Places of the columns that were cut at their quartiles.
     notes : list of str
         What a person should know of the coding.
     """
@@ -34,6 +36,7 @@ class Coded:
         self._stack = Stack(self._stack_rows)
         self.levels: Mapping[int, list[str]] = {}
         self.notes: list[str] = []
+        self.cut: set[int] = set()
         self._codes = np.empty(self._stack_rows.shape)
         self._members: dict[int, list[np.ndarray]] = {}
         levels = {}
@@ -52,6 +55,7 @@ class Coded:
             self._members[j] = [_donors(codes, i, self._n) for i in range(len(texts))]
             levels[j] = texts
             if ordered:
+                self.cut.add(j)
                 why = "holds dates" if dates else "has missing values"
                 self.notes.append(f"{name} {why}: cut at its quartiles, missing is a level of its own")
         self.levels = levels

@@ -231,13 +231,20 @@ class _Around:
         codes, out = self._coded.rows[i], []
         for j, name in enumerate(self._ev.features):
             if j in self._coded.levels:
-                out.append(f"{name} = {self._coded.levels[j][int(codes[j])]}")
+                out.append(_level(name, self._coded.levels[j][int(codes[j])], j in self._coded.cut))
             elif j in self._drawn.edges:
                 edges = self._drawn.edges[j]
                 out.append(_in_bin(name, edges, int(np.searchsorted(edges, codes[j]))))
             else:
                 out.append(f"{name} (per {shared.text(self._drawn.spread[j])})")
         return out
+
+
+def _level(name: str, level: str, cut: bool) -> str:
+    """Say a level; of a column that was cut at its quartiles the level is a range of it."""
+    if not cut or level == "missing":
+        return f"{name} = {level}"
+    return level.replace("...", name) if "..." in level else f"{name} {level}"
 
 
 def _in_bin(name: str, edges: np.ndarray, place: int) -> str:

@@ -126,7 +126,8 @@ def _run(
     module: Any, numbers: np.ndarray, layers: Sequence[str], gradient: Callable[[int], np.ndarray] | None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     torch = _torch()
-    parts, kept = dict(module.named_modules()), {}
+    parts: dict[str, Any] = dict(module.named_modules())
+    kept: dict[str, Any] = {}
     handles = [parts[name].register_forward_hook(_keeper(kept, name)) for name in layers]
     was = module.training
     module.eval()

@@ -1,4 +1,4 @@
-"""Draw concepts: the share of rows whose score rises along each, layer by layer, beside the range of random concepts."""
+"""Draw concepts: how much the answer moves along each, layer by layer, beside what random concepts give."""
 
 from __future__ import annotations
 
@@ -9,46 +9,43 @@ from modelglass.analysis.figures import figure, style
 from modelglass.explainers.concept_activation import ALPHA, ConceptActivation
 from modelglass.explainers.figures.bars import NARROW
 
-MOST = 40
+MOST, USUAL = 40, 2.0
 
 
 @figure.register
 def _(result: ConceptActivation) -> go.Figure:
     table = result.scores.iloc[:MOST]
     several = len(result.groups) > 1
+    concepts = list(dict.fromkeys(table.concept))
+    short = dict(zip(concepts, style.short_names(concepts, 22), strict=True))
     names = [
-        f"{c} · {lay}" + (f" · {g}" if several else "")
-        for c, lay, g in zip(style.short_names(table.concept, 22), table.layer, table.group, strict=True)
+        f"{short[c]} · {layer}" + (f" · {g}" if several else "")
+        for c, layer, g in zip(table.concept, table.layer, table.group, strict=True)
     ]
     left = len(result.scores) - len(table)
     of = "" if several else f" of {result.groups[0]}"
     made = style.new_figure(
-        f"Rows whose score{of} rises along the concept. Grey: random concepts; blue: surely otherwise"
+        f"How much the score{of} moves along each concept. Blue: surely; grey: as random concepts do"
         + (f"; {left} more in the table" if left else ""),
         height=150 + 30 * len(table),
     )
+    made.add_vrect(x0=-USUAL, x1=USUAL, fillcolor=style.GREY, opacity=0.18, line_width=0, layer="below")
     made.add_bar(
-        x=table.chance_high - table.chance_low,
-        base=table.chance_low,
+        x=table.sensitivity,
         y=names,
         orientation="h",
-        marker={"color": style.faint(style.GREY, 0.35), "line": {"width": 0}},
-        hoverinfo="skip",
-    )
-    sure = table.p_adjusted <= ALPHA
-    made.add_scatter(
-        x=table.estimate,
-        y=names,
-        mode="markers",
-        marker={"size": 11, "color": np.where(sure, style.BLUE, style.ORANGE).tolist()},
+        marker={"color": np.where(table.p_adjusted <= ALPHA, style.BLUE, style.GREY).tolist(), "line": {"width": 0}},
         hoverinfo="text",
         hovertext=style.hover_texts(
-            concept=table.concept, layer=table.layer, class_of_score=table.group, rises_for=table.estimate,
-            random_low=table.chance_low, random_high=table.chance_high, sensitivity=table.sensitivity, p_adjusted=table.p_adjusted,
+            concept=table.concept, layer=table.layer, class_of_score=table.group, times_random=table.sensitivity,
+            rises_for=table.estimate, random_low=table.chance_low, random_high=table.chance_high, p_adjusted=table.p_adjusted,
             told_apart=table.separated, rows=table.n,
         ),
     )  # fmt: skip
+    widest = max(3.0, float(np.abs(table.sensitivity).max()) * 1.05)
     made.update_xaxes(
-        tickformat=".0%", range=[-0.03, 1.03], title_text=style.wrapped("share of the rows (TCAV score)", NARROW)
+        range=[-widest, widest],
+        zeroline=True,
+        title_text=style.wrapped("mean slope, in spreads of random concepts", NARROW),
     )
     return made.update_yaxes(autorange="reversed", showgrid=False, type="category")

@@ -122,7 +122,8 @@ def test_planted_concepts_are_found_and_noise_is_not(ev):
     assert "high a raises the score of 1" in got.sentence()
     assert "high b lowers" in got.sentence()
     assert "noise" not in got.sentence()
-    assert len(mg.figure(got).data[1].x) == 6
+    np.testing.assert_allclose(mg.figure(got).data[0].x, got.frame().sensitivity)
+    assert len(set(mg.figure(got).data[0].y)) == 6
 
 
 def test_score_by_hand(ev):

@@ -156,6 +156,10 @@ def test_mixed_columns_come_back_in_raw_names_and_values(made):
     assert words["city"] == f"city = {ev.frame.city.iloc[missing]}"
     assert got.fit.output[0] == pytest.approx(ev.score[missing])
     assert "pay has missing values" in got.notes[0]
+    low, middle = (lime_weights(ev, row=int(ev.frame.index[ev.frame.pay.rank(pct=True).sub(q).abs().argmin()]), n_samples=200)
+                   for q in (0.1, 0.4))  # fmt: skip
+    assert low.frame().set_index("feature").condition["pay"].startswith("pay <= ")
+    assert " < pay <= " in middle.frame().set_index("feature").condition["pay"]
     assert 0.2 < got.fit.r2[0] < 1
     again = lime_weights(ev, row=missing)
     assert got.frame().equals(again.frame())
