@@ -142,7 +142,8 @@ def _errors(ev: Evaluation) -> tuple[np.ndarray, np.ndarray]:
 
 def _numbers(ev: Evaluation) -> dict[str, np.ndarray]:
     """Give the columns of numbers, filled with their mean and scaled; at most so many as ``COLUMNS`` and those judged."""
-    out, inputs = {}, ev.inputs()
+    out: dict[str, np.ndarray] = {}
+    inputs = ev.inputs()
     for name in ev.features:
         dtype = inputs[name].dtype
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype) or len(out) > COLUMNS:
