@@ -175,7 +175,7 @@ def several(sets: np.ndarray, decided: np.ndarray) -> np.ndarray:
     """Tell whose set (n, k) holds another class than the decided one, bool (n,)."""
     others = sets.copy()
     others[np.arange(len(sets)), decided] = False
-    return others.any(axis=1)
+    return np.asarray(others.any(axis=1))
 
 
 def _slices(
