@@ -51,7 +51,7 @@ def warm() -> None:
     for model, y in ((boosted, two), (forest, three)):
         ev = Evaluation(model, X.assign(y=y), target="y")
         explainers.partial_dependence(ev, rows=300, grid=10)
-        explainers.permutation_importance(ev, rows=300, n_repeats=2)
+        explainers.permutation_importance(ev, rows=len(X), n_repeats=2)  # fewer rows are asked of the model
         for rows in (20, 2_000):  # few rows are walked, many looked up in tables
             explainers.shapley_values(ev, rows=rows)
         explainers.shapley_interactions(ev, rows=20)
