@@ -170,6 +170,13 @@ ANALYSES: list[Analysis] = [
                 label="Cut numbers at their quartiles",
                 help="Else they stay numbers in the simple model.",
             ),
+            Setting(
+                name="compare",
+                kind="flag",
+                default=False,
+                label="Compare with the lime package",
+                help="Lets it explain the same row with the same seed, and tells how far apart the weights are. Takes longer.",
+            ),
             _CLASS,
             _LEVEL,
         ),

@@ -37,7 +37,8 @@ class LimeWeights(Result):
                 other rows been drawn; NaN where not all columns are in the linear model: those chosen look larger than they are, and
                 the range would hold 89 instead of 95 %), largest first within row and group
     fit         row, group, r2 (how well the linear model follows the model around the row, weighted by nearness), intercept, local
-                (what the linear model says of the row), output (what the model says)
+                (what the linear model says of the row), output (what the model says), apart (the largest difference of a weight from what
+                the lime package gives with the same seed; NaN where it was not asked)
     rows        numbers of the rows in the data, in the order asked for
     samples     size of each neighbourhood; notes: how columns were coded
     """
@@ -83,7 +84,7 @@ class LimeWeights(Result):
             trust = f", and badly around {badly:,} of them" if badly else ""
             return (
                 f"Around {len(self.rows):,} rows the {self.scale}{of} moves most with {names}, by LIME's mean weight whatever its sign. The "
-                f"linear models explain {fits.r2.median():.0%} of the answers near a row (median of the local R²){trust}; {drawn}."
+                f"linear models explain {fits.r2.median():.0%} of the answers near a row (median of the local R²){trust}; {drawn}.{self._compared()}"
             )
         best = fits.iloc[0]
         part = self.weights[self.weights.group == group][:3]
@@ -94,6 +95,17 @@ class LimeWeights(Result):
         return (
             f"Row {self.row}: around it {names} move the {self.scale}{of} most, by LIME. Its linear model explains {best.r2:.0%} of the "
             f"answers near the row (local R²) and says {shown(best.local)} where the model says {shown(best.output)}; {drawn}.{trust}"
+            f"{self._compared()}"
+        )
+
+    def _compared(self) -> str:
+        apart = self.fit.apart.max()
+        if apart != apart:
+            return ""
+        largest = self.weights.weight.abs().max()
+        same = apart <= 1e-6 * largest or apart < 1e-12
+        return (
+            f" The lime package gives {'the same weights' if same else f'weights that differ by up to {shown(apart)}'}."
         )
 
 
@@ -104,6 +116,7 @@ def lime_weights(
     n_samples: int = 5_000,
     n_features: int = 10,
     discretize: bool = True,
+    compare: bool = False,
     class_: Any = None,
     level: float = 0.95,
     seed: int | None = None,
@@ -125,6 +138,9 @@ def lime_weights(
         Features in each linear model, at most.
     discretize : bool
         Without it numbers stay numbers in the linear model, drawn from a normal distribution around the mean of the data.
+    compare : bool
+        Also let the lime package itself explain each row, with the same seed, and tell how far its weights are from these (its loop
+        takes much longer). They differ where a quartile bin holds one value, which lime replaces by 0.
     class_ : label of a class, optional
         Of several classes only this one.
     level : float
@@ -136,6 +152,8 @@ def lime_weights(
         Without a model.
     InputError
         A row that does not exist; too few samples.
+    MissingPackage
+        A comparison without lime.
     """
     shared.need_model(ev)
     check_level(level)
@@ -150,8 +168,9 @@ def lime_weights(
     frame = coded.decode(drawn.codes, np.random.default_rng((seed, 20_005)), own=False)
     answers = _answers(ev, frame, span(progress, 0.0, 0.7))
     around = _Around(ev, coded, drawn, answers, chosen, numbers, only)
-    weights, fits = around.fitted(n_features, level, span(progress, 0.7, 1.0))
     settings = {"n_samples": n_samples, "n_features": n_features, "discretize": bool(discretize)}
+    lime = {**settings, "seed": seed} if compare else None
+    weights, fits = around.fitted(n_features, level, lime, span(progress, 0.7, 1.0))
     return LimeWeights(
         weights=weights,
         fit=fits,
@@ -164,6 +183,7 @@ def lime_weights(
         settings={
             "row": numbers if len(numbers) > 1 else numbers[0],
             **settings,
+            "compare": bool(compare),
             "class_": chosen_class(class_),
             "level": level,
             "seed": seed,
@@ -199,8 +219,10 @@ class _Around:
         self._own = _answers(ev, chosen, None)
         self.groups = [(g, name) for g, name in enumerate(shared.groups(ev)) if only in (None, g)]
 
-    def fitted(self, n_features: int, level: float, progress: Progress | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Give the tables of weights and fits."""
+    def fitted(
+        self, n_features: int, level: float, lime: Mapping[str, Any] | None, progress: Progress | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the tables of weights and fits, beside the lime package's where settings for it are given."""
         wide = special.ndtri(0.5 + level / 2) if n_features >= len(self._ev.features) else np.nan
         weights: list[tuple[Any, ...]] = []
         fits: list[tuple[Any, ...]] = []
@@ -218,13 +240,29 @@ class _Around:
                         name, value = self._ev.features[j], self._texts[i, j]
                         weights.append((row, name, value, conditions[j], group, w, w - e, w + e))
                     numbers = (found.r2[k], found.intercept[k], found.local[k], self._own[i, g])
-                    fits.append((row, group, *map(float, numbers)))
+                    apart = (
+                        np.nan
+                        if lime is None
+                        else self._apart(i, g, dict(zip(found.chosen[k], size, strict=True)), lime)
+                    )
+                    fits.append((row, group, *map(float, numbers), apart))
             tell(progress, part.stop / len(self._numbers), f"{len(self._numbers):,} linear models")
         names = ["row", "feature", "value", "condition", "group", "weight", "low", "high"]
         return (
             pd.DataFrame(weights, columns=names),
-            pd.DataFrame(fits, columns=["row", "group", "r2", "intercept", "local", "output"]),
+            pd.DataFrame(fits, columns=["row", "group", "r2", "intercept", "local", "output", "apart"]),
         )
+
+    def _apart(self, i: int, g: int, weights: Mapping[int, float], lime: Mapping[str, Any]) -> float:
+        """Give the largest difference of a weight from the lime package's."""
+        from modelglass.explainers.lime_itself import weights_of_lime
+
+        def ask(codes: np.ndarray) -> np.ndarray:
+            frame = self._coded.decode(codes[1:], np.random.default_rng((lime["seed"], 20_005)), own=False)
+            return np.concatenate([self._own[[i], g], _answers(self._ev, frame, None)[:, g]])
+
+        theirs = weights_of_lime(self._coded.reference, self._coded.levels, self._coded.rows[i], ask, **lime)
+        return max(abs(weights.get(j, 0.0) - theirs.get(j, 0.0)) for j in {*weights, *theirs})
 
     def _conditions(self, i: int) -> list[str]:
         """Say for each column what holds for the row and is true of its weight."""

@@ -24,7 +24,7 @@ GUESTS = {
     "streamlit": ("app/dashboard/",),
     "plotly": ("analysis/figures/", "explainers/figures/"),
     "shap": ("explainers/",),
-    "lime": (),  # the reference in tests only
+    "lime": ("explainers/lime_itself.py",),
     "alibi": ("explainers/anchor.py",),
     "torch": ("explainers/torch_adapter.py",),
     "xgboost": ("analysis/models/xgboost.py",),

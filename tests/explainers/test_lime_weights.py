@@ -97,6 +97,23 @@ def test_many_rows_are_each_as_if_alone_and_the_model_is_asked_once(made, monkey
     np.testing.assert_allclose(figure(many).data[0].x, sizes)
 
 
+def test_the_lime_package_is_asked_beside_it_where_wanted(made):
+    ev = made(LogisticRegression(max_iter=500), "y")
+    row = int(np.flatnonzero(ev.frame.pay.isna())[0])
+    got = lime_weights(ev, row=row, n_samples=400, compare=True)
+    assert got.fit.apart.max() < 1e-9
+    assert "The lime package gives the same weights." in got.sentence()
+    alone = lime_weights(ev, row=row, n_samples=400)
+    assert alone.fit.apart.isna().all()
+    assert "package" not in alone.sentence()
+
+    X = pd.DataFrame({"a": np.r_[np.zeros(150), np.arange(50.0)] + 5, "b": np.linspace(-1, 1, 200)})
+    model = LinearRegression().fit(X, X.a + X.b)
+    off = lime_weights(Evaluation(model, X.assign(y=X.a + X.b), target="y"), row=3, n_samples=400, compare=True)
+    assert off.fit.apart[0] > 0.1  # a bin of one value, which lime replaces by 0
+    assert "weights that differ by up to" in off.sentence()
+
+
 def test_a_constant_column_and_one_without_values_weigh_nothing():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=200), "same": np.full(200, 7.0), "none": np.full(200, np.nan)})
