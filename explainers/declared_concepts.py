@@ -13,6 +13,7 @@ ANALYSES: list[Analysis] = [
         question="Does the answer of a neural network lean on a concept that has a name?",
         cost="seconds",
         order=70,
+        report=False,
         asks="concepts",
         compute="modelglass.explainers.concept_activation:concept_activation",
         settings=(

@@ -9,6 +9,7 @@ import sys
 
 import streamlit as st
 
+from modelglass.app.dashboard.guard import part
 from modelglass.explainers.warm import is_warm
 
 OFF = "MODELGLASS_WARM"
@@ -54,7 +55,7 @@ def note() -> None:
         _line()
 
 
-@st.fragment(run_every=EVERY)
+@part(run_every=EVERY)
 def _line() -> None:
     if under_way():
         st.caption(SAID)

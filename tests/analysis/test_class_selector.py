@@ -72,6 +72,10 @@ SETTINGS = {
     "shapley_contrast": {"row": 7, "other": 8},
     "explanation_quality": {"rows": 5, "method": "sampling"},
     "shapley_difference": {"rows": 100, "method": "sampling"},
+    "explanation_quality_row": {"row": 7, "method": "sampling"},
+    "decision_path": {"row": 7},
+    "beyond_range": {"rows": 100_000},
+    "concept_activation": {"concepts": "a > 0"},
 }
 DRAWN_BY_OUTCOME = (
     "shapley_values",
@@ -82,8 +86,15 @@ DRAWN_BY_OUTCOME = (
     "interaction_strength",
 )
 """Samples are stratified by outcome, so those of two classes hold other rows: compared with all classes instead."""
-OF_TREES = ("shapley_interactions", "explanation_quality")
-"""Only of trees, which these models are not, or of each row's own class: compared in their own tests."""
+OF_OTHER_MODELS = (
+    "shapley_interactions",
+    "explanation_quality",
+    "explanation_quality_row",
+    "decision_path",
+    "own_terms",
+    "concept_activation",
+)
+"""Of models that these are not (trees, networks, a model that can be read), or of each row's own class: compared in their own tests."""
 OTHER_FITS = ("importances", "drop_column_importance")
 """Hold Shapley values of rows drawn by outcome, or fit the model again, which for one class alone is another fit."""
 
@@ -107,7 +118,7 @@ def test_every_analysis_of_several_classes_can_be_of_one():
     assert asked <= set(WITH_CLASS)
 
 
-@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME + OF_TREES + OTHER_FITS])
+@pytest.mark.parametrize("name", [n for n in WITH_CLASS if n not in DRAWN_BY_OUTCOME + OF_OTHER_MODELS + OTHER_FITS])
 def test_equals_a_model_of_this_class_alone(name, both):
     several, binary = both
     if name in ("permutation_importance", "noise_robustness"):  # the same rows, whatever the outcome
