@@ -88,7 +88,7 @@ def nearest(column: pd.Series, at: Grid) -> np.ndarray:
     known = column.notna().to_numpy()
     if at.kind == "levels":
         levels = list(at.values.dropna())
-        places = pd.Categorical(column.astype(object), categories=levels).codes.astype(np.int64)
+        places = pd.Index(levels, dtype=object).get_indexer(pd.Index(column, dtype=object)).astype(np.int64)
         absent = np.flatnonzero(at.values.isna().to_numpy())
         return np.where(known, places, absent[0] if len(absent) else -1)
     places, grid = np.full(len(column), -1), floats(at.values)
