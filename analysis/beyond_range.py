@@ -16,9 +16,9 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.faults import numbers_like
 from modelglass.analysis.groups import Groups, Rows, rows_of
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.probing import chosen_features
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -124,7 +124,7 @@ def beyond_range(
         )
     level, seed = check_level(level), ev.seed if seed is None else seed
     rules = constraints(ev).columns
-    asked_for = chosen_features(ev, features)
+    asked_for = known_features(ev, features)
     names = [n for n in asked_for if rules[n].kind == "number" and np.isfinite([rules[n].low, rules[n].high]).all() and rules[n].high > rules[n].low]  # fmt: skip
     if not names:
         raise NotApplicable("no column here holds numbers of more than one value")

@@ -8,13 +8,10 @@ from modelglass.analysis.declared_stress import ANALYSES as STRESS
 from modelglass.analysis.declared_why import ANALYSES as WHY
 from modelglass.analysis.listing import OUTCOMES
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC, ROW
 
 __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
 
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
-_CLASS = Setting(
-    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
-)
 _CURVES_BY = Setting(
     name="by",
     kind="column",
@@ -72,7 +69,7 @@ ANALYSES: list[Analysis] = [
                 label="People",
                 help="A column that holds a person's answer for each row, or the value that people reach on the first metric.",
             ),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -91,8 +88,8 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="metrics", kind="metrics", label="Rates", help="Empty: the usual ones."),
             Setting(name="reference", kind="text", label="Compare with", help="Name of a group; empty: the largest."),
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -104,10 +101,8 @@ ANALYSES: list[Analysis] = [
         order=10,
         settings=(
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
-            _CLASS,
-            Setting(
-                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
-            ),
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -129,8 +124,8 @@ ANALYSES: list[Analysis] = [
         order=20,
         settings=(
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -148,10 +143,8 @@ ANALYSES: list[Analysis] = [
                 help='Columns, or columns crossed as "a*b". Empty: every column by itself.',
             ),
             Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
-            _CLASS,
-            Setting(
-                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
-            ),
+            AGAINST_REST,
+            LEVEL,
             Setting(name="bins", kind="integer", default=5, low=2, high=20, label="Bins of a numeric column"),
             Setting(
                 name="min_rows",
@@ -203,8 +196,8 @@ ANALYSES: list[Analysis] = [
                 label="Adjusted by",
                 help="holm: hardly any false slice; bh: few false ones among those shown.",
             ),
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -223,8 +216,8 @@ ANALYSES: list[Analysis] = [
                 name="support", kind="integer", low=1, high=1_000_000, label="Fewest rows", help="Empty: 2 % of a half."
             ),
             Setting(name="columns", kind="columns", label="Columns split by", help="Empty: all that can be sliced."),
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -242,8 +235,8 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
             Setting(name="bins", kind="integer", default=5, low=2, high=10, label="Bins of a numeric column"),
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -289,7 +282,7 @@ ANALYSES: list[Analysis] = [
                 help="A sample, stratified by outcome. Empty: 5,000; 2,000 for t-SNE and UMAP.",
             ),
             Setting(name="cohort", kind="text", label="Rows marked (SQL)", help="For the colour cohort."),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -301,7 +294,7 @@ ANALYSES: list[Analysis] = [
         find="modelglass.analysis.label_errors_find:find",
         cost="seconds",
         order=40,
-        settings=(_LEVEL,),
+        settings=(LEVEL,),
     ),
     Analysis(
         name="confusion",
@@ -320,7 +313,7 @@ ANALYSES: list[Analysis] = [
                 label="Share of",
                 help="actual: of the rows of each class; predicted: of the rows predicted as it; all: of all rows.",
             ),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -392,7 +385,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.roc:roc",
         tasks=CLASSIFICATION,
         order=10,
-        settings=(_CURVES_BY, _CURVES_OF, _LEVEL),
+        settings=(_CURVES_BY, _CURVES_OF, LEVEL),
     ),
     Analysis(
         name="precision_recall",
@@ -402,7 +395,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.precision_recall:precision_recall",
         tasks=CLASSIFICATION,
         order=20,
-        settings=(_CURVES_BY, _CURVES_OF, _LEVEL),
+        settings=(_CURVES_BY, _CURVES_OF, LEVEL),
     ),
     Analysis(
         name="lift",
@@ -426,7 +419,7 @@ ANALYSES: list[Analysis] = [
             ),
             _CURVES_BY,
             _CURVES_OF,
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -450,7 +443,7 @@ ANALYSES: list[Analysis] = [
                 label="Bins of",
                 help="uniform: equal width; quantile: equal weight.",
             ),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -478,7 +471,7 @@ ANALYSES: list[Analysis] = [
                 help="A number of these rows, or a share of them below 1; empty: no limit.",
             ),
             _CURVES_OF,
-            _LEVEL,
+            LEVEL,
             Setting(
                 name="n_points", kind="integer", default=200, low=10, high=1_000, step=10, label="Thresholds shown"
             ),
@@ -506,7 +499,7 @@ ANALYSES: list[Analysis] = [
                 help="Cost of a row of each kind, such as fp=1, fn=5 or fp=10, fn=0.4*amount; empty: every error costs 1.",
             ),
             _CURVES_OF,
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -525,7 +518,7 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="n_points", kind="integer", default=50, low=2, high=500, step=10, label="Thresholds shown"),
             _CURVES_OF,
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -538,7 +531,7 @@ ANALYSES: list[Analysis] = [
         settings=(
             Setting(name="bins", kind="integer", default=40, low=5, high=200, label="Bins"),
             _CURVES_OF,
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -558,7 +551,7 @@ ANALYSES: list[Analysis] = [
                 help="A column or the time column; empty: the prediction.",
             ),
             Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -569,7 +562,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.scale_location:scale_location",
         tasks=frozenset({"regression"}),
         order=20,
-        settings=(Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"), _LEVEL),
+        settings=(Setting(name="bins", kind="integer", default=10, low=1, high=50, label="Bins"), LEVEL),
     ),
     Analysis(
         name="residual_qq",
@@ -579,7 +572,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.residual_qq:residual_qq",
         tasks=frozenset({"regression"}),
         order=30,
-        settings=(_LEVEL,),
+        settings=(LEVEL,),
     ),
     Analysis(
         name="interval_coverage",
@@ -598,7 +591,7 @@ ANALYSES: list[Analysis] = [
                 help="A column: also each of its 8 levels with the most rows.",
                 empty="none",
             ),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -610,7 +603,7 @@ ANALYSES: list[Analysis] = [
         order=5,
         report=False,
         reads_threshold="never",
-        settings=(Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),),
+        settings=(ROW,),
     ),
     Analysis(
         name="noise_robustness",
@@ -622,13 +615,11 @@ ANALYSES: list[Analysis] = [
         order=10,
         settings=(
             Setting(name="features", kind="features", label="Columns one by one", help="Empty: every column."),
-            Setting(
-                name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
-            ),
+            METRIC,
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
             CONSTRAINTS,
-            _CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     *STRESS,

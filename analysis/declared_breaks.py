@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL
 
 CONSTRAINTS = Setting(
     name="constraints",
@@ -55,9 +56,7 @@ ANALYSES: list[Analysis] = [
                 label="Move of a number",
                 help="Of a predicted number what counts as another answer; empty: half the predictions' standard deviation.",
             ),
-            Setting(
-                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
-            ),
+            LEVEL,
         ),
     ),
     Analysis(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from modelglass.analysis.declared_breaks import CONSTRAINTS
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC
 
 FEATURES = Setting(name="features", kind="features", label="Columns", help="Empty: every column.")
-METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
-CLASS = Setting(
-    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
-)
-LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 
 
 def _rows(default: int) -> Setting:
@@ -26,7 +22,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.input_faults:input_faults",
         cost="seconds",
         order=12,
-        settings=(FEATURES, METRIC, _rows(2_000), CONSTRAINTS, CLASS, LEVEL),
+        settings=(FEATURES, METRIC, _rows(2_000), CONSTRAINTS, AGAINST_REST, LEVEL),
     ),
     Analysis(
         name="missing_robustness",
@@ -47,7 +43,7 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="code", kind="number", default=-999.0, low=-1e12, high=1e12, label="Code for missing"),
             _rows(2_000),
-            CLASS,
+            AGAINST_REST,
             LEVEL,
         ),
     ),
@@ -60,7 +56,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=16,
         reads_threshold="never",
-        settings=(FEATURES, _rows(300), CLASS, LEVEL),
+        settings=(FEATURES, _rows(300), AGAINST_REST, LEVEL),
     ),
     Analysis(
         name="same_answers",
@@ -93,7 +89,7 @@ ANALYSES: list[Analysis] = [
                 label="Points",
                 help="The model is asked about (columns + 2) times as many rows.",
             ),
-            CLASS,
+            AGAINST_REST,
             LEVEL,
         ),
     ),

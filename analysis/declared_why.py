@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL
 
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 _OTHER = Setting(
     name="other",
     kind="text",
@@ -40,7 +40,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=10,
         needs_cohort=True,
-        settings=(_OTHER, _COSTS, _ROWS, _LEVEL, _ALPHA),
+        settings=(_OTHER, _COSTS, _ROWS, LEVEL, _ALPHA),
     ),
     Analysis(
         name="contrast",
@@ -51,7 +51,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=20,
         needs_cohort=True,
-        settings=(_OTHER, _LEVEL),
+        settings=(_OTHER, LEVEL),
     ),
     Analysis(
         name="column_differences",
@@ -63,7 +63,7 @@ ANALYSES: list[Analysis] = [
         order=30,
         needs_cohort=True,
         reads_threshold="never",
-        settings=(_OTHER, _LEVEL),
+        settings=(_OTHER, LEVEL),
     ),
     Analysis(
         name="remedies",
@@ -74,6 +74,6 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=50,
         needs_cohort=True,
-        settings=(_OTHER, _COSTS, _ROWS, _LEVEL, _ALPHA),
+        settings=(_OTHER, _COSTS, _ROWS, LEVEL, _ALPHA),
     ),
 ]

@@ -15,13 +15,12 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.faults import Fault, caught, clipped, faults_of
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
-from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.performance import check_level, label_of
 from modelglass.analysis.possible import Space
-from modelglass.analysis.probing import NUMBERS, Prober, Refused, chosen_features, refused_frame, refused_text
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
-from modelglass.analysis.result import Result, frame_json
-from modelglass.analysis.source import Source
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -33,7 +32,7 @@ EVIDENT = 0.9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class InputFaults(Result):
+class InputFaults(ProbedResult):
     """Change of a metric, and of decisions, where every row has a fault.
 
     faults    fault ("rounding", "unit error", "typing error", "swapped columns", "shifted time"), feature, how, metric, estimate (metric with
@@ -41,27 +40,13 @@ class InputFaults(Result):
               regression), changed_low, changed_high, moved (mean absolute change of the answer), rows_changed, caught (share of the changed
               rows that a check of ranges, steps and levels refuses), clipped (change of the metric where the faulty number is moved
               into the range of the data first; NaN where that was not measured), remedy, note. Largest move first.
-    refused   probe, feature, row, error, input: the first input of each fault that the model raised an error on
-    asked     rows that the model was asked about
     """
 
     faults: pd.DataFrame
-    refused: pd.DataFrame
-    asked: int
-    metric: str
-    label: str
-    before: float
-    greater_is_better: bool | None
-    source: Source
-    settings: Mapping[str, Any]
 
     def frame(self) -> pd.DataFrame:
         """Give one row per fault."""
         return self.faults
-
-    def more(self) -> Mapping[str, Any]:
-        """Give the inputs that the model raised an error on."""
-        return {"refused": frame_json(self.refused)}
 
     def sentence(self) -> str:
         """Say which fault moves the model most, what a check would catch, and what none would."""
@@ -69,21 +54,17 @@ class InputFaults(Result):
         if not len(known):
             return f"No fault could be tried on {rows_text(self.source.rows)}.{refused_text(self.refused)}"
         worst = known.iloc[0]
-        text = f"Of {len(self.faults)} faults tried, {_named(worst)} moves the model most: {self._does(worst)}; {rows_text(int(worst.n))}."
+        text = f"Of {len(self.faults)} faults tried, {_named(worst)} moves the model most: {self.does(worst)}; {rows_text(int(worst.n))}."
         unseen = known[(known.caught < 0.5) & (known.fault != POSSIBLE) & (known.moved > 0)]
         if worst.caught >= EVIDENT:
             text += f" A check of the column's range, steps and levels refuses {worst.caught:.0%} of these rows."
         if len(unseen):
             first = unseen.iloc[0]
             if first.name != worst.name:
-                text += f" Of those that such a check lets pass for most rows, {_named(first)} moves it most: {self._does(first)}."
+                text += f" Of those that such a check lets pass for most rows, {_named(first)} moves it most: {self.does(first)}."
             else:
                 text += f" A check of range, steps and levels would refuse only {first.caught:.0%} of these rows."
         return text + refused_text(self.refused)
-
-    def _does(self, row: Any) -> str:
-        change = f"{self.label} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
-        return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
 
 
 def _named(row: Any) -> str:
@@ -132,7 +113,7 @@ def input_faults(
             "there is no model here, only predictions, and faults are put into rows that a model is asked about"
         )
     level, seed = check_level(level), ev.seed if seed is None else seed
-    record, names = default_metric(ev, metric, class_), chosen_features(ev, features)
+    record, names = default_metric(ev, metric, class_), known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)

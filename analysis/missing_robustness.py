@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,11 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.input_faults import different
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
-from modelglass.analysis.performance import check_level, label_of, shown
-from modelglass.analysis.probing import NUMBERS, Prober, Refused, chosen_features, refused_frame, refused_text
+from modelglass.analysis.performance import check_level, label_of
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
-from modelglass.analysis.result import Result, frame_json
-from modelglass.analysis.source import Source
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -31,7 +30,7 @@ ALONE, BLOCK, CODED = "missing", "missing together", "code"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class MissingRobustness(Result):
+class MissingRobustness(ProbedResult):
     """Change of a metric, and of decisions, where values are missing in every row.
 
     changes   how ("missing", "missing together", "code": a number that stands for missing), feature (names of a block joined by " + "),
@@ -39,27 +38,13 @@ class MissingRobustness(Result):
               (share of decisions that change; NaN in regression), changed_low, changed_high, moved (mean absolute change of the answer),
               rows_changed, filled (change of the metric where the missing values are filled with the median or the most frequent level first:
               what a default value would mend, measured without training again), remedy, note. NaN where the model raised an error.
-    refused   probe, feature, row, error, input: the first input of each that the model raised an error on
-    asked     rows that the model was asked about
     """
 
     changes: pd.DataFrame
-    refused: pd.DataFrame
-    asked: int
-    metric: str
-    label: str
-    before: float
-    greater_is_better: bool | None
-    source: Source
-    settings: Mapping[str, Any]
 
     def frame(self) -> pd.DataFrame:
         """Give one row for each way and column."""
         return self.changes
-
-    def more(self) -> Mapping[str, Any]:
-        """Give the inputs that the model raised an error on."""
-        return {"refused": frame_json(self.refused)}
 
     def sentence(self) -> str:
         """Say which missing column moves the model most, and what the model refuses."""
@@ -67,7 +52,7 @@ class MissingRobustness(Result):
         alone = known[known.how == ALONE]
         if len(alone):
             worst = alone.loc[alone.moved.idxmax()]
-            text = f"Without {worst.feature}, {self._does(worst)}; {rows_text(int(worst.n))}, every one without it."
+            text = f"Without {worst.feature}, {self.does(worst)}; {rows_text(int(worst.n))}, every one without it."
             if np.isfinite(worst.filled):
                 text += f" With a usual value in its place {self.label} changes by {worst.filled:+.3g} instead of {worst.estimate:+.3g}."
         else:
@@ -75,12 +60,8 @@ class MissingRobustness(Result):
         code = known[known.how == CODED]
         if len(code):
             worst = code.loc[code.moved.idxmax()]
-            text += f" {self.settings['code']:g} instead of a missing value does most in {worst.feature}: {self._does(worst)}."
+            text += f" {self.settings['code']:g} instead of a missing value does most in {worst.feature}: {self.does(worst)}."
         return text + refused_text(self.refused)
-
-    def _does(self, row: Any) -> str:
-        change = f"{self.label} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
-        return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
 
 
 def missing_robustness(
@@ -125,7 +106,7 @@ def missing_robustness(
     level, seed = check_level(level), ev.seed if seed is None else seed
     if code is not None and not np.isfinite(code):
         raise InputError("Expected a finite number as the code for missing.", f"Got {code!r}.", "Give e.g. -999.")
-    record, names, groups = default_metric(ev, metric, class_), chosen_features(ev, features), _blocks(ev, blocks)
+    record, names, groups = default_metric(ev, metric, class_), known_features(ev, features), _blocks(ev, blocks)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)
     ways = [(ALONE, (n,)) for n in names] + [(BLOCK, g) for g in groups]

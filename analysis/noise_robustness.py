@@ -13,13 +13,12 @@ from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, label_of, shown
 from modelglass.analysis.possible import Space
-from modelglass.analysis.probing import NUMBERS, Prober, Refused, chosen_features, refused_frame, refused_text
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
-from modelglass.analysis.result import Result, frame_json
-from modelglass.analysis.source import Source
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -30,35 +29,20 @@ ROWS = 5_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class NoiseRobustness(Result):
+class NoiseRobustness(ProbedResult):
     """Change of a metric, and of decisions, under noise of rising strength.
 
     changes   feature ("(all columns)" or a column), level (strength), metric, estimate (metric with noise minus without), low, high
               (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), changed_low, changed_high
               (its interval), moved (mean absolute change of the score, or of the prediction), rows_changed (rows that the noise
               changed), note (why none changed, or what the model raised)
-    refused   probe, feature, row, error, input: the first input of each probe that the model raised an error on
-    asked     rows that the model was asked about
-    metric    its name; label: for people; before: its value without noise; greater_is_better: or None
     """
 
     changes: pd.DataFrame
-    refused: pd.DataFrame
-    asked: int
-    metric: str
-    label: str
-    before: float
-    greater_is_better: bool | None
-    source: Source
-    settings: Mapping[str, Any]
 
     def frame(self) -> pd.DataFrame:
         """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, rows_changed, note."""
         return self.changes
-
-    def more(self) -> Mapping[str, Any]:
-        """Give the inputs that the model raised an error on."""
-        return {"refused": frame_json(self.refused)}
 
     def sentence(self) -> str:
         """Say what noise on all columns does, and which column is most sensitive."""
@@ -132,7 +116,7 @@ def noise_robustness(
     strengths = _strengths(levels)
     level, seed = check_level(level), ev.seed if seed is None else seed
     record = default_metric(ev, metric, class_)
-    names = chosen_features(ev, features)
+    names = known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)

@@ -14,8 +14,11 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS, Metric
 from modelglass.analysis.paired import change, judged_answers, value_of
+from modelglass.analysis.performance import shown
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.refusals import refused_rows
+from modelglass.analysis.result import Result, frame_json
+from modelglass.analysis.source import Source
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -48,6 +51,34 @@ class Probed:
 
     numbers: tuple[Any, ...]
     refused: Refused | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class ProbedResult(Result):
+    """What results of changed rows share.
+
+    refused   probe, feature, row, error, input: the first input of each probe that the model raised an error on
+    asked     rows that the model was asked about
+    metric    its name; label: for people; before: its value without a change; greater_is_better: or None
+    """
+
+    refused: pd.DataFrame
+    asked: int
+    metric: str
+    label: str
+    before: float
+    greater_is_better: bool | None
+    source: Source
+    settings: Mapping[str, Any]
+
+    def more(self) -> Mapping[str, Any]:
+        """Give the inputs that the model raised an error on."""
+        return {"refused": frame_json(self.refused)}
+
+    def does(self, row: Any) -> str:
+        """Say what one change does to the metric and to decisions."""
+        change = f"{self.label} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
+        return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
 
 
 class Prober:
@@ -168,16 +199,3 @@ def refused_text(refused: pd.DataFrame) -> str:
         f" The model raises an error on {first.probe} of {first.feature}{more}: {first.error}. The first such input of each "
         "is kept in the result (refused)."
     )
-
-
-def chosen_features(ev: Evaluation, features: Any) -> list[str]:
-    """Give the names asked for; all that the model reads where none are."""
-    from modelglass.analysis.errors import unknown_name
-
-    if features is None or not len(features):
-        return list(ev.features)
-    names = [features] if isinstance(features, str) else list(features)
-    for name in names:
-        if name not in ev.features:
-            raise unknown_name("feature that the model reads", str(name), ev.features)
-    return names

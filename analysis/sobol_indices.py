@@ -14,8 +14,8 @@ from modelglass.analysis import intervals
 from modelglass.analysis.asked_class import answers, whose
 from modelglass.analysis.constraints import constraints
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.probing import chosen_features
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -111,7 +111,7 @@ def sobol_indices(
     level, seed = check_level(level), ev.seed if seed is None else seed
     if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < FEWEST:
         raise InputError(f"Expected a whole number of points, at least {FEWEST}.", f"Got {points!r}.")
-    names = chosen_features(ev, features)
+    names = known_features(ev, features)
     code, words = whose(ev, class_)
     each = 2 ** int(np.log2(points / PARTS))
     draw = Drawn(ev)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
-from start import ARGUMENTS, ROWS, free_port, make
+from start import ARGUMENTS, ROWS, await_port, free_port, make
 
 REPEATS = 3
 FOUND = "() => /checks? ran/.test(document.querySelector('[data-testid=stMain]')?.innerText ?? '')"
@@ -63,12 +62,7 @@ def main() -> None:
                 stderr=subprocess.DEVNULL,
             )
             try:
-                while True:
-                    try:
-                        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-                        break
-                    except OSError:
-                        time.sleep(0.02)
+                await_port(port)
                 spent = opened(browser, f"http://127.0.0.1:{port}", began)
                 time.sleep(5)  # what stands below the findings
                 kept = opened(browser, f"http://127.0.0.1:{port}", time.perf_counter())

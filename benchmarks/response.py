@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
-from start import ARGUMENTS, free_port
+from start import ARGUMENTS, await_port, free_port
 
 ROWS, STOPS, TURNS = 20_000, 3, 4
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')
@@ -97,14 +97,8 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
             address = f"http://127.0.0.1:{port}/"
             other, busy = browser.new_page(), browser.new_page()
-            while True:
-                try:
-                    other.goto(address, wait_until="commit")
-                    break
-                except Exception as error:
-                    if "ERR_CONNECTION_REFUSED" not in str(error):
-                        raise
-                    time.sleep(0.2)
+            await_port(port)
+            other.goto(address, wait_until="commit")
             other.get_by_text("Accuracy").first.wait_for(timeout=120_000)
             titles = [title for _ in range(TURNS // 2) for title in ("Errors", "Overview")]
             for title in titles[:2]:  # a first visit computes; what is measured is a click

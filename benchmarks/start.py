@@ -64,16 +64,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def await_port(port: int) -> None:
+    """Wait until a server listens."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+
+
 def seconds(page: Page, command: list[str], port: int, text: str) -> float:
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-                break
-            except OSError:
-                time.sleep(0.02)
+        await_port(port)
         page.goto(f"http://127.0.0.1:{port}", wait_until="commit")
         page.get_by_text(text).first.wait_for(state="visible", timeout=120_000)
         page.wait_for_function(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL, ONE_CLASS, ROW
 from modelglass.explainers import (
     declared_changes,
     declared_concepts,
@@ -16,8 +17,6 @@ from modelglass.explainers.declared_effects import BY, EFFECTS
 
 __all__ = ["ANALYSES"]
 
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
-_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
 _FEATURES = Setting(
     name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
 )
@@ -30,7 +29,6 @@ _METHOD = Setting(
     help="auto: exact where the model allows it, else by sampling; the result says which.",
 )
 
-_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
 _OTHER = Setting(
     name="other",
     kind="text",
@@ -61,8 +59,8 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 20 to 200 where the values are sampled.",
             ),
             _METHOD,
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -86,8 +84,8 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 100 to 200 where the values are sampled.",
             ),
             _METHOD,
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -104,7 +102,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
             Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows averaged over"),
             Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
-            _CLASS,
+            ONE_CLASS,
             BY,
             Setting(
                 name="additive",
@@ -113,7 +111,7 @@ ANALYSES: list[Analysis] = [
                 label="On the scale in which the model adds up",
                 help="Log-odds of a boosted or linear classifier, say.",
             ),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -132,7 +130,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="ice", kind="integer", default=50, low=1, high=500, label="Rows"),
             Setting(name="centred", kind="flag", default=False, label="Let every line start at 0"),
             Setting(name="clusters", kind="integer", default=3, low=1, high=7, label="Typical curves, at most"),
-            _CLASS,
+            ONE_CLASS,
         ),
     ),
     Analysis(
@@ -145,7 +143,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         report=False,
         compute="modelglass.explainers.shapley:shapley_row",
-        settings=(_ROW, _METHOD, _CLASS),
+        settings=(ROW, _METHOD, ONE_CLASS),
     ),
     Analysis(
         name="lime_weights",
@@ -158,7 +156,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.lime_weights:lime_weights",
         settings=(
-            _ROW,
+            ROW,
             Setting(
                 name="n_samples", kind="integer", default=5_000, low=100, high=50_000, label="Rows drawn around it"
             ),
@@ -177,8 +175,8 @@ ANALYSES: list[Analysis] = [
                 label="Compare with the lime package",
                 help="Lets it explain the same row with the same seed, and tells how far apart the weights are. Takes longer.",
             ),
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -192,7 +190,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.anchor:anchor",
         settings=(
-            _ROW,
+            ROW,
             Setting(
                 name="threshold", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Precision wanted"
             ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from modelglass.analysis.declared_breaks import CONSTRAINTS, IMMUTABLE
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL, METRIC, ROW
 
-_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
 _CHANGES = Setting(
     name="changes",
     kind="text",
@@ -24,7 +24,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.counterfactuals:counterfactuals",
         settings=(
-            _ROW,
+            ROW,
             Setting(name="want", kind="class", label="Answer wanted", help="Empty: any other."),
             IMMUTABLE,
             CONSTRAINTS,
@@ -58,7 +58,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         asks="changes",
         compute="modelglass.explainers.what_if:what_if_row",
-        settings=(_ROW, _CHANGES),
+        settings=(ROW, _CHANGES),
     ),
     Analysis(
         name="what_if",
@@ -72,12 +72,8 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.explainers.what_if:what_if",
         settings=(
             _CHANGES,
-            Setting(
-                name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task."
-            ),
-            Setting(
-                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
-            ),
+            METRIC,
+            LEVEL,
         ),
     ),
 ]

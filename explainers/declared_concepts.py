@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import ONE_CLASS
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -34,7 +35,7 @@ ANALYSES: list[Analysis] = [
                 label="Direction",
                 help="Between the means of concept and other rows, or across the boundary between both.",
             ),
-            Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all."),
+            ONE_CLASS,
         ),
     ),
 ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL, ONE_CLASS
 
-LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 FEATURES = Setting(
     name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
 )
-CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
 BY = Setting(
     name="by",
     kind="text",
@@ -38,7 +37,7 @@ EFFECTS: list[Analysis] = [
             FEATURES,
             GRID,
             Setting(name="rows", kind="integer", default=5_000, low=10, high=1_000_000, label="Rows used"),
-            CLASS,
+            ONE_CLASS,
             BY,
             ADDITIVE,
             LEVEL,
@@ -67,7 +66,7 @@ EFFECTS: list[Analysis] = [
             ),
             Setting(name="grid", kind="integer", default=10, low=2, high=50, label="Values of a column"),
             Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows used"),
-            CLASS,
+            ONE_CLASS,
             ADDITIVE,
             LEVEL,
         ),
@@ -85,7 +84,7 @@ EFFECTS: list[Analysis] = [
             Setting(name="features", kind="features", label="Columns", help="Empty: all."),
             Setting(name="rows", kind="integer", default=150, low=10, high=2_000, label="Rows used"),
             Setting(name="top", kind="integer", default=4, low=0, high=10, label="Columns whose pairs are measured"),
-            CLASS,
+            ONE_CLASS,
             ADDITIVE,
         ),
     ),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL, ROW
 
-_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 _FEATURES = Setting(name="features", kind="features", label="Columns compared", help="Empty: all that the model reads.")
 _K = Setting(
     name="k", kind="integer", default=2, low=1, high=50, label="Nearest row that counts", help="The k-th of each class."
@@ -24,7 +23,7 @@ ANALYSES: list[Analysis] = [
         raw_rows=True,
         compute="modelglass.explainers.nearest_examples:nearest_examples",
         settings=(
-            _ROW,
+            ROW,
             Setting(name="count", kind="integer", default=10, low=1, high=100, label="Rows shown"),
             Setting(
                 name="among",
@@ -48,7 +47,7 @@ ANALYSES: list[Analysis] = [
         order=52,
         report=False,
         compute="modelglass.explainers.trust_score:trust_score_row",
-        settings=(_ROW, _K, _FEATURES, _LEVEL),
+        settings=(ROW, _K, _FEATURES, LEVEL),
     ),
     Analysis(
         name="trust_score",
@@ -64,7 +63,7 @@ ANALYSES: list[Analysis] = [
             _K,
             Setting(name="rows", kind="integer", default=2_000, low=50, high=100_000, label="Rows scored"),
             _FEATURES,
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -96,7 +95,7 @@ ANALYSES: list[Analysis] = [
                 help="Distance up to which a row stands for another; empty: the one that tells classes apart best.",
             ),
             _FEATURES,
-            _LEVEL,
+            LEVEL,
         ),
     ),
 ]

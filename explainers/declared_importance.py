@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC
 
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
-_METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
-_ONE_CLASS = Setting(
-    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
-)
 _GROUPS = Setting(
     name="groups",
     kind="text",
@@ -37,7 +33,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         compute="modelglass.explainers.permutation_importance:permutation_importance",
         settings=(
-            _METRIC,
+            METRIC,
             _GROUPS,
             _TOGETHER,
             Setting(
@@ -52,8 +48,8 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="settle", kind="flag", default=True, label="Stop when the order is settled"),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
-            _ONE_CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -67,7 +63,7 @@ ANALYSES: list[Analysis] = [
         report=False,  # its parts stand there
         compute="modelglass.explainers.importances:importances",
         settings=(
-            _METRIC,
+            METRIC,
             Setting(
                 name="refit",
                 kind="flag",
@@ -79,8 +75,8 @@ ANALYSES: list[Analysis] = [
                 name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column, at most"
             ),
             Setting(name="rows", kind="integer", default=2_000, low=50, high=1_000_000, label="Rows used"),
-            _ONE_CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -95,14 +91,14 @@ ANALYSES: list[Analysis] = [
         needs="train",
         compute="modelglass.explainers.drop_column_importance:drop_column_importance",
         settings=(
-            _METRIC,
+            METRIC,
             Setting(name="features", kind="features", label="Columns", help="Empty: all."),
             Setting(
                 name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"
             ),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
-            _ONE_CLASS,
-            _LEVEL,
+            AGAINST_REST,
+            LEVEL,
         ),
     ),
 ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
-
-_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+from modelglass.analysis.usual_settings import ONE_CLASS, ROW
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -18,7 +17,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.explainers.own_terms:own_terms",
         settings=(
             Setting(name="points", kind="integer", default=20, low=3, high=200, label="Values of a curve"),
-            _CLASS,
+            ONE_CLASS,
         ),
     ),
     Analysis(
@@ -32,7 +31,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.decision_path:decision_path",
         settings=(
-            Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),
+            ROW,
             Setting(name="class_", kind="class", label="Class", help="Of several classes; empty: the one predicted."),
         ),
     ),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
-
-_LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
-_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
-_ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
+from modelglass.analysis.usual_settings import LEVEL, ONE_CLASS, ROW
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -28,8 +25,8 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, fewer where that would take more than about 20 seconds.",
             ),
             Setting(name="top", kind="integer", default=10, low=1, high=200, label="Pairs shown"),
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -43,7 +40,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.shapley_contrast:shapley_contrast",
         settings=(
-            _ROW,
+            ROW,
             Setting(
                 name="other",
                 kind="integer",
@@ -51,8 +48,8 @@ ANALYSES: list[Analysis] = [
                 label="Other row",
                 help="Number of the row in the data; empty: the most similar row that the model answers otherwise.",
             ),
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -67,10 +64,10 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.class_contrast:class_contrast",
         settings=(
-            _ROW,
+            ROW,
             Setting(name="this", kind="class", label="This class", help="Empty: the one that the model likes best."),
             Setting(name="that", kind="class", label="Rather than", help="Empty: the best of the others."),
-            _LEVEL,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -99,8 +96,8 @@ ANALYSES: list[Analysis] = [
                 label="Method",
                 help="auto: exact where the model allows it, else by sampling; the result says which.",
             ),
-            _CLASS,
-            _LEVEL,
+            ONE_CLASS,
+            LEVEL,
         ),
     ),
     Analysis(
@@ -114,7 +111,7 @@ ANALYSES: list[Analysis] = [
         report=False,
         compute="modelglass.explainers.explanation_quality_row:explanation_quality_row",
         settings=(
-            Setting(name="row", kind="row", label="Row", help="Number of the row in the data."),
+            ROW,
             Setting(
                 name="method",
                 kind="choice",
@@ -123,7 +120,7 @@ ANALYSES: list[Analysis] = [
                 label="Method",
                 help="auto: exact where the model allows it, else by sampling; the result says which.",
             ),
-            _CLASS,
+            ONE_CLASS,
         ),
     ),
 ]

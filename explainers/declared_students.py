@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.usual_settings import LEVEL
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -25,9 +26,7 @@ ANALYSES: list[Analysis] = [
                 label="Class",
                 help="Of several classes; empty: the most frequent decision.",
             ),
-            Setting(
-                name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals"
-            ),
+            LEVEL,
         ),
     ),
 ]

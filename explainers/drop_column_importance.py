@@ -16,6 +16,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.feeding import call
 from modelglass.analysis.groups import Rows, class_of, rows_of
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.paired import change, default_metric, enough_rows, judged_answers, value_of
 from modelglass.analysis.performance import check_level, label_of, shown
@@ -105,7 +106,7 @@ def drop_column_importance(
     """
     shared.need_model(ev)
     level, record = check_level(level), default_metric(ev, metric, class_)
-    names = shared.known_features(ev, features)
+    names = known_features(ev, features)
     if class_ not in (None, ""):
         class_of(ev, class_)
     if ev.train is None:

@@ -14,6 +14,7 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import shown
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.analysis.result import Result
@@ -106,7 +107,7 @@ def interaction_strength(
     group, model = shared.group_of(ev, class_), Answers(ev, additive=additive)
     if rows < 10:
         raise InputError("Expected rows of at least ten.", f"Got {rows}.")
-    names = [f for f in shared.known_features(ev, features) if ev.columns[f].unique >= 2]
+    names = [f for f in known_features(ev, features) if ev.columns[f].unique >= 2]
     if len(ev.features) < 2 or not names:
         raise NotApplicable("it takes two columns that have two values")
     chosen = shared.sampled(ev, rows)

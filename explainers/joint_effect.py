@@ -13,6 +13,7 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.analysis.result import Result
@@ -167,7 +168,7 @@ def _pair(
     ev: Evaluation, model: Answers, features: Any, grid: int, additive: bool, progress: Progress | None
 ) -> tuple[tuple[str, str], str]:
     if features is not None and len(features):
-        names = shared.known_features(ev, features)
+        names = known_features(ev, features)
         if len(names) != 2 or names[0] == names[1]:
             raise InputError(
                 "Expected two different columns.",

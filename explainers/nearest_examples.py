@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -107,7 +108,7 @@ def nearest_examples(
     if count < 1:
         raise InputError("Expected at least one example.", f"Got {count}.")
     place = shared.row_place(ev, row)
-    names = shared.known_features(ev, features)
+    names = known_features(ev, features)
     if not names:
         raise NotApplicable("no columns are known that could be compared")
     one = ev.inputs().iloc[[place]]

@@ -13,6 +13,7 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
@@ -255,7 +256,7 @@ def chosen_features(
     if grid < 2:
         raise InputError("Expected a grid of at least two values.", f"Got {grid}.")
     if features is not None and len(features):
-        return shared.known_features(ev, features), ""
+        return known_features(ev, features), ""
     able = [f for f in (ev.features if among is None else among) if ev.columns[f].unique >= 2]
     if not able:
         raise NotApplicable("no column that the model reads has two values")

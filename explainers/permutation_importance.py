@@ -14,6 +14,7 @@ from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import rows_of
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import default_metric, value_of
 from modelglass.analysis.performance import check_level, label_of, shown
@@ -181,7 +182,7 @@ def permutation_importance(
         raise InputError("Expected at least one repeat.", f"Got {n_repeats}.")
     seed = ev.seed if seed is None else seed
     record = default_metric(ev, metric, class_)
-    names = shared.known_features(ev, features)
+    names = known_features(ev, features)
     chosen = shared.sampled(ev, rows)
     parts = parts_of(chosen, names, groups, together)
     found = shuffled(chosen, record, parts, n_repeats, settle, conditional, class_, seed, progress)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis import intervals
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows, class_of, plain_moments
@@ -148,17 +148,6 @@ def interval_of_powers(
         low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, moments.tail_df)
     known = (moments.variance > 0) & (n >= FEWEST_EFFECTIVE)
     return mean, np.where(known, low, np.nan), np.where(known, high, np.nan)
-
-
-def known_features(ev: Evaluation, names: Any) -> list[str]:
-    """Check names of features; a single name counts as a list of one, none as all."""
-    if names is None or not len(names):
-        return list(ev.features)
-    chosen = [names] if isinstance(names, str) else list(names)
-    for name in chosen:
-        if name not in ev.features:
-            raise unknown_name("feature that the model reads", str(name), ev.features)
-    return chosen
 
 
 class Stack:

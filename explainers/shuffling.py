@@ -11,10 +11,10 @@ import numpy as np
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import Tally, influence_of
 from modelglass.analysis.progress import Progress, span, tell
-from modelglass.explainers import rows as shared
 from modelglass.explainers.going_together import going_together
 from modelglass.explainers.reshuffled import Reshuffled, reshuffled
 from modelglass.explainers.strata import strata_of, within
@@ -63,7 +63,7 @@ def parts_of(ev: Evaluation, names: Sequence[str], groups: Any, together: float 
         raise InputError("Expected an association above 0 and up to 1.", f"Got together={together!r}.")
     made = [Part(columns=(name,)) for name in names]
     for label, columns in _given(groups):
-        known = tuple(dict.fromkeys(shared.known_features(ev, columns)))
+        known = tuple(dict.fromkeys(known_features(ev, columns)))
         if len(known) < 2:
             raise InputError("Expected groups of at least two columns.", f"Got {list(known)}.")
         made.append(Part(columns=known, why="given", label=label))

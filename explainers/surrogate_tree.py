@@ -20,6 +20,7 @@ from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.growing import Node, grow, members
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -134,7 +135,7 @@ def surrogate_tree(
             f"a tree needs at least {FEWEST_ROWS} rows, half of them to judge it; there are {chosen.n:,}"
         )
     group = _group(chosen, class_)
-    names = shared.known_features(ev, features)
+    names = known_features(ev, features)
     codings = codings_of(chosen, names, (BINS,), recurring=False) if features else _able(chosen, names)
     work = _Imitating(chosen, codings, group, level, one=class_ not in (None, "") and ev.task == "multiclass")
     work.grown(depth, max_leaves, span(progress, 0.0, 0.7))

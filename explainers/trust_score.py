@@ -14,6 +14,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows
+from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, blocks, span, tell
@@ -273,7 +274,7 @@ class _Space:
             raise NotApplicable("a trust score compares classes, and a regression has none")
         if k < 1:
             raise InputError("Expected at least the first nearest row.", f"Got k = {k}.")
-        self.names, self._k, self._ev = shared.known_features(ev, features), k, ev
+        self.names, self._k, self._ev = known_features(ev, features), k, ev
         if not self.names:
             raise NotApplicable("no columns are known that could be compared")
         trained = ev.train is not None

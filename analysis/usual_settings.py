@@ -1,0 +1,13 @@
+"""Settings that many records have: level, row, class, metric."""
+
+from __future__ import annotations
+
+from modelglass.analysis.registry import Setting
+
+LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
+ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
+METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
+AGAINST_REST = Setting(
+    name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
+)
+ONE_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
