@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.cheapest_change import nearest_others
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.possible import Space
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 OTHERS = 2_000
 """Rows of the whole data among which a start beyond the boundary is looked for."""
+DONORS = 4
+"""Of them a search starts from."""
 TINY = 1e-12
 
 
@@ -126,4 +127,24 @@ def excluded(rules: Constraints, space: Space) -> list[str]:
     out = [""] * len(space.frame)
     for place, column, rule in found.itertuples(index=False):
         out[place] = out[place] or f"{column}: {rule}"
+    return out
+
+
+def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:
+    """Give for each row the cheapest other rows that are beyond its boundary, shape (n, most, p); NaN where there are fewer.
+
+    Parameters
+    ----------
+    others : float array (m, p), as ``space.code`` gives rows
+    beyond : bool array (n, m)
+    """
+    n, p = space.X.shape
+    out = np.full((n, most, p), np.nan)
+    per = np.where(np.isfinite(space.per), space.per, 0.0)
+    for i in range(n):
+        at = np.flatnonzero(beyond[i])
+        off = np.abs(others[at] - space.X[i])
+        off[:, ~space.number] = off[:, ~space.number] > 0
+        near = at[np.argsort((np.nan_to_num(off) * per).sum(axis=1), kind="stable")[:most]]
+        out[i, : len(near)] = others[near]
     return out

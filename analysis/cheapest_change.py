@@ -18,10 +18,11 @@ from modelglass.analysis.progress import Progress, tell
 
 OFFSETS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0])
 """Distances, in spreads, at which each number alone is tried, both ways."""
-FEW = 400
-"""Rows up to which several points of each are asked at once."""
-HALVINGS, ROUGH, TOGETHER, DONORS, EACH, ASKED = 14, 5, 6, 4, 6, 16_384
-"""Bisection steps, and those within a round; columns changed together at most at first; other rows started from; proposals a row and round; rows asked at once."""
+WIDE, POINTS = 2_800, 32
+"""Rows that one call of a bisection may ask, and parts that it cuts a way into at most: a call costs more than few rows."""
+HALVINGS, ROUGH, TOGETHER, EACH, ASKED = 14, 5, 6, 6, 16_384
+"""Bisection steps, and those within a round; columns changed together at most at first; kinds of proposals a row and round;
+rows asked at once."""
 
 Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(places (m,), possible rows (m, p)) -> whether each is beyond the boundary (m,), and how far it pulls towards it (m,), NaN: unknown."""
@@ -59,6 +60,7 @@ def search(
     starts: np.ndarray | None = None,
     hints: Callable[[Searcher], None] | None = None,
     exact: bool = True,
+    alike: bool = False,
     progress: Progress | None = None,
 ) -> Found:
     """Search for all rows of ``space``.
@@ -75,11 +77,13 @@ def search(
         Proposes more (leaf boxes of trees), by ``searcher.offer``.
     exact : bool
         Bring the flips of each column alone to the boundary, for ``Found.alone``.
+    alike : bool
+        The rows are one row several times, which differ in what must stay; in the first nothing must that may move in another.
     """
     one = Searcher(space, ask, seed, seconds, progress)
     try:
         for share, what, step in (
-            (0.05, "every column alone", lambda: one.alone(exact=exact)),
+            (0.05, "every column alone", lambda: one.alone(exact=exact, alike=alike)),
             (0.35, "from other rows", lambda: one.from_others(starts)),
             (0.4, "back towards the rows", lambda: one.shrink(np.arange(len(space.X)), ROUGH)),
             (0.45, "columns together", one.together),
@@ -110,6 +114,8 @@ class Searcher:
         self.gain = np.zeros((n, p))  # pull of the most effective change of each column, per cost
         self.move = np.full((n, p), np.nan)  # the value of that change
         self.far, self.far_gain = np.full((n, p), np.nan), np.zeros((n, p))  # the same of the strongest change
+        self.flip = np.full((n, p), np.nan)  # the value of the cheapest change of each column that flips alone
+        self._tight = np.full(n, np.nan)  # cost at which nothing more could be taken back
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._progress, self.now = progress, (0.0, "")
 
@@ -152,13 +158,13 @@ class Searcher:
 
     # the steps -------------------------------------------------------------------------------------------------
 
-    def alone(self, *, exact: bool = True) -> None:
+    def alone(self, *, exact: bool = True, alike: bool = False) -> None:
         """Try every column alone: numbers at rising distance both ways and at the ends of their range, all levels."""
         brackets: list[tuple[np.ndarray, ...]] = []
         width = sum(
             2 * len(OFFSETS) + 2 if self.space.number[j] else len(self.space.of[j].levels) for j in self.space.free
         )
-        for lot in _lots(len(self.space.X), width):
+        for lot in _lots(1 if alike else len(self.space.X), width):
             values = {j: self._values(j, lot) for j in self.space.free}
             places = np.concatenate([np.repeat(lot, v.shape[1]) for v in values.values()])
             X, at = self.space.X[places], 0
@@ -173,8 +179,28 @@ class Searcher:
                 mine = cost[part].reshape(v.shape), beyond[part].reshape(v.shape), X[part, j].reshape(v.shape)
                 self._learn(j, lot, mine[0], pull[part].reshape(v.shape), mine[2])
                 brackets += self._bracket(j, lot, *mine)
+        if alike:
+            self._hand_on()
         if brackets and exact:
             self._halve_alone(*(np.concatenate(parts) for parts in zip(*brackets, strict=True)))
+
+    def _hand_on(self) -> None:
+        """Let the other rows know what was learnt from the first, of which they are copies, in the columns that they may change."""
+        rows = np.arange(len(self.space.X))
+        stays = self.space.stays(rows)
+        for known, none in (
+            (self.gain, 0.0),
+            (self.far_gain, 0.0),
+            (self.move, np.nan),
+            (self.far, np.nan),
+            (self.flip, np.nan),
+        ):
+            known[:] = np.where(stays, none, known[0])
+        self.found.alone[:] = np.where(stays, np.inf, self.found.alone[0])
+        j = self.found.alone.argmin(axis=1)
+        X = self.space.X.copy()
+        X[rows, j] = np.where(np.isnan(self.flip[rows, j]), X[rows, j], self.flip[rows, j])
+        self.offer(rows, X)
 
     def _values(self, j: int, lot: np.ndarray) -> np.ndarray:
         """Values to try of one column, shape (rows, m)."""
@@ -202,7 +228,9 @@ class Searcher:
         """Note what flips alone; give (places, columns, last value short of the boundary, first value beyond) of numbers, each way."""
         out: list[tuple[np.ndarray, ...]] = []
         now = self.space.X[lot, j]
-        self.found.alone[lot, j] = np.where(beyond, cost, np.inf).min(axis=1)
+        flips = np.where(beyond, cost, np.inf)
+        self.found.alone[lot, j] = flips.min(axis=1)
+        self.flip[lot, j] = np.where(beyond.any(axis=1), value[np.arange(len(lot)), flips.argmin(axis=1)], np.nan)
         for side in (-1, 1) if self.space.number[j] else ():
             ours = np.sign(value - now[:, None]) == side
             has = np.flatnonzero((beyond & ours).any(axis=1))
@@ -234,11 +262,11 @@ class Searcher:
     ) -> np.ndarray:
         """Move the value ``good`` of column ``j`` of each row of ``base`` towards ``bad`` as far as it stays beyond the boundary.
 
-        Of few rows seven points are asked at once instead of one: a call costs more than its rows.
+        Of few rows many points are asked at once instead of one: a call costs more than its rows.
         """
         good, bad, rows = good.copy(), bad.copy(), np.arange(len(places))
         step = np.array([self.space.of[c].step for c in j])
-        parts = 8 if len(rows) <= FEW else 2
+        parts = int(2 ** np.clip(np.floor(np.log2(WIDE / max(len(rows), 1) + 1)), 1, np.log2(POINTS)))
         for _ in range(int(np.ceil(halvings / np.log2(parts)))):
             at = rows[np.abs(good - bad) > np.maximum(1.01 * step, 1e-9 * np.abs(good))]
             if not len(at):
@@ -266,47 +294,73 @@ class Searcher:
         most = min(TOGETHER, len(self.space.free))
         for gains, moves in ((self.gain, self.move), (self.far_gain, self.far), (self.gain, self.far)):
             order = np.argsort(-gains, axis=1, kind="stable")[:, :most]
-            X = self.space.X.copy()
+            X, proposed = self.space.X.copy(), []
             for k in range(most):
                 rows, j = np.arange(n), order[:, k]
                 use = (gains[rows, j] > 0) & ~np.isnan(moves[rows, j])
                 X[rows[use], j[use]] = moves[rows[use], j[use]]
-                self.offer(rows[use], X[use])
+                proposed.append((rows[use], X[use]))
+            self.offer(*(np.concatenate(parts) for parts in zip(*proposed, strict=True)))
 
     def from_others(self, starts: np.ndarray | None) -> None:
-        """Start from other rows that are beyond the boundary, and bring each back at once as far as halving all changes goes."""
-        if starts is None:
-            return
-        for k in range(starts.shape[1]):
-            rows = np.flatnonzero(~np.isnan(starts[:, k]).all(axis=1))
+        """Start from other rows that are beyond the boundary."""
+        if starts is not None:
+            rows, k = np.nonzero(~np.isnan(starts).all(axis=2))
             self.offer(rows, starts[rows, k])
 
     def shrink(self, rows: np.ndarray, halvings: int = HALVINGS) -> None:
-        """Take changes back: of each row the dearest column first; wholly where the row stays beyond the boundary, then by halves."""
-        rows = rows[np.isfinite(self.found.cost[rows])]
-        for whole in (True, False):
-            price = self.space.costs(rows, self.found.best[rows])
-            order = np.argsort(-price, axis=1, kind="stable")
-            for k in range(int((price > 0).sum(axis=1).max(initial=0))):
-                at = np.flatnonzero(np.take_along_axis(price, order[:, [k]], axis=1)[:, 0] > 0)
-                places, j = rows[at], order[at, k]
-                if whole:
-                    X = self.found.best[places].copy()
-                    X[np.arange(len(at)), j] = self.space.X[places, j]
-                    self.offer(places, X)
-                    continue
-                places, j = places[self.space.number[j]], j[self.space.number[j]]
-                base = self.found.best[places].copy()
-                good = base[np.arange(len(places)), j]
-                self._halved(places, j, base, self.space.X[places, j], good, halvings=halvings)
+        """Take changes back: of each row wholly where it stays beyond the boundary, then by halves, the dearest column first."""
+        rows = rows[np.isfinite(self.found.cost[rows]) & (self.found.cost[rows] != self._tight[rows])]
+        self._drop(rows)
+        price = self.space.costs(rows, self.found.best[rows])
+        order = np.argsort(-price, axis=1, kind="stable")
+        for k in range(int((price > 0).sum(axis=1).max(initial=0))):
+            at = np.flatnonzero(np.take_along_axis(price, order[:, [k]], axis=1)[:, 0] > 0)
+            places, j = rows[at], order[at, k]
+            places, j = places[self.space.number[j]], j[self.space.number[j]]
+            base = self.found.best[places].copy()
+            good = base[np.arange(len(places)), j]
+            self._halved(places, j, base, self.space.X[places, j], good, halvings=halvings)
+        if halvings == HALVINGS:
+            self._tight[rows] = self.found.cost[rows]
+
+    def _drop(self, rows: np.ndarray) -> None:
+        """Take changes back wholly: each column alone; then more and more together, those first that cost most for the pull they give."""
+        while len(rows):
+            before, best = self.found.cost[rows].copy(), self.found.best[rows].copy()
+            price = self.space.costs(rows, best)
+            i, j = np.nonzero(price > 0)
+            X = best[i]
+            X[np.arange(len(i)), j] = self.space.X[rows[i], j]
+            beyond, pull, _ = self.offer(rows[i], X)
+            self._drop_several(rows, best, price, i[beyond], j[beyond], pull[beyond])
+            rows = rows[self.found.cost[rows] < before * (1 - 1e-9)]
+
+    def _drop_several(
+        self, rows: np.ndarray, best: np.ndarray, price: np.ndarray, i: np.ndarray, j: np.ndarray, pull: np.ndarray
+    ) -> None:
+        """Offer rows with two, three ... of the columns ``j`` as they were that rows ``i`` can do without one by one."""
+        most, rate = np.full(len(rows), -np.inf), np.zeros(price.shape)
+        np.maximum.at(most, i, pull)
+        rate[i, j] = price[i, j] / (most[i] - pull + 1e-9)
+        order, count = np.argsort(-rate, axis=1, kind="stable"), np.bincount(i, minlength=len(rows))
+        X, proposed = best.copy(), []
+        for k in range(int(count.max(initial=0))):
+            at = np.flatnonzero(count > k)
+            X[at, order[at, k]] = self.space.X[rows[at], order[at, k]]
+            if k:
+                proposed.append((rows[at], X[at]))
+        if proposed:
+            self.offer(*(np.concatenate(parts) for parts in zip(*proposed, strict=True)))
 
     def evolve(self) -> None:
         """Propose changes of the best of each row, and shrink what became cheaper."""
         rows = np.arange(len(self.space.X))
         before = self.found.cost.copy()
-        places = np.repeat(rows, EACH)
+        each = EACH * int(np.clip(WIDE // (8 * EACH * len(rows)), 1, 4))
+        places = np.repeat(rows, each)
         X = self.found.best[places].copy()
-        kind = np.tile(np.arange(EACH), len(rows))
+        kind = np.tile(np.arange(each) % EACH, len(rows))
         self._mutate(places, X, kind)
         self.offer(places, X)
         better = np.flatnonzero(self.found.cost < before * (1 - 1e-6))
@@ -349,23 +403,3 @@ class Searcher:
 def _lots(n: int, each: int) -> list[np.ndarray]:
     size = max(1, ASKED // each)
     return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
-
-
-def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:
-    """Give for each row the cheapest other rows that are beyond its boundary, shape (n, most, p); NaN where there are fewer.
-
-    Parameters
-    ----------
-    others : float array (m, p), as ``space.code`` gives rows
-    beyond : bool array (n, m)
-    """
-    n, p = space.X.shape
-    out = np.full((n, most, p), np.nan)
-    per = np.where(np.isfinite(space.per), space.per, 0.0)
-    for i in range(n):
-        at = np.flatnonzero(beyond[i])
-        off = np.abs(others[at] - space.X[i])
-        off[:, ~space.number] = off[:, ~space.number] > 0
-        near = at[np.argsort((np.nan_to_num(off) * per).sum(axis=1), kind="stable")[:most]]
-        out[i, : len(near)] = others[near]
-    return out

@@ -160,7 +160,7 @@ class Constraints(Result):
         -------
         DataFrame with place (0 to n - 1), column, rule (plain words); empty where every row is possible.
         """
-        from modelglass.analysis.possible import violations
+        from modelglass.analysis.validating import violations
 
         return violations(self, frame, before)
 

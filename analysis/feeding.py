@@ -49,7 +49,8 @@ class Feed:
 
     def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give the columns in the model's order, with the model's types."""
-        X = frame[list(self.features)]
+        same = tuple(frame.columns) == self.features
+        X = frame.copy() if same else frame[list(self.features)]
         if self.casts:
             X = X.assign(**{c: X[c].astype(t) for c, t in self.casts.items()})
         return X

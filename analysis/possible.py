@@ -1,15 +1,13 @@
-"""Rows as numbers that a search can move, kept possible; and the validator that looks at the rows themselves."""
+"""Rows as numbers that a search can move, kept possible."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.constraints import FAR, ColumnRule, Constraints, Together, number_text, numbers
+from modelglass.analysis.constraints import FAR, ColumnRule, Constraints, Together, numbers
 
 OPERATIONS = {"sum": np.add, "difference": np.subtract, "product": np.multiply, "ratio": np.divide}
 
@@ -44,6 +42,13 @@ class Space:
         self.per[list(after)] = 0.0
         self._tables = {t.columns[-1]: self._codes_of(t) for t in self.derived if t.by == "table"}
         self._stays = self._staying()
+        self._low, self._high = np.array([r.low for r in self.of]), np.array([r.high for r in self.of])
+        self._up = np.array([r.direction == "up" for r in self.of])
+        self._down = np.array([r.direction == "down" for r in self.of])
+        free = np.isin(np.arange(len(self.names)), self.free)
+        self._smooth = free & self.number & np.array([r.step == 0 for r in self.of])
+        self._stepped = [int(j) for j in np.flatnonzero(free & ~self._smooth)]
+        self._plain = {j: d for j, t in enumerate(frame.dtypes) if (d := self._plain_dtype(j, t)) is not None}
 
     def code(self, frame: pd.DataFrame) -> np.ndarray:
         """Give other rows as numbers, shape (m, p); a level that is not known here is NaN."""
@@ -104,17 +109,25 @@ class Space:
 
     def project(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Move rows to the nearest possible values: cells that stay, ranges, steps, directions, derived columns, sums. A copy."""
-        before, out = self.X[places], before_copy(self.X[places])
-        stays = self._stays[places]
-        for j in self.free:
-            rule, moved = self.of[j], ~stays[:, j] & (X[:, j] != before[:, j]) & ~np.isnan(X[:, j])
+        before, stays = self.X[places], self._stays[places]
+        going = ~stays & (before != X) & ~np.isnan(X)
+        out = self._clipped(before, X, going)
+        for j in self._stepped:
+            moved = going[:, j]
             if moved.any():
-                out[moved, j] = self._nearest(j, rule, before[moved, j], X[moved, j])
+                out[moved, j] = self._nearest(j, self.of[j], before[moved, j], X[moved, j])
         for link in self.rules.together:
             if link.kind == "sum":
                 self._resum(link, before, out, stays)
         self._follow(before, out, stays)
         return out
+
+    def _clipped(self, before: np.ndarray, X: np.ndarray, going: np.ndarray) -> np.ndarray:
+        """Move the numbers without steps of all columns at once; where no value is allowed they stay."""
+        low = np.where(self._up, np.maximum(self._low, before), self._low) if self._up.any() else self._low
+        high = np.where(self._down, np.minimum(self._high, before), self._high) if self._down.any() else self._high
+        got = np.clip(X, low, high)
+        return np.where(going & self._smooth & (got >= low), got, before)
 
     def _nearest(self, j: int, rule: ColumnRule, before: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         if not self.number[j]:
@@ -202,14 +215,37 @@ class Space:
     def rows(self, places: np.ndarray, X: np.ndarray) -> pd.DataFrame:
         """Give raw rows with every dtype kept; cells that did not move are the raw ones."""
         before = self.X[places]
-        made = {}
+        if len(self._plain) == len(self.names) and len(set(self._plain.values())) == 1:
+            return pd.DataFrame(self._plainly(before, X, self._plain[0]), columns=self.frame.columns)
+        made: dict[str, Any] = {}
         for j, name in enumerate(self.names):
+            if j in self._plain:
+                made[name] = self._plainly(before[:, j], X[:, j], self._plain[j])
+                continue
             column = self.frame[name].take(places).reset_index(drop=True)
             moved = (X[:, j] != before[:, j]) & ~np.isnan(X[:, j])
             if moved.any():
                 column = self._set(j, column, moved, X[moved, j])
             made[name] = column
         return pd.DataFrame(made, copy=False)
+
+    def _plain_dtype(self, j: int, dtype: Any) -> np.dtype[Any] | None:
+        """Give the type of a column whose raw values are exactly the numbers used here; None for all others."""
+        if (
+            not self.number[j]
+            or self.of[j].dates
+            or not isinstance(dtype, np.dtype)
+            or dtype.kind not in "iuf"
+            or dtype.itemsize > 8
+        ):
+            return None
+        return dtype if dtype.kind == "f" or np.abs(self.X[:, j]).max(initial=0) < 2**53 else None
+
+    @staticmethod
+    def _plainly(before: np.ndarray, X: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+        """Give numbers as raw values; NaN stands for what did not move."""
+        values = np.where(np.isnan(X), before, X)
+        return (values if dtype.kind == "f" else np.rint(values)).astype(dtype)
 
     def code_column(self, name: str, column: pd.Series) -> np.ndarray:
         """Give other values of one column as numbers, shape (n,); a level that is not known here is NaN."""
@@ -256,11 +292,6 @@ class Space:
         return column.astype(dtype)
 
 
-def before_copy(X: np.ndarray) -> np.ndarray:
-    """Copy, so that what is compared with stays."""
-    return np.array(X, dtype=float, copy=True)
-
-
 def on_step(rule: ColumnRule, values: np.ndarray) -> np.ndarray:
     """Round to the nearest step; decimal steps give the decimal number that data would hold."""
     got = rule.origin + np.rint((values - rule.origin) / rule.step) * rule.step
@@ -282,115 +313,3 @@ def _in_order(links: list[Together]) -> list[Together]:
         done += ready
         waiting = [t for t in waiting if t not in ready]
     return done
-
-
-def violations(rules: Constraints, frame: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Say which rules rows break; see ``Constraints.violations``. Written without ``Space``, so that each checks the other."""
-    found: list[tuple[int, str, str]] = []
-    values = {n: _plain(frame[n], r) for n, r in rules.columns.items()}
-    old = None if before is None else {n: _plain(before[n], r) for n, r in rules.columns.items()}
-
-    def broken(mask: np.ndarray, column: str, rule: str) -> None:
-        found.extend((int(i), column, rule) for i in np.flatnonzero(mask))
-
-    for name, rule in rules.columns.items():
-        now = values[name]
-        changed = np.ones(len(now), bool) if old is None else ~_equal(now, old[name])
-        if old is not None:
-            if rule.immutable or rule.kind == "fixed":
-                broken(changed, name, "it must stay as it is")
-                continue
-            broken(pd.isna(now) != pd.isna(old[name]), name, "a missing value stays missing, and no other becomes it")
-        _alone(rule, now, changed if old is not None else None, None if old is None else old[name], broken)
-    for link in rules.together:
-        _together(link, values, old, rules.columns, broken)
-    return pd.DataFrame(found, columns=["place", "column", "rule"]).drop_duplicates(ignore_index=True)
-
-
-def _plain(column: pd.Series, rule: ColumnRule) -> np.ndarray:
-    return numbers(column) if rule.kind == "number" else column.astype(object).to_numpy()
-
-
-def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Equal, missing equal to missing; the same object is equal to itself, whatever it is."""
-    if a.dtype != object:
-        return (a == b) | (np.isnan(a) & np.isnan(b))
-    return np.array(
-        [x is y or bool(np.all(x == y)) or (_missing(x) and _missing(y)) for x, y in zip(a, b, strict=True)], bool
-    )
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (np.isscalar(value) and bool(pd.isna(value))) or value is pd.NaT or value is pd.NA
-
-
-def _alone(rule: ColumnRule, now: np.ndarray, changed: np.ndarray | None, old: np.ndarray | None, broken: Any) -> None:
-    if rule.kind == "fixed" or (rule.immutable and old is None):
-        return
-    if rule.kind == "levels":
-        allowed = set(rule.levels)
-        broken(
-            np.array([not _missing(v) and v not in allowed for v in now], bool), rule.name, "its level is not allowed"
-        )
-        return
-    coded = np.isin(now, rule.codes) if rule.codes else np.zeros(len(now), bool)
-    edge = FAR * np.maximum(1e-300, np.maximum(np.abs(now), rule.step))
-    with np.errstate(invalid="ignore"):
-        broken(~coded & (now < rule.low - edge), rule.name, f"below {number_text(rule, rule.low)}")
-        broken(~coded & (now > rule.high + edge), rule.name, f"above {number_text(rule, rule.high)}")
-        if rule.step:
-            steps = (now - rule.origin) / rule.step
-            off = np.abs(steps - np.rint(steps)) > np.maximum(1e-3, FAR * np.abs(now) / rule.step)
-            broken(~coded & off, rule.name, f"between its steps of {rule.step:g}")
-        if old is not None and changed is not None:
-            was = np.isin(old, rule.codes) if rule.codes else np.zeros(len(now), bool)
-            broken(changed & (was | coded), rule.name, "a code that stands for something else stays")
-            if rule.direction == "up":
-                broken(now < old - edge, rule.name, "it may only go up")
-            if rule.direction == "down":
-                broken(now > old + edge, rule.name, "it may only go down")
-
-
-def _together(
-    link: Together, values: Mapping[str, np.ndarray], old: Any, columns: Mapping[str, ColumnRule], broken: Any
-) -> None:
-    parts = [values[c] for c in link.columns]
-    if any(columns[c].kind == "fixed" for c in link.columns):
-        return
-    for c, v in zip(link.columns, parts, strict=True):  # codes mean something else: nothing follows from them
-        if columns[c].codes and v.dtype != object:
-            parts[link.columns.index(c)] = np.where(np.isin(v, columns[c].codes), np.nan, v)
-    with np.errstate(all="ignore"):
-        if link.kind == "order":
-            for a, b in itertools.pairwise(parts):
-                broken(a > b + FAR * np.abs(b), link.columns[-1], f"not {link.text()}")
-            return
-        if link.kind == "sum":
-            total = np.sum(parts, axis=0)
-            broken(
-                np.abs(total - link.value) > 2 * FAR * max(abs(link.value), 1e-300),
-                link.columns[-1],
-                f"not {link.text()}",
-            )
-            return
-        if link.by == "table":
-            wrong = [
-                not _missing(a) and not _missing(b) and a in link.table and not _same(link.table[a], b)
-                for a, b in zip(*parts, strict=True)
-            ]
-            broken(np.array(wrong, bool), link.columns[-1], f"not {link.text()}")
-            return
-        *sources, last = parts
-        wanted = link.value * sources[0] + link.shift if link.by == "line" else OPERATIONS[link.by](*sources)
-        step = columns[link.columns[-1]].step
-        broken(
-            np.abs(wanted - last) > link.within + step * 0.5001 + 1e-5 * np.abs(wanted),
-            link.columns[-1],
-            f"not {link.text()}",
-        )
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (float, np.floating)) or isinstance(b, (float, np.floating)):
-        return bool(abs(float(a) - float(b)) <= FAR * max(abs(float(a)), abs(float(b))))
-    return bool(a == b)

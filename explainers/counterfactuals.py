@@ -125,20 +125,20 @@ def counterfactuals(
         raise InputError("Expected a budget above 0 seconds.", f"Got {budget!r}.", "Leave it out for no limit.")
     one = ev.take([place])
     space = _space(rules, one, seed)
-    many = ev.take([place] * len(space.X))
-    answers, wanted = _answers(ev, many, space, want, low, high)
+    answers, wanted = _answers(ev, one, Space(rules, one.inputs()), want, low, high)
     found = search(
         space,
-        answers.ask,
+        lambda places, X: answers.ask(np.zeros_like(places), X),
         seed=seed,
         rounds=rounds,
         seconds=budget,
-        starts=answers.starts(seed),
+        starts=np.repeat(answers.starts(seed), len(space.X), axis=0),
         exact=False,
+        alike=True,
         progress=progress,
     )
     chosen = _diverse(space, found.best, found.cost, count)
-    ways, changes = _told(many, space, answers, found.best, found.cost, chosen)
+    ways, changes = _told(one, space, found.best, found.cost, chosen)
     return Counterfactuals(
         ways=ways,
         changes=changes,
@@ -178,16 +178,16 @@ def _space(rules: Constraints, one: Evaluation, seed: int) -> Space:
 
 
 def _answers(
-    ev: Evaluation, many: Evaluation, space: Space, want: Any, low: float | None, high: float | None
+    ev: Evaluation, one: Evaluation, space: Space, want: Any, low: float | None, high: float | None
 ) -> tuple[Answers, str]:
     if ev.task == "regression":
         if low is None and high is None:
             amount = max(float(np.std(ev.whole.predicted)) / 2, 1e-12)
-            return Answers(many, space, amount=amount), f"{shown(amount)} higher or lower"
+            return Answers(one, space, amount=amount), f"{shown(amount)} higher or lower"
         wanted = (-np.inf if low is None else float(low), np.inf if high is None else float(high))
         if wanted[0] > wanted[1]:
             raise InputError("Expected low to be at most high.", f"Got {low} and {high}.", "Exchange them.")
-        answers = Answers(many, space, wanted=wanted)
+        answers = Answers(one, space, wanted=wanted)
         if answers.beyond(np.arange(1), answers.decided[:1])[0]:
             raise NotApplicable(
                 f"the prediction of this row, {shown(answers.decided[0])}, is in the range wanted already"
@@ -198,12 +198,12 @@ def _answers(
         )
         return answers, text
     if want in (None, ""):
-        other = str(ev.classes[1 - int(many.predicted[0])]) if len(ev.classes) == 2 else "something else"
-        return Answers(many, space), other
+        other = str(ev.classes[1 - int(one.predicted[0])]) if len(ev.classes) == 2 else "something else"
+        return Answers(one, space), other
     code = class_of(ev, want)
     if ev.task == "binary":  # class_of speaks of the positive class as 1
         code = (ev.positive_index or 0) if code else 1 - (ev.positive_index or 0)
-    answers = Answers(many, space, wanted=np.full(many.n, code))
+    answers = Answers(one, space, wanted=np.full(one.n, code))
     if answers.decided[0] == code:
         raise NotApplicable(f"this row is decided as {want} already")
     return answers, str(want)
@@ -230,7 +230,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _told(
-    many: Evaluation, space: Space, answers: Answers, best: np.ndarray, cost: np.ndarray, chosen: np.ndarray
+    one: Evaluation, space: Space, best: np.ndarray, cost: np.ndarray, chosen: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     cells = changed_cells(space, np.arange(len(space.X)), chosen, best[chosen]).rename(columns={"row": "way"})
     number = {int(place): i + 1 for i, place in enumerate(chosen)}
@@ -238,16 +238,16 @@ def _told(
     ways = pd.DataFrame({"way": np.arange(1, len(chosen) + 1), "cost": cost[chosen]})
     if not len(chosen):
         return ways.assign(answer="", output=np.nan, columns=0), cells
-    decided, score = many.answer(space.rows(chosen, best[chosen]))
-    ways["answer"] = [_answer(many, d) for d in decided]
-    if many.task == "regression":
+    decided, score = one.answer(space.rows(chosen, best[chosen]))
+    ways["answer"] = [_answer(one, d) for d in decided]
+    if one.task == "regression":
         ways["output"] = decided
     elif score is None:
         ways["output"] = np.nan
-    elif many.task == "binary":
+    elif one.task == "binary":
         score = np.asarray(score, dtype=float)
         ways["output"] = np.where(
-            decided == many.positive_index, score, 1 - score if many.score_kind == "probability" else -score
+            decided == one.positive_index, score, 1 - score if one.score_kind == "probability" else -score
         )
     else:
         ways["output"] = np.asarray(score)[np.arange(len(chosen)), decided]

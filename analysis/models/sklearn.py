@@ -8,7 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import Pipeline
@@ -114,6 +119,13 @@ class SklearnModel(Model):
         if type(estimator) in DECIDED_BY_PROBABILITY:
             scores = estimator.predict_proba(X)
             return estimator.classes_[scores.argmax(axis=1)], scores
+        if (
+            type(estimator) is GradientBoostingClassifier
+        ):  # it decides by its raw output, whose order probabilities keep
+            scores = estimator.predict_proba(X)
+            highest = scores == scores.max(axis=1, keepdims=True)
+            if not (highest.sum(axis=1) > 1).any():  # but for what rounding makes equal
+                return estimator.classes_[highest.argmax(axis=1)], scores
         return estimator.predict(X), self._scores_of(estimator, X)
 
     def _scores_of(self, estimator: Any, X: Any) -> np.ndarray | None:

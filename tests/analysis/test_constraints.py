@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from modelglass.analysis.constraints import constraints
 from modelglass.analysis.errors import InputError, NotApplicable
@@ -164,6 +165,24 @@ def test_projected_rows_pass_the_validator(ev, found):
     assert found.violations(made, ev.inputs().iloc[places[good]].reset_index(drop=True)).empty
     unchanged = space.rows(np.arange(ev.n), space.X)
     pd.testing.assert_frame_equal(unchanged, ev.inputs().reset_index(drop=True))
+
+
+@pytest.mark.parametrize("kinds", [("f8", "f8", "f8"), ("f4", "f4", "f4"), ("i8", "f4", "f8")])
+def test_rows_of_numbers_alone_keep_their_types_and_values(kinds):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({c: rng.integers(-9, 9, 60).astype(k) for c, k in zip("abc", kinds, strict=True)})
+    X.loc[3, "c"] = np.nan
+    y = np.where(X.a > 0, "yes", "no")
+    model = HistGradientBoostingClassifier(max_iter=2).fit(X, y)
+    ev = Evaluation(model, X.assign(y=y), target="y")
+    space = Space(constraints(ev), ev.inputs())
+    pd.testing.assert_frame_equal(space.rows(np.arange(60), space.X), ev.inputs().reset_index(drop=True))
+    wanted = space.X[[5, 3]] + [2.4, 0, 1]
+    made = space.rows(np.array([5, 3]), space.project(np.array([5, 3]), wanted))
+    assert made.dtypes.tolist() == X.dtypes.tolist()
+    assert made.a.tolist() == np.minimum(X.a[[5, 3]] + 2, X.a.max()).tolist()  # on its steps of 1, in its range
+    assert made.b.tolist() == X.b[[5, 3]].tolist()
+    assert np.isnan(made.c[1])
 
 
 def test_cost_is_in_spreads_and_derived_columns_are_free(ev, found):

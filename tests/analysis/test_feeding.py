@@ -46,3 +46,19 @@ def test_a_number_of_columns_that_cannot_be_right(frame):
     model = LogisticRegression().fit(frame[["net pay", "age"]].to_numpy(), frame.y)
     with pytest.raises(InputError, match=r"Expected 2 input columns[\s\S]*There are 3[\s\S]*--features"):
         mg.Evaluation(model, frame.assign(more=1), target="y")
+
+
+def test_a_model_that_writes_into_its_input_leaves_the_rows_as_they_are(frame):
+    class Writes:
+        classes_ = np.array([0, 1])
+
+        def predict(self, X):
+            X.loc[:, "age"] = 0.0
+            X["more"] = 1
+            return (X["net pay"] > 0).astype(int)
+
+    ev = mg.Evaluation(Writes(), frame, target="y")
+    rows = ev.inputs()
+    before = rows.copy()
+    ev.answer(rows)
+    pd.testing.assert_frame_equal(rows, before)

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 import modelglass as mg
+from modelglass.analysis.changed_answers import Answers
 from modelglass.analysis.constraints import constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
@@ -157,3 +158,16 @@ def test_the_picture_holds_every_change(ev):
     costs = [cost for cost in made.data[0].x if cost is not None]
     np.testing.assert_allclose(costs, got.changes.sort_values("way", kind="stable").cost)
     assert len(made.layout.yaxis.ticktext) == len(got.ways) + len(got.changes)
+
+
+def test_few_large_questions_instead_of_many_small_ones(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 20)), columns=[f"x{j}" for j in range(20)])
+    y = np.where(X.x0 * X.x1 + X.x2 > 0, "yes", "no")
+    ev = Evaluation(GradientBoostingClassifier(n_estimators=20).fit(X, y), X.assign(y=y), target="y")
+    sizes, ask = [], Answers.ask
+    monkeypatch.setattr(Answers, "ask", lambda self, places, X: (sizes.append(len(X)), ask(self, places, X))[1])
+    got = counterfactuals(ev, row=0, budget=None)
+    assert sum(sizes) == got.asked
+    assert len(sizes) < 80
+    assert sum(sizes) < 10_000

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -270,3 +270,24 @@ def test_predictions_only():
 
 def test_every_known_ending_has_a_reader():
     assert set(loading.KNOWN) == {".skops", ".joblib", ".pkl", ".pickle", ".json", ".ubj", ".txt", ".cbm", ".onnx"}
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("tied", [False, True])
+def test_boosting_is_asked_once_and_decides_as_it_does_itself(classes, tied, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5) * (classes - 2)
+    estimator = GradientBoostingClassifier(n_estimators=4, random_state=0).fit(X, y)
+    if tied:  # a raw output so near 0 that the probabilities are equal: only the raw output says which
+        raw = np.array([[1e-30]] if classes == 2 else [[-1e-30, 0.0, 1e-30]])
+        monkeypatch.setattr(estimator, "_raw_predict", lambda X: np.repeat(raw, len(X), axis=0))
+    wanted, scores = estimator.predict(X), estimator.predict_proba(X)
+    asked = []
+    monkeypatch.setattr(estimator, "predict", lambda X, own=estimator.predict: (asked.append(len(X)), own(X))[1])
+    labels, got = wrap_model(estimator).both(X)
+    np.testing.assert_array_equal(labels, wanted)
+    np.testing.assert_array_equal(got, scores)
+    assert asked == ([200] if tied else [])
+    if tied:
+        assert set(labels) == {classes - 1}
