@@ -53,6 +53,7 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Give the worst slices by metrics that are 0 where the model is right about itself, and by plain error."""
     searches, codings = _searches(ev), searched_codings(ev)
     out: list[Finding] = []
+    early = 0
     for i, search in enumerate(searches):
         found = measure(
             search.rows,
@@ -64,6 +65,9 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
             source=ev.source,
         )
         out += _worst(ev, search, found, len(searches))
+        early += not found.settings["complete"]
+    if early:
+        budget.note = f"the time ran out in {early} of {len(searches)} searches before all pairs of columns were looked at"
     return out
 
 

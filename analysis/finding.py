@@ -61,11 +61,14 @@ class Budget:
         To be handed to the analysis behind; an exception it raises stops the work.
     used : int or None
         Rows that were looked at, set by the function where it did not use all.
+    note : str
+        What was left out although it ran, set by the function where its time was too short for all of it.
     """
 
     def __init__(self, seconds: float, rows: int = 20_000, progress: Progress | None = None):
         self.seconds, self.rows, self.progress = float(seconds), int(rows), progress
         self.used: int | None = None
+        self.note = ""
         self._ends = time.monotonic() + self.seconds
 
     def left(self) -> float:

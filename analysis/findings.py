@@ -52,8 +52,8 @@ class Findings(Result):
     """A ranked list of findings, and what was looked at.
 
     found       the findings, most harmful first, at most settings["most"]
-    looked      one row per analysis asked: analysis, title, rows (used), found (findings before they were boiled down), note (why it gave
-                none, or that it was not run and why)
+    looked      one row per analysis asked: analysis, title, ran, rows (used), found (findings before they were boiled down), note (why it
+                was not run, or what the time was too short for)
     left_out    findings that rank lower than those shown
     """
 
@@ -88,7 +88,8 @@ class Findings(Result):
             told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {f.advice} (shown by {f.evidence})")
         looked = ["Looked at:"]
         for row in self.looked.to_dict("records"):
-            came = f"{row['rows']:,} rows, {row['found']} found" if row["ran"] else f"not run, {row['note']}"
+            came = f"{row['rows']:,} rows, {row['found']} found" if row["ran"] else "not run"
+            came += f", {row['note']}" if row["note"] else ""
             looked.append(f"- {row['title']}: {came}")
         return "\n\n".join([*told, "\n".join(looked)])
 
@@ -178,7 +179,7 @@ def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Findi
         found = list(find(ev, budget))
     except NotApplicable as answer:
         return None, f"cannot say: {answer.reason}", 0
-    return found, "", ev.n if budget.used is None else budget.used
+    return found, budget.note, ev.n if budget.used is None else budget.used
 
 
 def _rows_by_condition(ev: Evaluation) -> Callable[[str], np.ndarray]:

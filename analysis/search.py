@@ -34,7 +34,7 @@ class Found:
 
     columns, levels     (k, depth) coded columns and their levels; -1 fills shorter ones
     n, w, mean, score   (k,) rows, weight, mean loss, score
-    searched            prefixes of two columns that were counted, of ``prefixes``: fewer where the time ran out
+    searched            pairs of columns done with, of ``prefixes`` there are: fewer where the time ran out
     """
 
     columns: np.ndarray
@@ -135,11 +135,13 @@ def search(
     work = _Search(table, levels, base, weight, family, support, keep, score, alpha)
     if work.scale.largest <= 0 or work.scale.sd <= 0:  # no loss anywhere, or the same everywhere
         return work.found(0, 0)
+    ends = None if seconds is None else time.monotonic() + seconds
     work.one()
-    pairs = work.two(seconds, progress, depth) if depth > 1 else []
-    done = work.three(pairs, threads, seconds, progress) if depth > 2 else len(pairs)
+    every = sum(len(work.later([first])) for first in range(len(levels))) if depth > 1 else 0
+    pairs, counted = work.two(ends, progress, depth) if depth > 1 else ([], 0)
+    open_ = len(pairs) - work.three(pairs, threads, ends, progress) if depth > 2 else 0
     tell(progress, 1.0, "searching slices")
-    return work.found(done, len(pairs))
+    return work.found(counted - open_, every)
 
 
 def _checked(
@@ -253,11 +255,13 @@ class _Search:
         return np.array([c for c in range(max(used) + 1, len(self.levels)) if self.family[c] not in families], np.int64)
 
     def two(
-        self, seconds: float | None, progress: Progress | None, depth: int
-    ) -> list[tuple[float, int, int, np.ndarray]]:
-        """Count all pairs; give those to go on with as (bound, first, second, cells that are open), most promising first."""
+        self, ends: float | None, progress: Progress | None, depth: int
+    ) -> tuple[list[tuple[float, int, int, np.ndarray]], int]:
+        """Count pairs until the time ends; give those to go on with and how many were counted.
+
+        To go on with: (bound, first, second, cells that are open), most promising first.
+        """
         every, pairs = np.arange(len(self.codes), dtype=np.int32), []
-        ends = None if seconds is None else time.monotonic() + seconds
         for first in range(len(self.levels)):
             tell(progress, (0.3 if depth > 2 else 1.0) * first / len(self.levels), "searching slices of two conditions")
             if ends is not None and time.monotonic() > ends:
@@ -265,7 +269,7 @@ class _Search:
             for columns in self._batches(self.later([first]), int(self.levels[first])):
                 pairs += self._pairs(every, first, columns)
         self._trim()
-        return sorted((p for p in pairs if p[0] > self.floor), key=lambda p: (-p[0], p[1], p[2]))
+        return sorted((p for p in pairs if p[0] > self.floor), key=lambda p: (-p[0], p[1], p[2])), len(pairs)
 
     def _batches(self, columns: np.ndarray, prefixes: int) -> list[np.ndarray]:
         if not len(columns):
@@ -310,11 +314,10 @@ class _Search:
         self,
         pairs: list[tuple[float, int, int, np.ndarray]],
         threads: int | None,
-        seconds: float | None,
+        ends: float | None,
         progress: Progress | None,
     ) -> int:
         """Follow the open cells of all pairs; give how many pairs were looked at (those that cannot matter count as looked at)."""
-        ends = None if seconds is None else time.monotonic() + seconds
         done = 0
 
         def follow(pair: tuple[float, int, int, np.ndarray]) -> int:

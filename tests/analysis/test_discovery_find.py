@@ -67,3 +67,18 @@ def test_severity_follows_what_is_lost(shift, severity):
     assert [f.severity for f in found if set(f.features) == {"job", "town"} and f.settings["metric"] == "bias"] == [
         severity
     ]
+
+
+def test_what_the_time_was_too_short_for_is_told(monkeypatch):
+    from modelglass.analysis import discovery_find
+
+    rng = np.random.default_rng(4)
+    frame = table(rng, 2000)
+    ev = Evaluation.from_predictions(rng.normal(size=2000), np.zeros(2000), frame=frame, task="regression")
+    whole, short = Budget(30), Budget(30)
+    find(ev, whole)
+    measure = discovery_find.measure
+    monkeypatch.setattr(discovery_find, "measure", lambda *a, **k: measure(*a, **{**k, "seconds": 1e-9}))
+    find(ev, short)
+    assert whole.note == ""
+    assert short.note.startswith("the time ran out in 2 of 2 searches")

@@ -134,9 +134,12 @@ def test_progress_stops_it():
 
 def test_time_runs_out_with_what_there_is():
     codes, levels, loss, _ = table(9, columns=12, rows=2000)
-    found = search(codes, levels, loss, depth=3, support=5, seconds=1e-9)
-    assert found.searched < 66
-    assert len(found.n) > 0
+    for depth in (2, 3):
+        found = search(codes, levels, loss, depth=depth, support=5, seconds=1e-9)
+        assert found.searched < found.prefixes == 66
+        assert len(found.n) > 0
+        whole = search(codes, levels, loss, depth=depth, support=5)
+        assert whole.searched == whole.prefixes == 66
 
 
 def test_bad_calls_are_refused():
