@@ -228,21 +228,21 @@ def measure(
             "Expected at least one proposal and an alpha between 0 and 1.", f"Got k={k!r} and alpha={alpha!r}."
         )
     level = check_level(level)
-    codes = np.column_stack([c.codes for c in codings])
+    codes = _table(codings)
     first, second = halves(rows, seed, codes)
     if len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
         raise NotApplicable(
             f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are {len(rows.y):,}"
         )
     least = support or max(30, len(first) // 100)
-    proposing = Proposing(rows.cut(first), codes[first], codings, metric, depth, least, seconds)
+    proposing = Proposing(rows.cut(first), np.take(codes.T, first, axis=1).T, codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
-    judged = rows.cut(second)
+    judged, their = rows.cut(second), np.take(codes.T, second, axis=1).T
     own = Bootstrap(seed=seed, seconds=seconds or SECONDS, progress=span(progress, 0.9, 1.0))
     found: list[Difference] = []
     for i, conditions in enumerate(proposals):
         tell(progress, 0.9 + 0.1 * i / len(proposals), "judging the proposals on the other half")
-        found.append(difference(metric, judged, rows_in(codes[second], conditions), level, own=own))
+        found.append(difference(metric, judged, rows_in(their, conditions), level, own=own))
     table = _frame(metric, codings, codes, proposals, found, adjust)
     worse = worse_of(metric, table["effect"].to_numpy(float))
     table["confirmed"] = (table["p_adjusted"].to_numpy(float) <= alpha) & worse
@@ -270,6 +270,15 @@ def measure(
         source=source,
         settings=settings,
     )
+
+
+def _table(codings: Sequence[Coding]) -> np.ndarray:
+    """Give the codes of all columns, (n_rows, m), small and each column by itself in memory."""
+    most = max(len(c.labels) for c in codings)
+    table = np.empty((len(codings), len(codings[0].codes)), np.uint8 if most <= 256 else np.uint16)
+    for row, coding in zip(table, codings):
+        row[:] = coding.codes
+    return table.T
 
 
 def _frame(

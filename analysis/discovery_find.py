@@ -67,7 +67,9 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
         out += _worst(ev, search, found, len(searches))
         early += not found.settings["complete"]
     if early:
-        budget.note = f"the time ran out in {early} of {len(searches)} searches before all pairs of columns were looked at"
+        budget.note = (
+            f"the time ran out in {early} of {len(searches)} searches before all pairs of columns were looked at"
+        )
     return out
 
 

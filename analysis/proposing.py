@@ -65,7 +65,7 @@ class Proposing:
         return [conditions for _, conditions in chosen[:k]]
 
     def _of_one(self, loss: Loss, k: int, progress: Progress | None) -> list[tuple[float, list[tuple[int, int]]]]:
-        codes = self.codes if loss.rows is None else self.codes[loss.rows]
+        codes = self.codes if loss.rows is None else np.take(self.codes.T, loss.rows, axis=1).T
         weight = (
             None
             if self.rows.weight is None
@@ -119,17 +119,16 @@ class Proposing:
         self, loss: Loss, codes: np.ndarray, weight: np.ndarray | None, found: Found, order: Sequence[int], k: int
     ) -> list[tuple[float, list[tuple[int, int]]]]:
         """Go through the candidates, best first, and take those that say something the ones before do not."""
-        w = np.ones(len(codes)) if weight is None else weight
         taken: list[np.ndarray] = []
         out: list[tuple[float, list[tuple[int, int]]]] = []
         for i in order:
             mask = rows_in(codes, found.conditions(i))
-            if any(_says_the_same(mask, other, loss.values, w) for other in taken):
+            if any(_says_the_same(mask, other, loss.values, weight) for other in taken):
                 continue
             rest = np.logical_or.reduce(taken) if taken else np.zeros(len(codes), bool)
             inside_others = mask & rest
-            if inside_others.sum() < 0.5 * mask.sum() and not _surely_worse(
-                loss.values, w, mask & ~rest, ~mask & ~rest
+            if np.count_nonzero(inside_others) < 0.5 * np.count_nonzero(mask) and not _surely_worse(
+                loss.values, weight, mask & ~rest, ~mask & ~rest
             ):
                 continue
             taken.append(mask)
@@ -139,30 +138,33 @@ class Proposing:
         return out
 
 
-def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.ndarray) -> bool:
+def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.ndarray | None) -> bool:
     """Whether two slices share most rows, or one lies in the other and is not surely worse than the rest of it."""
-    both = int((mask & other).sum())
-    smaller = min(int(mask.sum()), int(other.sum()))
-    if both > ALIKE * int((mask | other).sum()):
+    one, two, both = (int(np.count_nonzero(m)) for m in (mask, other, mask & other))
+    if both > ALIKE * (one + two - both):
         return True
-    if both < 0.8 * smaller:
+    if both < 0.8 * min(one, two):
         return False
-    inner, outer = (mask, other) if mask.sum() <= other.sum() else (other, mask)
+    inner, outer = (mask, other) if one <= two else (other, mask)
     if inner is mask:
         return not _surely_worse(loss, w, inner, outer & ~inner, SURE_INSIDE)
     return not _surely_worse(loss, w, outer & ~inner, ~outer)
 
 
-def _surely_worse(loss: np.ndarray, w: np.ndarray, inside: np.ndarray, outside: np.ndarray, sure: float = SURE) -> bool:
+def _surely_worse(
+    loss: np.ndarray, w: np.ndarray | None, inside: np.ndarray, outside: np.ndarray, sure: float = SURE
+) -> bool:
     """Whether the mean loss of some rows exceeds that of others by so many standard errors."""
     means, squares = [], []
     for part in (inside, outside):
-        v = w[part]
+        lost = loss[part]
+        v = np.ones(len(lost)) if w is None else w[part]
         whole = v.sum()
-        if len(v) < 10 or whole <= 0:
+        if len(lost) < 10 or whole <= 0:
             return False
-        mean = float(v @ loss[part] / whole)
+        mean = float(v @ lost / whole)
+        rest = v * (lost - mean)
         means.append(mean)
-        squares.append(float((v**2) @ (loss[part] - mean) ** 2) / whole**2)
+        squares.append(float(rest @ rest) / whole**2)
     error = np.sqrt(sum(squares))
     return means[0] - means[1] > sure * error

@@ -1,7 +1,7 @@
 """Search of all conjunctions of up to three conditions for those where a loss is highest: exact, by counts and bounds.
 
 A condition is "coded column = level". Counts of every cell of every pair (triple) of columns come from one pass over the rows for each
-prefix; a prefix cell that cannot hold a slice better than the best found so far (an upper bound on the score of anything inside it) is not
+prefix, and of pairs of columns whose levels are unions of those of others from sums (``search_unions``); a prefix cell that cannot hold a slice better than the best found so far (an upper bound on the score of anything inside it) is not
 followed. Bounds after SliceLine (Sagadeeva and Boehm 2021, SIGMOD, doi:10.1145/3448016.3457323).
 """
 
@@ -13,16 +13,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.search_scale import Scale, Score
+from modelglass.analysis.search_unions import Stack, stacks
 
 Floats = NDArray[Any]
-Score = Literal["difference", "sliceline"]
 MOST_LEVELS = 65_535
 BATCH = 4_000_000
 """Cells counted at once for one prefix: 24 bytes each."""
@@ -49,42 +50,6 @@ class Found:
     def conditions(self, i: int) -> list[tuple[int, int]]:
         """Give the (column, level) pairs of one slice."""
         return [(int(c), int(v)) for c, v in zip(self.columns[i], self.levels[i]) if c >= 0]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Scale:
-    """How slices are scored, from the whole: its weight, mean loss, standard deviation and largest loss.
-
-    difference  (mean in the slice - mean) / (sd / sqrt(weight)): how surely it is worse; a child that adds nothing scores below its parent
-    sliceline   alpha (mean in the slice / mean - 1) - (1 - alpha) (weight / weight in the slice - 1)
-    """
-
-    kind: Score
-    alpha: float
-    weight: float
-    mean: float
-    sd: float
-    largest: float
-
-    def score(self, w: Floats, e: Floats) -> Floats:
-        """Score slices of weight w and summed loss e."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if self.kind == "sliceline":
-                return self.alpha * (e / w / self.mean - 1) - (1 - self.alpha) * (self.weight / w - 1)
-            return (e - w * self.mean) / (self.sd * np.sqrt(w))
-
-    def bound(self, w: Floats, e: Floats, least: float) -> Floats:
-        """Give what no slice inside one of weight w and summed loss e can exceed; its weight is at least ``least``.
-
-        Inside, the sum is at most e and at most the largest loss a unit of weight: where both meet the score is highest, or at an end,
-        because in between it rises (falls) without turning.
-        """
-        meet = np.minimum(np.maximum(e / self.largest, least), w)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            best = self.score(meet, np.minimum(e, meet * self.largest))
-            if self.kind == "sliceline":
-                best = np.maximum(best, self.score(w, np.minimum(e, w * self.largest)))
-        return np.where(w > 0, best, -np.inf)
 
 
 def search(
@@ -259,17 +224,25 @@ class _Search:
     ) -> tuple[list[tuple[float, int, int, np.ndarray]], int]:
         """Count pairs until the time ends; give those to go on with and how many were counted.
 
-        To go on with: (bound, first, second, cells that are open), most promising first.
+        To go on with (none at depth 2): (bound, first, second, cells that are open), most promising first.
         """
-        every, pairs = np.arange(len(self.codes), dtype=np.int32), []
-        for first in range(len(self.levels)):
+        every, counted = np.arange(len(self.codes), dtype=np.int32), 0
+        pairs: list[tuple[float, int, int, np.ndarray]] = []
+        stack = {s.base: s for s in stacks(self.codes, self.levels.tolist(), self.family)}
+        bases = np.array(list(stack), np.int64)
+        for first in bases:
             tell(progress, (0.3 if depth > 2 else 1.0) * first / len(self.levels), "searching slices of two conditions")
             if ends is not None and time.monotonic() > ends:
                 break
-            for columns in self._batches(self.later([first]), int(self.levels[first])):
-                pairs += self._pairs(every, first, columns)
+            later = np.intersect1d(self.later([first]), bases)
+            for columns in self._batches(later, int(self.levels[first])):
+                others = [stack[c] for c in columns.tolist()]
+                cells = self._pairs(every, stack[int(first)], columns, others)
+                counted += sum(len(stack[int(first)].at) * len(other.at) for other in others)
+                if depth > 2:
+                    pairs += self._open(stack[int(first)], others, *cells)
         self._trim()
-        return sorted((p for p in pairs if p[0] > self.floor), key=lambda p: (-p[0], p[1], p[2])), len(pairs)
+        return sorted((p for p in pairs if p[0] > self.floor), key=lambda p: (-p[0], p[1], p[2])), counted
 
     def _batches(self, columns: np.ndarray, prefixes: int) -> list[np.ndarray]:
         if not len(columns):
@@ -277,15 +250,48 @@ class _Search:
         places = np.cumsum(self.levels[columns] * prefixes) // BATCH
         return [columns[places == place] for place in np.unique(places)]
 
-    def _pairs(self, every: np.ndarray, first: int, columns: np.ndarray) -> list[tuple[float, int, int, np.ndarray]]:
-        k = int(self.levels[first])
-        n, w, e, offsets = self.counts(every, self.codes[:, first].astype(np.int32), k, columns)
-        self._offer_all([first], [np.arange(k)], columns, offsets, n, w, e, k)
+    def _pairs(
+        self, every: np.ndarray, first: Stack, columns: np.ndarray, others: Sequence[Stack]
+    ) -> tuple[np.ndarray, Floats, Floats]:
+        """Count a column with later ones, sum up for all of their stacks, offer; give the cells, one other after another."""
+        k = int(self.levels[first.base])
+        counted = self.counts(every, self.codes[:, first.base].astype(np.int32), k, columns)
+        ends = [*counted[3][1:], len(counted[0])]
+        n, w, e = (
+            np.concatenate(
+                [first.over(v[a:b].reshape(k, -1), s).reshape(-1) for a, b, s in zip(counted[3], ends, others)]
+            )
+            for v in counted[:3]
+        )
+        score = self.scale.score(w, e)
+        good = np.flatnonzero((n >= self.support) & (score > self.floor))
+        if len(good):
+            width = np.array([len(s.columns) for s in others])
+            starts = np.cumsum(width * len(first.columns)) - width * len(first.columns)
+            other = np.searchsorted(starts, good, side="right") - 1
+            i, j = np.divmod(good - starts[other], width[other])
+            j += (np.cumsum(width) - width)[other]
+            wide = np.column_stack([first.columns[i], np.concatenate([s.columns for s in others])[j]])
+            deep = np.column_stack([first.levels[i], np.concatenate([s.levels for s in others])[j]])
+            order = np.argsort(wide, axis=1)
+            wide, deep = np.take_along_axis(wide, order, 1), np.take_along_axis(deep, order, 1)
+            self.offer(wide, deep, n[good].astype(np.int64), w[good], e[good])
+        return n, w, e
+
+    def _open(
+        self, first: Stack, others: Sequence[Stack], n: np.ndarray, w: Floats, e: Floats
+    ) -> list[tuple[float, int, int, np.ndarray]]:
+        """Give each pair of columns with what no slice inside its cells can exceed."""
         bound = np.where(n >= self.support, self.scale.bound(w, e, self.least), -np.inf)
-        found = []
-        for second, at in zip(columns, offsets):
-            part = bound[at : at + k * int(self.levels[second])]
-            found.append((float(part.max(initial=-np.inf)), first, int(second), part))
+        found, start = [], 0
+        for other in others:
+            size = len(first.columns) * len(other.columns)
+            part = bound[start : start + size].reshape(len(first.columns), -1)
+            start += size
+            for x, rows in first.at.items():
+                for y, columns in other.at.items():
+                    here = part[rows, columns] if x < y else part[rows, columns].T
+                    found.append((float(here.max(initial=-np.inf)), min(x, y), max(x, y), here.reshape(-1)))
         return found
 
     def _offer_all(

@@ -135,7 +135,9 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     print(", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "scikit-learn", "pandas")))
-    print("\n| classes | plan | labels wrong | said | surely wrong | interval holds | ends below / begins above | processor |")
+    print(
+        "\n| classes | plan | labels wrong | said | surely wrong | interval holds | ends below / begins above | processor |"
+    )
     print("|---" * 8 + "|")
     for noise in map(float, asked.noise.split(",")):
         for k in map(int, asked.classes.split(",")):

@@ -60,6 +60,14 @@ def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bo
     return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
 
 
+def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
+    """Tell whether a job works on an outcome, or waits to."""
+    if _beyond_threshold(analysis, ev, settings):
+        ev = ev.with_threshold(None, same_rows=True)
+    job = jobs.get(key_of(ev, analysis.name, settings))
+    return job is not None and not job.over
+
+
 def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
     """Give what came of an analysis; None while a job works on it (its progress is drawn here)."""
     if not _beyond_threshold(analysis, ev, settings):

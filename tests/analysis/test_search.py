@@ -9,6 +9,7 @@ import pytest
 
 from modelglass.analysis.errors import InputError, Stopped
 from modelglass.analysis.search import rows_in, search
+from modelglass.analysis.search_unions import stacks
 
 
 def table(seed, rows=400, columns=5):
@@ -150,3 +151,24 @@ def test_bad_calls_are_refused():
         search(codes, levels, np.where(loss > 0, np.nan, loss))
     with pytest.raises(InputError, match="zero or more"):
         search(codes, levels, loss - 1, score="sliceline")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_columns_that_are_unions_of_others_are_found_by_sums(depth, weighted):
+    """Two columns cut in two beside their bins, in an order in which the cuts stand after columns they are paired with."""
+    codes, levels, loss, weight = table(11, columns=4)
+    cuts = [(codes[:, 0] >= 1), (codes[:, 2] == 0), (codes[:, 0] == 0)]
+    codes = np.column_stack([codes, *cuts]).astype(np.int64)
+    levels, family = [*levels, 2, 2, 2], [0, 1, 2, 3, 0, 2, 0]
+    given = stacks(codes, levels, family)
+    assert [sorted(s.at) for s in given] == [[0, 4, 6], [1], [2, 5], [3]]
+    w = weight if weighted else None
+    found = search(codes, levels, loss, w, depth=depth, support=5, keep=50, family=family)
+    truth = enumerated(codes, levels, loss, w, "difference", 5, depth, family)
+    np.testing.assert_allclose(found.score, [score for score, _ in truth[: len(found.score)]])
+    for i in range(len(found.n)):
+        inside = rows_in(codes, found.conditions(i))
+        assert found.n[i] == inside.sum()
+        assert [c for c, _ in found.conditions(i)] == sorted(c for c, _ in found.conditions(i))
+    assert found.searched == found.prefixes == 21 - 3 - 1

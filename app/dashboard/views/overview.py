@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.metrics import slice_default_metrics
-from modelglass.analysis.registry import analyses, fitting
-from modelglass.app.dashboard import pages, settings, show, told
+from modelglass.analysis.registry import analyses, fitting, lacking
+from modelglass.app.dashboard import pages, settings, show, told, work
 from modelglass.app.dashboard.section import section, side_by_side
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import interval, number, plain
@@ -29,10 +29,26 @@ def page(desk: Desk) -> None:
         with first:
             section(desk, analyses()["findings"], shown=told.findings, inline=0)
     worst(desk)
+    later = _findings_under_way(desk)  # they come first: other long work would only slow them down
     for analysis in fitting(desk.whole.task, "overview"):
-        if analysis.name not in NOT_HERE:
+        if analysis.name in NOT_HERE:
+            continue
+        chosen = settings.chosen(analysis, desk.whole)
+        here = all(work.ready(analysis, ev, chosen) for _, ev in desk.sides)
+        if later and not here and lacking(desk.whole, analysis) is None:
+            st.subheader(plain(analysis.title), anchor=False)
+            st.caption(f"{plain(analysis.question)} This starts when the findings are there.")
+        else:
             section(desk, analysis)
     loaded(desk.whole)
+
+
+def _findings_under_way(desk: Desk) -> bool:
+    if "findings" not in analyses():
+        return False
+    analysis = analyses()["findings"]
+    chosen = settings.chosen(analysis, desk.whole)
+    return any(work.under_way(analysis, ev, chosen) for _, ev in desk.sides)
 
 
 def headline(desk: Desk) -> None:

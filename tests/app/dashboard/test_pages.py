@@ -10,6 +10,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.findings import findings
 from modelglass.analysis.registry import analyses, fitting
 from modelglass.app.dashboard import pages, work
+from modelglass.app.dashboard.views import overview
 
 TASKS = ["binary", "multiclass", "regression", "predictions_only"]
 
@@ -45,6 +46,19 @@ def test_headline_metrics_equal_the_analysis(binary, show):
     shown = {m.label.replace("\\", ""): m.value for m in at.metric}
     for row in result.frame().itertuples():
         assert shown[row.label] == f"{row.estimate:.3f}"
+
+
+def test_long_work_of_the_overview_waits_for_the_findings(binary, show, texts, monkeypatch):
+    later = "This starts when the findings are there."
+    monkeypatch.setattr(overview, "_findings_under_way", lambda desk: True)
+    monkeypatch.setattr(work, "ready", lambda analysis, ev, settings: analysis.cost == "instant")
+    at = show(binary)
+    assert texts(at).count(later) == sum(
+        a.cost != "instant" and not a.needs and a.name not in overview.NOT_HERE
+        for a in fitting("binary", "overview")
+    )
+    monkeypatch.setattr(overview, "_findings_under_way", lambda desk: False)
+    assert later not in texts(show(binary))
 
 
 def test_the_start_page_offers_the_samples(show):
