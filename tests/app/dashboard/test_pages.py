@@ -54,8 +54,7 @@ def test_long_work_of_the_overview_waits_for_the_findings(binary, show, texts, m
     monkeypatch.setattr(work, "ready", lambda analysis, ev, settings: analysis.cost == "instant")
     at = show(binary)
     assert texts(at).count(later) == sum(
-        a.cost != "instant" and not a.needs and a.name not in overview.NOT_HERE
-        for a in fitting("binary", "overview")
+        a.cost != "instant" and not a.needs and a.name not in overview.NOT_HERE for a in fitting("binary", "overview")
     )
     monkeypatch.setattr(overview, "_findings_under_way", lambda desk: False)
     assert later not in texts(show(binary))
