@@ -19,6 +19,8 @@ from modelglass.analysis.wording import part, say
 
 P_MOST = 1e-4
 LEAST_SHARE = 0.002
+FEW_TRAINED, COMMON, TIMES = 30, 0.01, 5.0
+"""A level of fewer training rows than the first has hardly been learnt; told where it is this common here and this many times as common as there."""
 
 
 def check_training(data: CheckedData) -> list[Hit]:
@@ -35,7 +37,7 @@ def check_training(data: CheckedData) -> list[Hit]:
                 here, there = data.numbers(name), as_numbers(train[name])
                 hits += _unit(data, name, here, there, looks) or _outside(data, name, here, there, looks)
             else:
-                hits += _new_levels(data, name, looks)
+                hits += _new_levels(data, name, looks) + _scarce_levels(data, name, looks)
         except (NotApplicable, InputError):
             continue  # another type there, which a note of the Evaluation says
         hits += _gaps(data, name, looks)
@@ -154,6 +156,41 @@ def _new_levels(data: CheckedData, name: str, looks: int) -> list[Hit]:
             advice="The model knows nothing of these levels and treats them as unknown or as another: check its errors there, and train with them.",
         )
     ]
+
+
+def _scarce_levels(data: CheckedData, name: str, looks: int) -> list[Hit]:
+    """Levels that are common here and that training held on a few rows only (Fisher's exact test, one-sided)."""
+    here = np.where(data.frame[name].notna().to_numpy(), data.hashes(name), np.uint64(0))
+    there = np.sort(data.train_hashes(name))
+    levels, first, count = np.unique(here, return_index=True, return_counts=True)
+    known = np.searchsorted(there, levels, side="right") - np.searchsorted(there, levels)
+    n, m = data.n, len(there)
+    told = (levels != 0) & (known > 0) & (known < FEW_TRAINED) & (count >= COMMON * n) & (count / n > TIMES * known / m)
+    hits = []
+    for at in np.flatnonzero(told):
+        p = float(stats.hypergeom.sf(count[at] - 1, n + m, count[at] + known[at], n)) * looks * len(levels)
+        if p > P_MOST:
+            continue
+        value = plain(data.frame[name]).iloc[int(first[at])]  # type: ignore[union-attr]
+        places = np.flatnonzero(here == levels[at])
+        share = len(places) / n
+        hits.append(
+            hit(
+                data,
+                "scarce_in_training",
+                "medium",
+                f"{name} is {value} on {rows_text(len(places))} ({part(share)} of {n:,}), and on {int(known[at]):,} of {m:,} training rows "
+                f"only: the model has hardly seen it",
+                columns=(name,),
+                where=f"{quote_name(name)} = {literal(value)}",
+                places=places,
+                n=len(places),
+                estimate=share,
+                p_adjusted=min(p, 1.0),
+                advice="Check its errors there by themselves, and train with more such rows.",
+            )
+        )
+    return hits
 
 
 def _gaps(data: CheckedData, name: str, looks: int) -> list[Hit]:

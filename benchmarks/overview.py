@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 from start import ARGUMENTS, ROWS, await_port, free_port, make
 
-REPEATS = 3
+REPEATS = int(os.environ.get("REPEATS", "3"))
 FOUND = "() => /checks? ran/.test(document.querySelector('[data-testid=stMain]')?.innerText ?? '')"
 
 

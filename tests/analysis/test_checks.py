@@ -386,6 +386,10 @@ def test_values_and_levels_not_seen_in_training():
     assert 75 <= told[0].n <= 78
     told = found("training", frame.assign(c=frame["c"].where(rng.random(N) > 0.1, "solar")), train)
     assert [(f.kind, f.severity, f.where) for f in told] == [("new_levels", "high", "\"c\" IN ('solar')")]
+    seen = train.assign(c=train["c"].where(np.arange(3000) >= 4, "solar"))
+    told = found("training", frame.assign(c=frame["c"].where(rng.random(N) > 0.1, "solar")), seen)
+    assert [(f.kind, f.severity, f.where) for f in told] == [("scarce_in_training", "medium", "\"c\" = 'solar'")]
+    assert "on 4 of 3,000 training rows" in told[0].sentence
     told = found("training", frame.assign(d=frame["d"].where(rng.random(N) > 0.2)), train)
     assert [(f.kind, f.features) for f in told] == [("gap", ("d",))]
 
