@@ -21,8 +21,7 @@ OFFSETS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5
 WIDE, POINTS = 2_800, 32
 """Rows that one call of a bisection may ask, and parts that it cuts a way into at most: a call costs more than few rows."""
 HALVINGS, ROUGH, TOGETHER, EACH, ASKED = 14, 5, 6, 6, 16_384
-"""Bisection steps, and those within a round; columns changed together at most at first; kinds of proposals a row and round;
-rows asked at once."""
+"""Bisection steps, and those within a round; columns changed together at first; kinds of proposals; rows asked at once."""
 
 Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(places (m,), possible rows (m, p)) -> whether each is beyond the boundary (m,), and how far it pulls towards it (m,), NaN: unknown."""
@@ -188,18 +187,14 @@ class Searcher:
         """Let the other rows know what was learnt from the first, of which they are copies, in the columns that they may change."""
         rows = np.arange(len(self.space.X))
         stays = self.space.stays(rows)
-        for known, none in (
-            (self.gain, 0.0),
-            (self.far_gain, 0.0),
-            (self.move, np.nan),
-            (self.far, np.nan),
-            (self.flip, np.nan),
-        ):
-            known[:] = np.where(stays, none, known[0])
+        for known in (self.gain, self.far_gain):
+            known[:] = np.where(stays, 0.0, known[0])
+        for known in (self.move, self.far, self.flip):
+            known[:] = np.where(stays, np.nan, known[0])
         self.found.alone[:] = np.where(stays, np.inf, self.found.alone[0])
         j = self.found.alone.argmin(axis=1)
-        X = self.space.X.copy()
-        X[rows, j] = np.where(np.isnan(self.flip[rows, j]), X[rows, j], self.flip[rows, j])
+        X, flip = self.space.X.copy(), self.flip[rows, j]
+        X[rows, j] = np.where(np.isnan(flip), X[rows, j], flip)
         self.offer(rows, X)
 
     def _values(self, j: int, lot: np.ndarray) -> np.ndarray:
@@ -348,8 +343,7 @@ class Searcher:
         for k in range(int(count.max(initial=0))):
             at = np.flatnonzero(count > k)
             X[at, order[at, k]] = self.space.X[rows[at], order[at, k]]
-            if k:
-                proposed.append((rows[at], X[at]))
+            proposed += [(rows[at], X[at])] if k else []
         if proposed:
             self.offer(*(np.concatenate(parts) for parts in zip(*proposed, strict=True)))
 

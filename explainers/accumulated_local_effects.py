@@ -205,6 +205,33 @@ def measure(
     return curve - centre, each - of_centre[:, None]
 
 
+def powers_of(differences: np.ndarray, step: np.ndarray, stands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the curve (m,) of ``measure`` where each row takes one step, and the sums of powers of what rows stand for, (3, m).
+
+    A row moves all values behind its step by as much, so its influence has two values, and sums over the rows of each step suffice:
+    no influence of each row on each value is kept. Second to fourth powers, of influence * n.
+    """
+    n, m = len(step), int(stands.max()) + 1
+    count = np.bincount(step, minlength=m - 1)
+    mean = np.bincount(step, weights=differences, minlength=m - 1) / np.maximum(count, 1)
+    own = (differences - mean[step]) / count[step]
+    curve = np.concatenate([[0.0], np.cumsum(mean)])
+    here = curve[stands].mean(axis=1)
+    centre = here.mean()
+    reach = np.bincount(stands.ravel(), minlength=m) / (2.0 * n)
+    behind = np.cumsum(reach[::-1])[::-1][1:]
+    of_centre = (here - centre) / n + own * behind[step]
+    moved, rest = n * (own - of_centre), -n * of_centre
+    powers = np.empty((3, m))
+    more, less = moved, rest
+    for i in range(3):
+        more, less = more * moved, less * rest
+        after = np.bincount(step, weights=more, minlength=m - 1)
+        before = np.bincount(step, weights=less, minlength=m - 1)
+        powers[i] = np.append(0.0, np.cumsum(after)) + np.append(np.cumsum(before[::-1])[::-1], 0.0)
+    return curve - centre, powers
+
+
 def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     """Say which rows take which steps of a column.
 
@@ -214,7 +241,7 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
         The column has one value among these rows.
     """
     made = grid_of(ev, name, grid, ends=True)
-    column = ev.inputs()[name]
+    column = ev.frame[name]
     known = np.flatnonzero(column.notna().to_numpy())
     if made.kind == "levels":
         return _levels(ev, made, column)
@@ -222,7 +249,7 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     if len(edges) < 2 or not len(x):
         raise NotApplicable(f"the column {name!r} has one value only")
     bins = np.maximum(np.searchsorted(edges, x, side="left"), 1)
-    filled = np.unique(bins)
+    filled = np.flatnonzero(np.bincount(bins))
     kept = np.concatenate([[filled[0] - 1], filled])  # a bin without rows joins the one above
     place = np.searchsorted(filled, bins)
     used = Grid(
@@ -282,11 +309,16 @@ def _differences(
 
 
 def _curve(ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
-    used, parts = ev.take(s.rows), []
+    used, parts = ev if len(s.rows) == ev.n else ev.take(s.rows), []
     weight = used.weight
+    alike = weight is None and used.cluster is None and np.array_equal(s.row, np.arange(used.n))
     for g, name in enumerate(groups):
-        curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)
-        low, high = shared.influence_interval(used, curve, influence, level)
+        if alike:
+            curve, powers = powers_of(differences[:, g], s.step, s.stands)
+            _, low, high = shared.interval_of_powers(curve, powers, used.n, level)
+        else:
+            curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)
+            low, high = shared.influence_interval(used, curve, influence, level)
         parts.append(
             pd.DataFrame(
                 {

@@ -15,6 +15,7 @@ from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_grid import Grid
+from modelglass.explainers.effect_steps import answers_at
 from modelglass.explainers.effect_ways import FastWay
 from modelglass.explainers.layered import Layered, layered
 from modelglass.explainers.provenance import Provenance, dense, provenance
@@ -102,6 +103,12 @@ class Answers:
     ) -> dict[str, np.ndarray]:
         """Give the answers for chosen pairs of a row and a grid value, arrays of shape (pairs, groups)."""
         out: dict[str, np.ndarray] = {}
+        if self.way is not None:
+            few = answers_at(self.way, ev, {c: g.donors for c, g in grids.items()}, asks, progress)
+            if few is not None:
+                return few
+        elif self.through is not None:
+            return self.through.at(ev, grids, asks, progress)
         waiting = dict(grids)
         while waiting:
             part = first_ones(waiting, ev.n * len(shared.groups(ev))) if self.way is not None else dict(waiting)
@@ -206,12 +213,11 @@ class Transformed:
         self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
     ) -> dict[str, np.ndarray]:
         """Give the answers as ``Answers.rows`` does."""
-        given = fed(ev, ev.inputs())
-        seen = np.concatenate([self.numbers(given.iloc[b]) for b in blocks(len(given), start=2048)])
+        seen = self.seen(ev)
         out, n = {}, len(seen)
         for i, (name, grid) in enumerate(grids.items()):
-            columns = np.flatnonzero(self.made.raw_index == list(given.columns).index(name))
-            numbers, m = self.numbers(fed(ev, grid.donors))[:, columns], len(grid.donors)
+            columns, numbers = self.of_grid(ev, grid)
+            m = len(numbers)
             if self.layers is not None:
                 here = span(progress, i / len(grids), (i + 1) / len(grids))
                 out[name] = self._by_layers(ev, self.layers, seen, columns, numbers, here)
@@ -224,6 +230,32 @@ class Transformed:
                 parts.append(self.ask(ev, Z))
                 tell(progress, (i + cells.stop / (n * m)) / len(grids), f"{name} over {n:,} rows")
             out[name] = np.concatenate(parts).reshape(m, n, -1)
+        return out
+
+    def seen(self, ev: Evaluation) -> np.ndarray:
+        """Give the rows of ``ev`` as the final estimator sees them."""
+        given = fed(ev, ev.inputs())
+        return np.concatenate([self.numbers(given.iloc[b]) for b in blocks(len(given), start=2048)])
+
+    def of_grid(self, ev: Evaluation, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+        """Give the columns made from a raw one, and their numbers at its grid values, (grid, columns)."""
+        donors = fed(ev, grid.donors)
+        columns = np.flatnonzero(self.made.raw_index == list(donors.columns).index(grid.name))
+        return columns, self.numbers(donors)[:, columns]
+
+    def at(
+        self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give the answers as ``Answers.at`` does."""
+        seen, out = self.seen(ev), {}
+        for i, (name, grid) in enumerate(grids.items()):
+            (columns, numbers), (row, value), parts = self.of_grid(ev, grid), asks[name], []
+            for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
+                Z = seen[row[cells]]
+                Z[:, columns] = numbers[value[cells]]
+                parts.append(self.ask(ev, Z))
+                tell(progress, (i + cells.stop / len(row)) / len(grids), f"{name} over {len(seen):,} rows")
+            out[name] = np.concatenate(parts)
         return out
 
     def _by_layers(

@@ -33,7 +33,7 @@ class Grid:
 
 def grid_of(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> Grid:
     """Choose the grid of a raw column from the whole data; with ``ends`` from the smallest to the largest value."""
-    at, kind = grid_rows(ev, name, grid, ends=ends)
+    at, kind = ev.whole.keep(("grid", name, grid, ends), lambda: grid_rows(ev, name, grid, ends=ends))
     if not len(at):
         raise NotApplicable(f"the column {name!r} has no values")
     donors = ev.whole.inputs().iloc[at]
@@ -42,7 +42,7 @@ def grid_of(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> Grid
 
 def grid_rows(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> tuple[np.ndarray, str]:
     """Give rows of the whole data that hold the grid's values, in order, and the kind: "ordered" or "levels"."""
-    column = ev.whole.inputs()[name]
+    column = ev.whole.frame[name]
     codes, levels = pd.factorize(column, sort=False)
     first = np.full(len(levels), len(codes))
     np.minimum.at(first, codes[codes >= 0], np.flatnonzero(codes >= 0))
@@ -108,7 +108,7 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
 
     Few: under five, and in a bin also under a quarter of what each would hold if rows were spread evenly.
     """
-    column = ev.inputs()[name]
+    column = ev.frame[name]
     if kind == "levels":
         filled = column.astype(object).where(column.notna(), None).value_counts(dropna=False)
         levels = np.array([int(filled.get(v, 0)) if not _absent(v) else int(column.isna().sum()) for v in values])

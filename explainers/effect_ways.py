@@ -56,7 +56,7 @@ class FastWay:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class _Job:
+class Job:
     """A raw column and some of its grid points: their numbers as the final estimator sees them, and where they stand in the answer."""
 
     raw: int
@@ -194,8 +194,8 @@ def run(
     way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], use: Use, progress: Progress | None = None
 ) -> None:
     """Hand the answers to ``use``, block by block of rows; blocks come from several threads and in any order."""
-    passes = _passes(way, ev, donors)
-    seen = _seen(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2))
+    passes = jobs_in_passes(way, ev, donors)
+    seen = seen_by(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2))
     m, k = int(_places(donors)[-1]), len(way.base)
     size = int(np.clip(CELLS // (k * m), 8, 256))
     fills = [(_tree_filler if way.trees is not None else _linear_filler)(way, jobs, seen) for jobs in passes]
@@ -216,7 +216,7 @@ def _places(donors: Mapping[str, pd.DataFrame]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(d) for d in donors.values()])]).astype(np.int64)
 
 
-def _seen(way: FastWay, frame: pd.DataFrame, progress: Progress | None) -> np.ndarray:
+def seen_by(way: FastWay, frame: pd.DataFrame, progress: Progress | None) -> np.ndarray:
     """Rows as the final estimator sees them: codes (n, p) for trees, numbers for a linear model."""
     parts = []
     for rows in blocks(len(frame), start=2048, seconds=0.2):
@@ -230,9 +230,9 @@ def _numbers(way: FastWay, frame: pd.DataFrame) -> np.ndarray:
     return found if way.trees is None else np.ascontiguousarray(way.trees.codes(found).T)
 
 
-def _passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> list[list[_Job]]:
+def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> list[list[Job]]:
     """Lay the columns out in passes: each raw column at most once in a pass, and at most 64 grid points where they have no order."""
-    passes: list[list[_Job]] = []
+    passes: list[list[Job]] = []
     first = _places(donors)
     for i, (name, frame) in enumerate(donors.items()):
         given = fed(ev, frame)
@@ -245,12 +245,12 @@ def _passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) ->
             while len(passes) <= p:
                 passes.append([])
             passes[p].append(
-                _Job(raw=raw, numbers=numbers[here], points=np.arange(first[i] + here.start, first[i] + here.stop))
+                Job(raw=raw, numbers=numbers[here], points=np.arange(first[i] + here.start, first[i] + here.stop))
             )
     return passes  # fmt: skip
 
 
-def _linear_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
     from modelglass.explainers import effect_kernels as kernels
 
     b = way.coefficients
@@ -271,24 +271,14 @@ def _linear_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Call
     return fill
 
 
-def _tree_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+def _tree_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
     from modelglass.explainers import effect_kernels as kernels
 
     trees = way.trees
     assert trees is not None
-    nodes = len(trees.right)
-    job_of = np.full(nodes, -1, dtype=np.int64)
-    way_of, split, bits = np.zeros(nodes, dtype=np.uint8), np.zeros(nodes, dtype=np.int64), np.zeros(nodes, np.uint64)
+    job_of, way_of, split, bits, by_mask = node_ways(way, jobs)
     size = np.array([len(j.points) for j in jobs], dtype=np.int64)
     first = np.concatenate([[0], np.cumsum(size + 1)])[:-1].astype(np.int64)
-    by_mask = np.zeros(len(jobs), dtype=np.bool_)
-    for i, job in enumerate(jobs):
-        asks = _asks(trees, way.made.raw_index, job.raw)
-        job_of[asks] = i
-        way_of[asks], split[asks], bits[asks] = _ways(trees, way.made.raw_index, job.raw, job.numbers)
-        by_mask[i] = (way_of[asks] == kernels.MASK).any()
-        if by_mask[i]:
-            way_of[asks] = kernels.MASK
     deepest, k = int(trees.depth.max(initial=0)), trees.n_outputs
     compared = (
         trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
@@ -306,6 +296,26 @@ def _tree_filler(way: FastWay, jobs: Sequence[_Job], seen: np.ndarray) -> Callab
         return out
 
     return fill
+
+
+def node_ways(way: FastWay, jobs: Sequence[Job]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give for each node its job, and which grid points of the job go left (way, split, bits); and for each job whether masks say it."""
+    from modelglass.explainers import effect_kernels as kernels
+
+    trees = way.trees
+    assert trees is not None
+    nodes = len(trees.right)
+    job_of = np.full(nodes, -1, dtype=np.int64)
+    way_of, split, bits = np.zeros(nodes, dtype=np.uint8), np.zeros(nodes, dtype=np.int64), np.zeros(nodes, np.uint64)
+    by_mask = np.zeros(len(jobs), dtype=np.bool_)
+    for i, job in enumerate(jobs):
+        asks = _asks(trees, way.made.raw_index, job.raw)
+        job_of[asks] = i
+        way_of[asks], split[asks], bits[asks] = _ways(trees, way.made.raw_index, job.raw, job.numbers)
+        by_mask[i] = (way_of[asks] == kernels.MASK).any()
+        if by_mask[i]:
+            way_of[asks] = kernels.MASK
+    return job_of, way_of, split, bits, by_mask
 
 
 def _asks(trees: Ensemble, raw_index: np.ndarray, raw: int) -> np.ndarray:

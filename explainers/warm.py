@@ -15,6 +15,7 @@ LOOPS = (
     ROOM / "effect_kernels.py",
     ROOM / "interaction_kernels.py",
     ROOM / "shuffle_kernels.py",
+    ROOM / "step_kernels.py",
     ROOM / "tree_kernels.py",
     ROOM / "tree_walks.py",
     ROOM.parent / "analysis" / "search_kernels.py",
@@ -51,6 +52,7 @@ def warm() -> None:
     for model, y in ((boosted, two), (forest, three)):
         ev = Evaluation(model, X.assign(y=y), target="y")
         explainers.partial_dependence(ev, rows=300, grid=10)
+        explainers.accumulated_local_effects(ev, features=list("ab"), rows=300, grid=10)
         explainers.permutation_importance(ev, rows=len(X), n_repeats=2)  # fewer rows are asked of the model
         for rows in (20, 2_000):  # few rows are walked, many looked up in tables
             explainers.shapley_values(ev, rows=rows)

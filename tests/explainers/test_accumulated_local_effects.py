@@ -1,16 +1,26 @@
 """Accumulated local effects against alibi's, against sums worked by hand, and their intervals."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import accumulated_local_effects
+from modelglass.explainers.accumulated_local_effects import measure, powers_of, steps_of
+from modelglass.explainers.effect_answers import Answers, asked
+from modelglass.explainers.effect_steps import answers_at
 from modelglass.explainers.level_order import by_likeness
+from modelglass.explainers.rows import influence_interval, interval_of_powers
 
 
 def numbers(n=700):
@@ -46,6 +56,58 @@ def test_equals_alibi_on_the_same_grid(kind):
             curve = got.curves[(got.curves.feature == c) & (got.curves.group == group)]
             column = -1 if kind in ("binary", "asked") else g
             np.testing.assert_allclose(curve.estimate, them.ale_values[j][:, column], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["boosted", "forest", "levels", "linear", "additive"])
+def test_a_few_points_of_each_row_are_those_of_the_whole_grid(kind):
+    X, y = numbers(300)
+    if kind == "levels":
+        X = X.assign(c=pd.Categorical(X.c.astype(int).map(dict(enumerate("uvwxyz")))))
+    model = {
+        "forest": RandomForestClassifier(6, max_depth=6, random_state=0),
+        "linear": LogisticRegression(),
+        "levels": HistGradientBoostingClassifier(max_iter=20, categorical_features="from_dtype"),
+    }.get(kind, HistGradientBoostingClassifier(max_iter=20))
+    target = pd.qcut(y, 3, labels=["l", "m", "h"]).astype(str)
+    ev = Evaluation(model.fit(X, target), X.assign(t=target), target="t")
+    answers = Answers(ev, additive=kind == "additive")
+    grids = {c: steps_of(ev, c, 9).grid for c in "abc"}
+    rng = np.random.default_rng(0)
+    asks = {c: (rng.integers(0, 300, 500), rng.integers(0, len(g.donors), 500)) for c, g in grids.items()}
+    whole, few = answers.rows(ev, grids), answers_at(answers.way, ev, {c: g.donors for c, g in grids.items()}, asks)
+    for c, (row, point) in asks.items():
+        assert few[c].shape == (500, 3)
+        np.testing.assert_allclose(few[c], whole[c][point, row], rtol=0, atol=1e-12)
+
+
+def test_rows_are_transformed_once_and_asked_at_their_points():
+    X, y = numbers(200)
+    X = X.assign(c=X.c.astype(int).map(dict(enumerate("uvwxyz"))))
+    coded = make_column_transformer((OneHotEncoder(sparse_output=False), ["c"]), remainder=StandardScaler())
+    model = make_pipeline(coded, MLPClassifier((4,), max_iter=5, random_state=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ev = Evaluation(model.fit(X, y > 0), X.assign(t=y > 0), target="t")
+    answers, grids = Answers(ev), {c: steps_of(ev, c, 9).grid for c in "abc"}
+    assert answers.through is not None
+    rng = np.random.default_rng(0)
+    asks = {c: (rng.integers(0, 200, 300), rng.integers(0, len(g.donors), 300)) for c, g in grids.items()}
+    few = answers.at(ev, grids, asks)
+    for c, (row, point) in asks.items():
+        np.testing.assert_allclose(few[c], asked(ev, grids[c])[point, row], rtol=0, atol=1e-12)
+
+
+def test_sums_of_powers_are_those_of_the_influence_of_each_row(made):
+    ev = made(LinearRegression(), "amount")
+    rng = np.random.default_rng(0)
+    step = np.concatenate([np.arange(7), rng.integers(0, 7, ev.n - 7)])
+    stands, differences = np.column_stack([step, step + 1]), rng.exponential(size=ev.n) * (step + 1)
+    curve, powers = powers_of(differences, step, stands)
+    wanted, influence = measure(differences, np.arange(ev.n), step, stands)
+    np.testing.assert_allclose(curve, wanted, rtol=1e-12)
+    np.testing.assert_allclose(powers, [((influence * ev.n) ** p).sum(axis=0) for p in (2, 3, 4)], rtol=1e-9)
+    low, high = influence_interval(ev, wanted, influence, 0.9)
+    np.testing.assert_allclose(interval_of_powers(curve, powers, ev.n, 0.9)[1:], [low, high], rtol=1e-9)
 
 
 def test_a_linear_model_has_straight_lines(made):
