@@ -14,7 +14,8 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
-from modelglass.analysis.groups import Rows, rows_of
+from modelglass.analysis.estimates import estimate
+from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics
@@ -237,6 +238,10 @@ def measure(
     least = support or max(30, len(first) // 100)
     proposing = Proposing(rows.cut(first), np.take(codes.T, first, axis=1).T, codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
+    if not proposals and metric.function is None:  # none is worse, or nothing can be measured
+        everyone = estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1), level)
+        if not np.isfinite(everyone.estimate[0]):
+            raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
     judged, their = rows.cut(second), np.take(codes.T, second, axis=1).T
     own = Bootstrap(seed=seed, seconds=seconds or SECONDS, progress=span(progress, 0.9, 1.0))
     found: list[Difference] = []

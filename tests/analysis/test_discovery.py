@@ -200,3 +200,10 @@ def test_bad_calls_are_refused():
         find_slices(ev, adjust="bonferoni")
     with pytest.raises(NotApplicable, match="no column"):
         find_slices(Evaluation.from_predictions(truth, predicted, task="binary", positive=1))
+
+
+def test_a_metric_that_these_rows_do_not_have_is_no_search_without_result():
+    rng = np.random.default_rng(0)
+    rows = Rows(task="binary", y=np.ones(1000, int), predicted=np.ones(1000, int), score=rng.random(1000))
+    with pytest.raises(NotApplicable, match="cannot be told"):
+        measure(rows, columns(rng, 1000), "roc_auc")
