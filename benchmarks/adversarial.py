@@ -221,13 +221,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000)
     parser.add_argument("--art-rows", type=int, default=100)
     parser.add_argument("--dice-rows", type=int, default=30)
-    parser.add_argument("--adult", type=Path, help="folder of adult_train.csv and adult_test.csv: 50 of its rows too")
+    parser.add_argument("--adult", type=Path, help="folder of adult_train.csv and adult_test.csv: its rows too")
+    parser.add_argument("--adult-rows", type=int, default=50)
     parser.add_argument("--only-adult", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.adult is not None:
-            against_art_on_adult(folder, asked.adult, 50)
+            against_art_on_adult(folder, asked.adult, asked.adult_rows)
         if asked.only_adult:
             return
         ev, spread = prepared(folder, asked.rows)
