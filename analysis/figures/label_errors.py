@@ -59,6 +59,7 @@ def _(result: LabelErrors) -> go.Figure:
         xaxis="x2",
         yaxis="y2",
         marker={"color": style.BLUE},
+        meta=marks.NAMED_ROWS,
         customdata=marks.customdata([f"{ROW} = {int(r)}" for r in rows["row"]]),
         hoverinfo="text",
         hovertext=style.hover_texts(row=rows["row"], given=rows["given"], likely=rows["likely"], margin=rows["margin"]),

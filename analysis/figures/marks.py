@@ -2,6 +2,9 @@
 
 The last element of a mark's ``customdata`` row is the condition, relative to the rows that the result is of; None where there is none.
 ``layout.meta`` holds ``{"conditions": True}``. The dashboard reads both and knows nothing else of any figure; report and notebook drop them.
+
+A trace each mark of which is one row of the data says so by ``meta=SINGLE_ROWS`` (``NAMED_ROWS`` where the ticks of its y axis name the rows);
+what goes to people who must not see rows passes ``without_rows``.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 META = "conditions"
 AREA = "area"
 """Set beside ``META`` where marks are picked by drawing around them."""
+SINGLE_ROWS, NAMED_ROWS = {"rows": "single"}, {"rows": "named"}
+"""What the ``meta`` of a trace holds whose marks are rows of the data, one each."""
 
 
 def customdata(where: Iterable[Any], *before: Iterable[Any]) -> list[list[Any]]:
@@ -59,6 +65,41 @@ def without_conditions(spec: dict[str, Any]) -> dict[str, Any]:
         for trace in spec.get("data", []):
             trace.pop("customdata", None)
     return spec
+
+
+def without_rows(made: go.Figure) -> go.Figure:
+    """Give a figure in which no mark tells which row it is, or can be joined with the mark of that row in another trace.
+
+    Parameters
+    ----------
+    made : plotly Figure
+        Stays as it is.
+
+    Returns
+    -------
+    plotly Figure
+        Marks that are rows (see ``SINGLE_ROWS``) keep place and colour. Their texts go, and they are put in the order of their places:
+        in the order of the data, marks at the same position of two traces would be one row.
+    """
+    import plotly.graph_objects as go
+
+    made = go.Figure(made)
+    for trace in made.data:
+        kind = trace.meta.get("rows") if isinstance(trace.meta, dict) else None
+        if kind is None:
+            continue
+        x, y = np.asarray(trace.x), np.asarray(trace.y)
+        order = np.lexsort((y, x))
+        kept = {"x": x[order], "y": y[order], "meta": None, "hoverinfo": "x"}
+        colour = trace.marker.color
+        if colour is not None and not isinstance(colour, str):
+            kept["marker"] = {"color": np.asarray(colour)[order]}
+        trace.update(kept)
+        trace.update(dict.fromkeys(("customdata", "hovertext", "hovertemplate", "text", "ids")), overwrite=True)
+        if kind == NAMED_ROWS["rows"]:
+            axis = made.layout["yaxis" + (trace.yaxis or "y").removeprefix("y")]
+            axis.update({"ticktext": None, "showticklabels": False}, overwrite=True)
+    return made
 
 
 def conditions_of(made: go.Figure) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from modelglass.analysis.errors import AnalysisError, MachineError, NotApplicabl
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
+from modelglass.analysis.figures.marks import without_rows
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.analysis.result import Result
@@ -225,7 +226,7 @@ def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: b
     return Block(
         label=label,
         sentence=result.sentence(),
-        chart_html=_chart(result, id),
+        chart_html=_chart(result, id, include_rows),
         table_html=_table(result, f"{name}{', ' + label if label else ''}: numbers", outcome.analysis, include_rows),
         source=source.text(),
         settings={k: _setting(v) for k, v in result.settings.items()},
@@ -234,9 +235,10 @@ def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: b
     )
 
 
-def _chart(result: Result, id: str) -> str:
+def _chart(result: Result, id: str, include_rows: bool) -> str:
     try:
-        return figure_html(figure(result), f"chart-{id}")
+        made = figure(result)
+        return figure_html(made if include_rows else without_rows(made), f"chart-{id}")
     except NotApplicable:
         return ""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from modelglass.analysis.figures import figure, style
+from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.wording import signed
 from modelglass.explainers.figures.bars import NARROW
 from modelglass.explainers.shapley import ShapleyRow, ShapleyValues
@@ -92,6 +92,7 @@ def _swarm(result: ShapleyValues, j: int, level: int, places: np.ndarray) -> go.
         y=(level + _spread(values)).round(3),
         mode="markers",
         marker={"size": 5, "color": colour, **scale},
+        meta=marks.SINGLE_ROWS,
         hovertext=[f"{style.short(w, 30)}, row {r}" for w, r in zip(words, result.rows[places], strict=True)],
         hovertemplate=f"{style.short(result.features[j], 30)} = %{{hovertext}}<br>Shapley value %{{x:.3g}}<extra></extra>",
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import logging
 import math
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -251,10 +254,33 @@ def check_block(block, result, name):
     return len(rows)
 
 
+ROW = re.compile(r"\b_?row(?: =|:)? ?\d+\b(?! of)", re.IGNORECASE)
+"""Words that name a row of the data."""
+CHART = re.compile(r'\{id:"([^"]+)",height:\d+,(?:packed:"([^"]+)"|figure:(.*?))\}\)</script>')
+
+
+def unpacked(text):
+    """Give the figure of each chart of a report, as JSON; large ones are packed in it."""
+    charts = {
+        name: gzip.decompress(base64.b64decode(packed)).decode() if packed else plain
+        for name, packed, plain in CHART.findall(text)
+    }
+    assert len(charts) == text.count('<div class="mg-chart') > 0
+    return charts
+
+
+def check_rows(text):
+    """Hold a report to naming no row, in charts and outside; gives its charts."""
+    charts = unpacked(text)
+    assert {name: ROW.findall(chart)[:3] for name, chart in charts.items() if ROW.search(chart)} == {}
+    assert ROW.findall(re.sub(r"<(script|style)>.*?</\1>", "", text, flags=re.DOTALL)) == []
+    return charts
+
+
 @pytest.fixture(scope="session")
 def reading():
-    """What reads a report back: ``Read`` and ``check_block``."""
-    return types.SimpleNamespace(Read=Read, check_block=check_block)
+    """What reads a report back: ``Read``, ``check_block``, ``unpacked`` and ``check_rows``."""
+    return types.SimpleNamespace(Read=Read, check_block=check_block, unpacked=unpacked, check_rows=check_rows, ROW=ROW)
 
 
 @pytest.fixture

@@ -48,6 +48,11 @@ def test_it_is_under_five_megabytes_and_nothing_failed(file, adult, reading):
     assert {"performance", "slice_metrics", "roc", "calibration"} <= expected
 
 
+def test_no_row_is_named_in_any_chart_or_outside(file, reading):
+    charts = reading.check_rows(file.read_text(encoding="utf-8"))
+    assert {"chart-shapley_values-0", "chart-label_errors-0"} <= set(charts)
+
+
 def test_each_section_equals_its_python_call(file, adult, reading):
     articles = reading.Read(file.read_text(encoding="utf-8")).articles
     compared = 0

@@ -1,0 +1,58 @@
+"""Rows of the data reach the report only when asked for: also not in charts that are packed."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from modelglass.analysis import registry
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.app.report import report
+
+N = 300
+NAMES = ("shapley_values", "label_errors", "partial_dependence", "projection", "worst_rows", "residuals")
+"""All that has marks of single rows; ``test_adult`` looks at the charts of every analysis."""
+
+
+@pytest.fixture(scope="module", params=["binary", "regression"])
+def ev(request):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=N), "b": rng.normal(size=N), "c": rng.integers(0, 5, N)})
+    z = X.a + X.b / 2 + rng.normal(size=N) / 2
+    if request.param == "regression":
+        return Evaluation(LinearRegression().fit(X, z), X.assign(t=z), target="t")
+    y = (z > 0).map({True: "yes", False: "no"})
+    wrong = y.where(rng.random(N) > 0.05, y.map({"yes": "no", "no": "yes"}))
+    return Evaluation(LogisticRegression().fit(X, y), X.assign(t=wrong), target="t")
+
+
+def numbers(values):
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
+    return np.asarray(values, dtype=float)
+
+
+def test_no_chart_tells_rows_unless_they_are_asked_for(ev, tmp_path, reading):
+    chosen = [registry.get(n) for n in NAMES if ev.task in registry.get(n).tasks]
+    text = report(ev, tmp_path / "r.html", analyses=chosen).read_text(encoding="utf-8")
+    charts = reading.check_rows(text)
+    assert "chart-shapley_values-0" in charts
+    if ev.task == "binary":
+        assert "chart-label_errors-0" in charts
+    swarms = [t for t in json.loads(charts["chart-shapley_values-0"])["data"] if t["type"] == "scatter"]
+    assert len(swarms) == 3
+    for trace in swarms:  # in the order of the data, points at one position of two columns would be one row
+        assert (np.diff(numbers(trace["x"])) >= 0).all()
+        assert not {"hovertext", "customdata", "text", "hovertemplate"} & set(trace)
+
+
+def test_asked_for_they_are_there(ev, tmp_path, reading):
+    text = report(ev, tmp_path / "r.html", analyses=[registry.get("shapley_values")], include_rows=True).read_text(
+        "utf-8"
+    )
+    assert reading.ROW.search(reading.unpacked(text)["chart-shapley_values-0"])
