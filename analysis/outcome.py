@@ -162,6 +162,17 @@ def _numbers(known: pd.Series) -> np.ndarray:
     return y
 
 
+def forms(label: Any) -> tuple[str, ...]:
+    """Give the ways in which a label may be typed: a column of 0 and 1 with gaps is read as 0.0 and 1.0.
+
+    >>> [forms(v) for v in (1, 1.0, 0.5, True, "1")]
+    [('1', '1.0'), ('1.0', '1'), ('0.5',), ('True',), ('1',)]
+    """
+    if isinstance(label, float) and label.is_integer():
+        return str(label), str(int(label))
+    return (str(label), f"{label}.0") if isinstance(label, int) and not isinstance(label, bool) else (str(label),)
+
+
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
@@ -172,7 +183,12 @@ def _classes(
     found = [
         _plain(v) for v in pd.unique(known.astype("object") if isinstance(known.dtype, pd.CategoricalDtype) else known)
     ]
-    model_classes = tuple(_plain(c) for c in model.classes) if model.classes else tuple(in_order(found))
+    known_to_model = [_plain(c) for c in model.classes or ()]
+    if all(isinstance(v, float) and v.is_integer() for v in found) and not any(
+        isinstance(c, float) for c in known_to_model
+    ):
+        found = [int(v) for v in found]  # whole numbers in a column with gaps
+    model_classes = tuple(known_to_model or in_order(found))
     notes: list[str] = []
     pairs = _mapped(found, model_classes, label_map)
     if pairs is None:
@@ -220,21 +236,23 @@ def _mapped(
 ) -> dict[Any, Any] | None:
     """Match each label of the data with one of the model's: by the given map, else because they are equal."""
     by_text = _label_texts(label_map, found, model_classes)
-    unknown = set(by_text) - {str(f) for f in found}
+    unknown = set(by_text) - {form for f in found for form in forms(f)}
     if unknown:
         raise InputError(
             f"Expected --label to map labels of the data: {listed(found)}.", f"Got {listed(sorted(unknown))}."
         )
-    class_by_text = {str(c): c for c in model_classes}
+    class_by_text = {form: c for c in model_classes for form in forms(c)}
     pairs: dict[Any, Any] = {}
     for label in found:
-        if str(label) in by_text:
-            wanted = str(by_text[str(label)])
-            if wanted not in class_by_text:
+        given = next((form for form in forms(label) if form in by_text), None)
+        if given is not None:
+            wanted = [form for form in forms(by_text[given]) if form in class_by_text]
+            if not wanted:
                 raise InputError(
-                    f"Expected --label to name one of the model's classes: {listed(model_classes)}.", f"Got {wanted!r}."
+                    f"Expected --label to name one of the model's classes: {listed(model_classes)}.",
+                    f"Got {str(by_text[given])!r}.",
                 )
-            pairs[label] = class_by_text[wanted]
+            pairs[label] = class_by_text[wanted[0]]
         elif label in model_classes:
             pairs[label] = model_classes[model_classes.index(label)]
         else:
@@ -248,7 +266,7 @@ def _label_texts(
     """Read a map of labels, or texts DATA=MODEL; a label may itself hold "=", so each text is parted where both sides are known."""
     if isinstance(given, Mapping):
         return {str(k): v for k, v in given.items()}
-    data, model = {str(f) for f in found}, {str(c) for c in model_classes}
+    data, model = ({form for label in labels for form in forms(label)} for labels in (found, model_classes))
     pairs = {}
     for text in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
         text = str(text)
@@ -258,7 +276,7 @@ def _label_texts(
             raise InputError(
                 f"Expected --label DATA=MODEL with a label of the data ({listed(in_order(data))}) and one of the model ({listed(model_classes)}).",
                 f"Got {text!r}.",
-                "Quote it for the shell, e.g. --label " + shlex.quote(f"{in_order(data)[0]}={model_classes[0]}"),
+                "Quote it for the shell, e.g. --label " + shlex.quote(f"{in_order(found)[0]}={model_classes[0]}"),
             )
         pairs[fits[0][0]] = fits[0][1]
     return pairs
@@ -273,7 +291,7 @@ def _by_positive(found: list[Any], model_classes: tuple[Any, ...], positive: Any
         or set(map(float, _numeric(model_classes))) not in ({0.0, 1.0}, {-1.0, 1.0})
     ):
         return None
-    chosen = [label for label in found if str(label) == str(positive)]
+    chosen = [label for label in found if {*forms(label)} & {*forms(positive)}]
     if not chosen:
         return None
     other = next(label for label in found if label is not chosen[0])
@@ -285,10 +303,15 @@ def _numeric(labels: Sequence[Any]) -> list[float]:
 
 
 def _labels_do_not_match(found: list[Any], model_classes: tuple[Any, ...], name: str) -> InputError:
-    pairs = " ".join(
-        "--label " + shlex.quote(f"{d}={m}") for d, m in zip(in_order(found)[:4], model_classes, strict=False)
-    )
-    hint = f"Say which is which, e.g. {pairs}"
+    """Name both sets, and the way out: labels that the model knows stay as they are, the others are paired only where each has one left."""
+    strange = [d for d in in_order(found) if d not in model_classes]
+    left = [m for m in model_classes if m not in found]
+    if len(strange) == len(left):
+        pairs = [f"--label {shlex.quote(f'{d}={m}')}" for d, m in zip(strange[:4], left, strict=False)]
+        hint = f"Say which is which, e.g. {' '.join(pairs)}"
+    else:
+        first = shlex.quote(f"{strange[0]}=...")
+        hint = f"Say which of the model's classes is meant by {listed(repr(d) for d in strange)}, e.g. --label {first} with one of {listed(model_classes)}"
     last = in_order(found)[-1]
     if _by_positive(found, model_classes, last) is not None:
         hint += f", or name the positive label of the data: --positive {shlex.quote(str(last))}"
@@ -303,7 +326,7 @@ def _positive_index(classes: tuple[Any, ...], positive: Any) -> int:
     if positive is None:
         return 1
     for index, label in enumerate(classes):
-        if label == positive or str(label) == str(positive):
+        if label == positive or {*forms(label)} & {*forms(positive)}:
             return index
     raise InputError(
         f"Expected the positive class to be one of {listed(repr(c) for c in classes)}.", f"Got {positive!r}."

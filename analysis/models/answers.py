@@ -199,6 +199,8 @@ def outcomes_of(
         labels = sorted(labels)
     except TypeError:
         labels = sorted(labels, key=str)
+    if len(labels) == 2 and all(isinstance(v, float) and v.is_integer() for v in labels):
+        labels = [int(v) for v in labels]  # whole numbers in a column with gaps
     numeric = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
     fine = numeric and len(labels) > 2 and (pd.api.types.is_float_dtype(known) or len(labels) > 20)
     return Outcomes(

@@ -112,3 +112,33 @@ def test_unknown_positive_and_task():
 def test_text_in_a_regression_target_names_the_row():
     with pytest.raises(InputError, match="Row 1 holds 'x'"):
         understand(series([1.5, "x", 2.0]), model(task="regression"))
+
+
+def hint(values, classes):
+    with pytest.raises(InputError) as error:
+        understand(series(values), model(classes))
+    return str(error.value).splitlines()[-1]
+
+
+def test_labels_that_the_model_knows_get_no_hint():
+    assert hint(["b", "c", "x"], ("a", "b", "c")) == "Say which is which, e.g. --label x=a."
+    stray = hint(["<=50K", ">50K", "maybe"], ("<=50K", ">50K"))
+    assert "--label maybe=..." in stray
+    assert "<=50K=" not in stray
+    both = hint(["a", "x", "y"], ("a", "b"))
+    assert "by 'x', 'y', e.g. --label x=... with one of a, b." in both
+    assert "=b" not in both
+
+
+def test_whole_numbers_of_a_column_with_gaps_are_written_without_a_point():
+    gaps = series([0.0, 1.0, np.nan, 1.0])
+    target = understand(gaps, model(("<=50K", ">50K"), "binary"), label_map=["1=>50K", "0=<=50K"])
+    assert target.y.tolist() == [0, 1, 1]
+    assert understand(gaps, model(("<=50K", ">50K")), label_map={1: ">50K", "0": "<=50K"}).y.tolist() == [0, 1, 1]
+    assert understand(gaps, model(("<=50K", ">50K")), label_map=["1.0=>50K", "0.0=<=50K"]).y.tolist() == [0, 1, 1]
+    for classes in ((0, 1), (0.0, 1.0), None):
+        for positive in ("1", 1, 1.0, "1.0"):
+            found = understand(gaps, model(classes, classes and "binary"), positive=positive)
+            assert found.positive_index == 1
+    found = understand(gaps, model((0, 1), "binary"))
+    assert [str(c) for c in found.classes] == ["0", "1"]
