@@ -23,6 +23,9 @@ from modelglass.analysis.selfcheck import Note
 from modelglass.analysis.shared import Shared
 from modelglass.analysis.source import Source
 
+LAST_SEED = 2**32 - 1
+"""Numpy's older generators, which other libraries draw from, take no larger one."""
+
 
 class Held:
     """Rows of checked data with what the model says of them; the part of ``Evaluation`` that only gives what is there."""
@@ -40,8 +43,10 @@ class Held:
         noted: tuple[Note, ...] = (),
         steps: tuple[tuple[Any, ...], ...] | None = None,
     ) -> None:
-        if not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise InputError("Expected a whole number of zero or more as the seed.", f"Got {seed!r}.", "Choose e.g. 0.")
+        if not isinstance(seed, (int, np.integer)) or not 0 <= seed <= LAST_SEED:
+            raise InputError(
+                f"Expected a whole number from 0 to {LAST_SEED} as the seed.", f"Got {seed!r}.", "Choose e.g. 0."
+            )
         self._shared, self._all, self.seed = shared, shared.data, int(seed)
         self.threshold = _checked_threshold(shared.data, threshold)
         self.condition, self._sample = condition, sample

@@ -372,3 +372,11 @@ def test_one_name_to_ignore_may_stand_alone(model, frame):
 def test_a_condition_with_a_comment_can_be_put_together_again(ev):
     cohort = ev.where("age > 30 -- grown").where("age < 50")
     assert ev.where(cohort.condition).n == cohort.n
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
+def test_seeds_that_numpy_does_not_take_are_refused_once(seed):
+    frame = pd.DataFrame({"x": range(10), "y": [0, 1] * 5})
+    with pytest.raises(InputError, match="from 0 to 4294967295 as the seed"):
+        mg.Evaluation.from_predictions(frame.y, frame.y, frame=frame[["x"]], seed=seed)
+    assert mg.Evaluation.from_predictions(frame.y, frame.y, frame=frame[["x"]], seed=2**32 - 1).seed == 2**32 - 1
