@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
+from numbers import Number
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, MachineError, listed
@@ -86,16 +89,48 @@ def check_names(names: Sequence[str], name: str) -> None:
 
 
 def also_missing(frame: pd.DataFrame, na: tuple[str, ...]) -> pd.DataFrame:
-    """Make these texts missing, in columns of texts and categories."""
+    """Give the frame with these texts missing, in columns of texts and categories, and numbers equal to them; the frame given stays as it is."""
+    known = {number for text in na if (number := _number(text)) is not None}
+    out = frame.copy(deep=False)
     for name in frame.columns if na else ():
         column = frame[name]
-        if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)) or column.dtype == object:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            gone = [c for c in column.cat.categories if _among(c, na, known)]
+            out[name] = column.cat.remove_categories(gone)
+            continue
+        if isinstance(column.dtype, pd.StringDtype):
             hit = column.isin(na)
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                frame[name] = column.cat.remove_categories([c for c in column.cat.categories if c in na])
-            elif hit.any():
-                frame[name] = column.mask(hit)
-    return frame
+        elif column.dtype == object:
+            hit = column.isin(na)
+            if known:
+                hit |= column.map(lambda v: _among(v, (), known)).astype(bool)
+        elif known and pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+            hit = column.isin(sorted(known))
+        else:
+            continue
+        if hit.any():
+            out[name] = column.mask(hit)
+    return out
+
+
+def _number(text: str) -> int | float | None:
+    """Read a text as a number, a whole one exactly."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(value):
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return int(value) if value.is_integer() else value
+
+
+def _among(value: object, texts: tuple[str, ...], known: set[int | float]) -> bool:
+    if isinstance(value, str):
+        return value in texts
+    return isinstance(value, Number) and not isinstance(value, (bool, np.bool_)) and value in known
 
 
 def hash_file(path: Path) -> str:

@@ -229,3 +229,32 @@ def test_real_data(data_file, tmp_path, name):
     cut = path.read_bytes()[:100_003]
     with pytest.raises(InputError):
         read_data(write(tmp_path, cut[: cut.rindex(b",")]))
+
+
+def test_na_leaves_the_frame_given_as_it_is():
+    frame = pd.DataFrame({"a": ["?", "x"], "n": [-999, 1], "c": pd.Categorical(["?", "y"])})
+    before = frame.copy(deep=True)
+    got = read_data(frame, na=["?", "-999"])
+    assert got.isna().sum().tolist() == [1, 1, 1]
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
+def test_numbers_count_as_missing_whatever_the_file(tmp_path, ending):
+    frame = pd.DataFrame(
+        {"i": [-999, 1, 2], "f": [-999.0, 0.5, 1.5], "t": ["-999", "u", "w"], "ok": [True, False, True], "b": [9, 8, 7]}
+    )
+    path = tmp_path / f"d.{ending}"
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        getattr(frame, f"to_{ending}")(path)
+    for na in ("-999", "-999.0"):
+        got = read_data(path, na=na)
+        missing = got.isna().iloc[0]
+        assert missing[["i", "f"]].all()
+        assert not got.iloc[1:].isna().any().any()
+        assert not missing[["ok", "b"]].any()
+        assert got["i"].dtype == "float64"
+        assert got["b"].dtype == "int64"
+    assert read_data(path, na="-999")["t"].isna().tolist() == [True, False, False]
