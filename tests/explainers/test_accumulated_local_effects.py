@@ -32,6 +32,7 @@ def numbers(n=700):
     return pd.DataFrame(X, columns=list("abc")), y
 
 
+@pytest.mark.alibi
 @pytest.mark.filterwarnings("ignore:the `interpolation=` argument:DeprecationWarning")
 @pytest.mark.parametrize("kind", ["regression", "binary", "several classes", "asked"])
 def test_equals_alibi_on_the_same_grid(kind):
