@@ -6,10 +6,12 @@ import hashlib
 import io
 import os
 import pickle
+import sys
 import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
@@ -130,7 +132,8 @@ def wrap_model(obj: Any) -> Model:
     Returns
     -------
     Model
-        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled, and for functions (a pickle only names them).
+        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled, for functions, and where it
+        holds what was defined in a notebook or script (a pickle only names classes and functions).
 
     Raises
     ------
@@ -272,8 +275,25 @@ def _from_pickle(data: bytes, name: str) -> Model:
 
 
 def _pickle_hash(obj: Any) -> str | None:
+    into = io.BytesIO()
+    pickler = _Pickler(into, protocol=5)
     try:
-        data = pickle.dumps(obj, protocol=5)
+        pickler.dump(obj)
     except Exception:  # noqa: BLE001  whatever an object raises, it cannot be pickled
         return None
-    return hashlib.blake2b(data).hexdigest()
+    return None if pickler.passing else hashlib.blake2b(into.getvalue()).hexdigest()
+
+
+class _Pickler(pickle.Pickler):
+    """Find out whether a pickle names classes or functions whose code stands in no file that is imported.
+
+    A pickle only names them, and in a notebook the same name soon stands for other code.
+    """
+
+    passing = False
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, (type, FunctionType)):
+            module = sys.modules.get(obj.__module__)
+            self.passing |= obj.__module__ == "__main__" or getattr(module, "__spec__", None) is None
+        return NotImplemented

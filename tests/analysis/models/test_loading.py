@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+import sys
 import zipfile
 
 import joblib
@@ -20,6 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+import modelglass as mg
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
 from modelglass.analysis.feeding import call
 from modelglass.analysis.models import loading
@@ -291,3 +293,20 @@ def test_boosting_is_asked_once_and_decides_as_it_does_itself(classes, tied, mon
     assert asked == ([200] if tied else [])
     if tied:
         assert set(labels) == {classes - 1}
+
+
+def test_code_of_a_notebook_is_not_told_by_its_name(monkeypatch):
+    found = []
+    for answer in (0, 1):
+        space = {"__name__": "__main__"}
+        exec(f"class Rule:\n    def predict(self, X):\n        return [{answer}] * len(X)", space)
+        monkeypatch.setattr(sys.modules["__main__"], "Rule", space["Rule"], raising=False)
+        pickle.dumps(space["Rule"]())  # it can be pickled, by its name
+        X = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]})
+        model = wrap_model(space["Rule"]())
+        assert model.fingerprint is None
+        found.append(mg.Evaluation(space["Rule"](), X.assign(y=[0, 1, 0, 1]), target="y").fingerprint)
+    assert found[0] != found[1]
+    inside = Ridge()
+    inside.rule = space["Rule"]
+    assert wrap_model(inside.fit(X, X.x)).fingerprint is None
