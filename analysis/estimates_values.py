@@ -11,6 +11,8 @@ from modelglass.analysis.groups import Groups, finite
 FEWEST_ROWS = 20
 FEWEST_FOR_R2 = 200
 SIGNED_SKEWNESS_FACTOR = 0.5
+ROUNDING = 64 * float(np.finfo(float).eps)
+"""Values that differ by less than this share of their size are the same."""
 
 
 def _weighted_mean(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,25 +32,31 @@ def mean_of(
     factor: float = intervals.SKEWNESS_FACTOR,
     *,
     tails: bool = True,
+    size: float = 0.0,
 ) -> Estimates:
     """Weighted mean of values (n,) by group, t interval corrected for skewness (Hall 1992).
 
     With ``tails`` long tails of the values take degrees of freedom (``groups.tail_df``): for values without a bound. Losses of
-    probabilities are as good as bounded, and their intervals too wide with it.
+    probabilities are as good as bounded, and their intervals too wide with it. ``size`` is that of the numbers whose differences the
+    values are: what their rounding leaves is no spread.
     """
     mean, influence = _weighted_mean(groups, values)
     moments = groups.moments(influence)
     df = moments.tail_df if tails and moments.tail_df is not None else moments.df
     low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, df, factor)
     found = Estimates(mean, low, high, groups.n, "t, corrected for skewness (Hall)")
-    return _few_rows(found, groups, moments.variance)
+    return _few_rows(found, groups, moments.variance, np.maximum(np.abs(mean), size))
 
 
-def _few_rows(found: Estimates, groups: Groups, variance: np.ndarray) -> Estimates:
+def _few_rows(found: Estimates, groups: Groups, variance: np.ndarray, size: np.ndarray | float = 0.0) -> Estimates:
+    """Give no interval from few rows, or from values (of about this ``size``) that are the same up to rounding."""
     found.no_interval(
         groups.n < FEWEST_ROWS, lambda g: f"only {rows_text(groups.n[g])}, at least {FEWEST_ROWS} are needed"
     )
-    found.no_interval(~(variance > 0), lambda g: "all rows have the same error, so its spread is unknown")
+    found.no_interval(
+        ~(np.sqrt(variance * groups.n) > ROUNDING * size),
+        lambda g: "all rows have the same error, so its spread is unknown",
+    )
     return few_clusters(found, groups)
 
 
@@ -57,14 +65,19 @@ def _errors(groups: Groups) -> np.ndarray:
     return rows.keep("errors", lambda: rows.predicted - rows.y)
 
 
+def _size(groups: Groups) -> float:
+    rows = groups.rows
+    return rows.keep("size", lambda: float(max(np.abs(rows.y).max(initial=0), np.abs(rows.predicted).max(initial=0))))
+
+
 @estimator("mae")
 def _mae(groups: Groups, level: float) -> Estimates:
-    return mean_of(groups, groups.rows.keep("absolute", lambda: np.abs(_errors(groups))), level)
+    return mean_of(groups, groups.rows.keep("absolute", lambda: np.abs(_errors(groups))), level, size=_size(groups))
 
 
 @estimator("bias")
 def _bias(groups: Groups, level: float) -> Estimates:
-    return mean_of(groups, _errors(groups), level, SIGNED_SKEWNESS_FACTOR)
+    return mean_of(groups, _errors(groups), level, SIGNED_SKEWNESS_FACTOR, size=_size(groups))
 
 
 @estimator("mape")
@@ -72,13 +85,18 @@ def _mape(groups: Groups, level: float) -> Estimates:
     rows = groups.rows
     eps = np.finfo(float).eps
     return mean_of(
-        groups, rows.keep("relative", lambda: np.abs(_errors(groups)) / np.maximum(np.abs(rows.y), eps)), level
+        groups,
+        rows.keep("relative", lambda: np.abs(_errors(groups)) / np.maximum(np.abs(rows.y), eps)),
+        level,
+        size=1.0,
     )
 
 
 @estimator("rmse")
 def _rmse(groups: Groups, level: float) -> Estimates:
-    found = mean_of(groups, groups.rows.keep("squared", lambda: _errors(groups) ** 2), level)
+    largest = float(np.abs(_errors(groups)).max(initial=0))
+    squared = groups.rows.keep("squared", lambda: _errors(groups) ** 2)
+    found = mean_of(groups, squared, level, size=2 * largest * _size(groups))
     found.estimate, found.low, found.high = (np.sqrt(np.maximum(a, 0)) for a in (found.estimate, found.low, found.high))
     found.method = "root of the mean squared error's: " + found.method
     return found
@@ -134,7 +152,12 @@ def _median_absolute_error(groups: Groups, level: float) -> Estimates:
     if df is None:  # an order statistic is a step too far in or too far out: the mean of the two holds its level
         left, right = (left + at(low - step)) / 2, (right + at(high + step)) / 2
     found = Estimates(median, left, right, groups.n, "order statistics")
-    return _few_rows(found, groups, np.ones(groups.count))
+    found = _few_rows(found, groups, np.ones(groups.count))
+    with np.errstate(
+        invalid="ignore"
+    ):  # so many equal errors, often 0 of exact predictions, hold every order statistic
+        flat = right - left <= ROUNDING * np.abs(median)
+    return found.no_interval(flat, lambda g: "too many rows have the same error for an interval of the median")
 
 
 class Quantiles:

@@ -264,3 +264,24 @@ def test_a_class_where_there_are_none_is_refused():
     ev = Evaluation.from_predictions([1.5, 2.5, 3.1], prediction=[1.0, 2.0, 3.0])
     with pytest.raises(InputError, match="target is a number"):
         performance(ev, class_="a")
+
+
+def test_errors_that_are_equal_up_to_rounding_give_no_interval():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 100, 200)
+    values = measure(y, y + 0.1, task="regression").frame().set_index("metric")
+    for metric in ("mae", "rmse", "bias"):
+        assert values.note[metric] == "no interval: all rows have the same error, so its spread is unknown"
+    outcome = rng.integers(0, 2, 200)
+    scored = measure(outcome, outcome, np.where(outcome, 0.7, 1 - 0.7), metrics=["log_loss", "brier_score"]).frame()
+    assert scored.low.isna().all()
+    assert scored.note.str.contains("all rows have the same error").all()
+
+
+def test_the_median_of_mostly_exact_predictions_has_no_interval():
+    y = np.arange(100.0)
+    exact = y + np.where(np.arange(100) < 80, 0, np.arange(100) / 7)
+    found = measure(y, exact, task="regression").frame().set_index("metric").loc["median_absolute_error"]
+    assert found.estimate == 0
+    assert np.isnan(found.low)
+    assert found.note == "no interval: too many rows have the same error for an interval of the median"
