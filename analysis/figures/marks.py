@@ -90,7 +90,7 @@ def without_rows(made: go.Figure) -> go.Figure:
             continue
         x, y = np.asarray(trace.x), np.asarray(trace.y)
         order = np.lexsort((y, x))
-        kept = {"x": x[order], "y": y[order], "meta": None, "hoverinfo": "x"}
+        kept: dict[str, Any] = {"x": x[order], "y": y[order], "meta": None, "hoverinfo": "x"}
         colour = trace.marker.color
         if colour is not None and not isinstance(colour, str):
             kept["marker"] = {"color": np.asarray(colour)[order]}
