@@ -16,7 +16,7 @@ from modelglass.analysis.progress import Progress
 log = logging.getLogger(__name__)
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 UNWATCHED = 10.0
-WAY = 0.5
+WAY = 2.0
 """Seconds for which a piece of work gives way to pages at each of its reports, at most: it goes on however often people click."""
 
 
@@ -52,10 +52,15 @@ class Pages:
             self._many += more
             self._changed.notify_all()
 
-    def let_pass(self, seconds: float) -> None:
-        """Wait until no script runs, at most so long."""
+    def let_pass(self, seconds: float, stop: threading.Event) -> None:
+        """Wait until no script runs or a stop is asked for, at most so long."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._many, timeout=seconds)
+            self._changed.wait_for(lambda: not self._many or stop.is_set(), timeout=seconds)
+
+    def wake(self) -> None:
+        """Let the work that waits look whether a stop was asked for."""
+        with self._changed:
+            self._changed.notify_all()
 
 
 pages = Pages()
@@ -82,6 +87,7 @@ class Job:
     def stop(self) -> None:
         """Ask the work to end at its next report (within a quarter second or so)."""
         self._stop.set()
+        pages.wake()
         if self.state == "waiting":
             self.state = "stopped"
             self._over.set()
@@ -92,6 +98,11 @@ class Job:
             return self._over.wait(seconds)
 
     @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for and has not happened yet."""
+        return self._stop.is_set() and not self.over
+
+    @property
     def over(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ("done", "failed", "stopped")
@@ -100,7 +111,7 @@ class Job:
         """Take a report from the work, and end it where a stop was asked for."""
         self.share, self.what = share, what
         time.sleep(0)  # lets a thread that waits for Python's lock have it
-        pages.let_pass(WAY)
+        pages.let_pass(WAY, self._stop)
         if self._stop.is_set():
             raise Stopped("Stopped.")
 
@@ -179,6 +190,11 @@ class Jobs:
                 threading.Thread(target=self._serve, name=f"modelglass-job-{self._threads}", daemon=True).start()
             self._changed.notify()
             return job
+
+    def ahead(self, job: Job) -> int:
+        """Count the pieces of work that wait before this one; 0 for one that has begun."""
+        with self._changed:
+            return self._waiting.index(job) if job in self._waiting else 0
 
     def forget(self, key: Hashable) -> None:
         """Drop a job that is over, so that it may be started again."""

@@ -27,6 +27,11 @@ __all__ = ["cannot_say", "guarded", "jobs", "key_of", "later", "outcome", "refus
 results = Cache(entries=400, size=400 * 2**20)
 jobs = Jobs()
 PATIENCE = 0.4
+EVERY, RARELY, STOPPING = 1.0, 4.0, 1.0
+"""Seconds between two looks at running work and, at most, at work far back in the queue; and those given to a stop.
+
+Each look makes the browser draw the page anew: a page of twenty pieces of work must not keep it busy with waiting.
+"""
 CONDITIONS = ("other", "cohort", "where")
 """Settings that are conditions."""
 
@@ -107,7 +112,8 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     if job.over:
         _ended(job, title)
     else:
-        _watch(job, title)
+        waits = job.state == "waiting"
+        part(_watch, run_every=min(EVERY + (1 + jobs.ahead(job)) * waits, RARELY))(job, title)
     return None
 
 
@@ -126,9 +132,10 @@ def _ended(job: Job, title: str) -> None:
     st.button("Start again", key=f"again {job.key}", on_click=jobs.forget, args=(job.key,))
 
 
-@part(run_every=0.5)
 def _watch(job: Job, title: str) -> None:
     jobs.get(job.key)
+    if job.stopping:
+        job.wait(STOPPING)
     if job.over:
         st.rerun()
     st.progress(job.share, text=f"{plain(title)}: {plain(job.what)}")
