@@ -14,11 +14,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.data, pytest.mark.timeout(600)]
 PATIENCE = 120_000
-FEW_ROWS = "permutation_importance.rows=300&shapley_values.rows=50&partial_dependence.rows=100&noise_robustness.rows=300&lime_weights.n_samples=500"
+FEW_ROWS = "&".join(
+    f"{analysis.name}.{setting.name}={max(50, setting.low)}"
+    for analysis in analyses().values()
+    for setting in analysis.settings
+    if setting.name in ("rows", "train_rows", "points") and setting.low is not None
+)
+"""Every analysis that says how many rows it looks at gets few: what is walked here is the pages."""
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
 
