@@ -241,7 +241,10 @@ def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
 def asked(model: Model, X: pd.DataFrame, printed: list[str] | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Ask the model once: labels or values (m,) or (m, outputs), and scores (m, k) or None; what it raises is passed on as it is."""
     with listening([] if printed is None else printed), one_thread(len(X)):
-        labels, scores = model.both(model.prepare(X))
+        try:
+            labels, scores = model.both(model.prepare(X))
+        except SystemExit as error:  # it would end the program in silence, with the exit code of the model
+            raise RuntimeError(f"it asked Python to exit ({error.code})") from error
     return checked_labels(labels, len(X)), None if scores is None else checked_numbers(scores, len(X))
 
 

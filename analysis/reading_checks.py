@@ -178,3 +178,24 @@ def check_memory(needed: int, rows: int, columns: int, name: str) -> None:
 
 def _size(bytes_: float) -> str:
     return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e8 else f"{bytes_ / 1e6:,.1f} MB"
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path that the machine itself does not take, such as a name of hundreds of letters.
+
+    Raises
+    ------
+    InputError
+        The path is too long, or holds a sign that no path may hold.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # told where the file is opened
+    except (OSError, ValueError) as error:
+        text = str(path)
+        shown = text if len(text) <= 80 else f"{text[:60]} ... ({len(text):,} letters)"
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            "Expected the path of a file or folder.", f"{shown!r} cannot be one: {reason}.", "Check what was given."
+        ) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import InputError, listed
 
 NOT_A_NUMBER = re.compile("convert|numeric|number|float", re.IGNORECASE)
@@ -37,13 +38,13 @@ def refusal(error: BaseException, X: pd.DataFrame, ask: Callable[[pd.DataFrame],
     if found:
         return InputError(
             "Expected the model to predict every row.",
-            f"It predicts some but not {listed(f'row {row} ({_words(e)})' for row, e in found)}"
+            f"It predicts some but not {listed(f'row {row} ({words_of(e)})' for row, e in found)}"
             + (", perhaps others too." if len(found) == ROWS_NAMED else "."),
             "Repair these rows, or take them out of the data.",
         )
     return _by_name(error, X) or InputError(
         "Expected the model to predict these rows.",
-        f"It refused: {_words(error, 300)}",
+        f"It refused: {words_of(error, 300)}",
         "Check that the columns have the types they had in training (--type, --features, --na).",
     )
 
@@ -72,7 +73,7 @@ def refused_rows(X: pd.DataFrame, ask: Callable[[pd.DataFrame], Any]) -> list[tu
 
 
 def _by_value(error: BaseException, X: pd.DataFrame) -> InputError | None:
-    text = " ".join(str(error).split())
+    text = words_of(error, 10_000)
     for name in X.columns:
         values = X[name]
         if pd.api.types.is_numeric_dtype(values.dtype):
@@ -81,7 +82,7 @@ def _by_value(error: BaseException, X: pd.DataFrame) -> InputError | None:
         if hit is not None and not NOT_A_NUMBER.search(text):
             return InputError(
                 f"Expected values that the model knows in the column {name!r}.",
-                f"It holds {hit!r}. It refused: {_words(error)}",
+                f"It holds {hit!r}. It refused: {words_of(error)}",
                 f"Repair the column, or if {hit!r} means missing, use --na {hit!r}.",
             )
         if hit is not None:
@@ -94,16 +95,12 @@ def _by_value(error: BaseException, X: pd.DataFrame) -> InputError | None:
 
 
 def _by_name(error: BaseException, X: pd.DataFrame) -> InputError | None:
-    text = " ".join(str(error).split())
+    text = words_of(error, 10_000)
     for name in X.columns:
         if f"'{name}'" in text or f'"{name}"' in text or f": {name}" in text:
             return InputError(
                 f"Expected a type that the model can use in the column {name!r}.",
-                f"It holds {X[name].dtype}. It refused: {_words(error, 300)}",
+                f"It holds {X[name].dtype}. It refused: {words_of(error, 300)}",
                 "Give the column the type it had in training.",
             )
     return None
-
-
-def _words(error: BaseException, most: int = 120) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"

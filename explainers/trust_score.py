@@ -338,7 +338,7 @@ def _ranks(ev: Evaluation, score: np.ndarray, right: np.ndarray, level: float) -
     if ev.score is not None:
         own = ev.score if ev.score.ndim == 2 else None
         if own is None and ev.score_kind == "probability":
-            sure = np.where(ev.predicted == 1, ev.score, 1 - ev.score)
+            sure = np.where(ev.predicted == ev.positive_index, ev.score, 1 - ev.score)
         else:
             sure = np.abs(ev.score) if own is None else own[np.arange(ev.n), ev.predicted.astype(int)]
         found["own confidence"] = sure[known]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from modelglass.analysis.models.trees import Damaged, ParsedTree, check_tree
+
+_PARAMETER = re.compile(r"\[\w+:.*\]")
+_AFTER = re.compile(r"feature[_ ]importances:|.+=[\d.e+]+|pandas_categorical:.*")
 
 
 def read_lightgbm(data: bytes) -> tuple[dict[str, str], list[ParsedTree]]:
@@ -26,11 +30,25 @@ def read_lightgbm(data: bytes) -> tuple[dict[str, str], list[ParsedTree]]:
             raise Damaged("it does not begin with 'tree' and hold 'end of trees', as LightGBM's files do")
         head, *blocks = text[: text.index("\nend of trees\n")].split("\nTree=")
         header = _fields(head)
+        _check_tail(text[text.index("\nend of trees\n") + len("\nend of trees\n") :])
         return header, _check(header, ["\nTree=" + b for b in blocks])
     except Damaged:
         raise
     except (KeyError, ValueError, IndexError, OverflowError) as error:
         raise Damaged(f"the content is not a LightGBM model ({type(error).__name__}: {str(error)[:80]})") from None
+
+
+def _check_tail(tail: str) -> None:
+    """Refuse a file whose end is cut: LightGBM itself reads on past the end of unfinished parameters."""
+    counts, given, rest = tail.partition("\nparameters:\n")
+    inside, ended, last = rest.partition("\nend of parameters\n")
+    if given and not ended:
+        raise Damaged("its parameters do not end: the file is cut short")
+    if any(line and not _PARAMETER.fullmatch(line) for line in inside.split("\n")):
+        raise Damaged("a line of its parameters is not one that LightGBM writes")
+    outside = [line for line in (counts + "\n" + last).split("\n") if line]
+    if any(not _AFTER.fullmatch(line) for line in outside):
+        raise Damaged("its end is cut short, or not one that LightGBM writes")
 
 
 def _fields(block: str) -> dict[str, str]:

@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.named import imported, names_object
+from modelglass.analysis.reading_checks import check_name
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt", ".cbm", ".onnx")
@@ -148,6 +150,7 @@ def wrap_model(obj: Any) -> Model:
 
 
 def _check_there(path: Path) -> None:
+    check_name(path)
     if path.is_dir():
         if (path / MLMODEL).is_file():
             return
@@ -220,7 +223,7 @@ def _from_skops(data: bytes, name: str, trust_types: Sequence[str]) -> Model:
     except Exception as error:  # noqa: BLE001  properties of a damaged estimator may raise anything
         raise InputError(
             "Expected a model whose parts agree with each other.",
-            f"{name} cannot be read: {type(error).__name__}{f': {error}'[:200] if str(error) else ''}.",
+            f"{name} cannot be read: {words_of(error, 200)}.",
             DAMAGED,
         ) from None
     model.notes.extend(notes)

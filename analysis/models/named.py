@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import InputError, nearest
 
 OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -45,7 +46,7 @@ def imported(text: str) -> Any:
             f"There is no module {error.name} in {here} or where Python looks.",
             "Start modelglass in the folder that holds it, or install it; a model file is given by its path.",
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything, and must not end the program in silence
         raise _broken(module_name, error) from error
     for part in path.split("."):
         if not hasattr(found, part):
@@ -62,6 +63,6 @@ def imported(text: str) -> Any:
 def _broken(module: str, error: BaseException) -> InputError:
     return InputError(
         f"Expected to import {module}.",
-        f"It raised {type(error).__name__}: {' '.join(str(error).split())[:200]}",
+        f"It raised {words_of(error, 200)}",
         f"Try python -c 'import {module}'.",
     )

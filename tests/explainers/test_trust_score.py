@@ -69,6 +69,20 @@ def test_whole(made):
     assert mg.figure(got).data[0].orientation == mg.figure(one).data[0].orientation == "h"
 
 
+def test_own_confidence_is_the_same_whichever_class_is_called_positive():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+    y = np.where(frame.a + rng.normal(size=300) > 0, "yes", "no")
+    model = LogisticRegression().fit(frame, y)
+    given = [
+        trust_score(Evaluation(model, frame.assign(y=y), target="y", positive=name)).ranks.set_index("by")
+        for name in ("yes", "no")
+    ]
+    for one in given:
+        assert one.estimate["own confidence"] == pytest.approx(given[0].estimate["own confidence"])
+        assert one.estimate["own confidence"] > 0.5
+
+
 def test_rows_given_by_weights_and_labels_alone(made):
     """Weights of one change nothing; without scores there is no confidence to compare with."""
     frame = made(LogisticRegression(max_iter=300), n=300).frame.assign(w=1.0)

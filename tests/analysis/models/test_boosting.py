@@ -340,6 +340,21 @@ LIGHTGBM = {
 }
 
 
+def test_a_lightgbm_file_cut_in_its_end_is_refused(light, tmp_path):
+    whole = light.booster_.model_to_string()
+    read_lightgbm(whole.encode())
+    end = whole.index("\nparameters:\n")
+    for at in [
+        *range(end + 13, len(whole) - 40, 97),
+        len(whole) - 40,
+    ]:  # LightGBM itself reads on past the end and crashes
+        with pytest.raises(Damaged):
+            read_lightgbm(whole[:at].encode())
+    (tmp_path / "cut.txt").write_text(whole[: end + 200])
+    with pytest.raises(InputError, match="cut short"):
+        mg.load_model(tmp_path / "cut.txt")
+
+
 @pytest.mark.parametrize("name", LIGHTGBM)
 def test_tampered_lightgbm(name, light, tmp_path):
     text = light.booster_.model_to_string()
