@@ -6,9 +6,9 @@ __all__ = ["words_of"]
 
 
 def words_of(error: BaseException, most: int = 120) -> str:
-    """Give kind and text of an exception on one line; the kind alone where its text cannot be had.
+    r"""Give kind and text of an exception on one line; the kind alone where its text cannot be had.
 
-    >>> words_of(ValueError("a\\n  b")), words_of(KeyError())
+    >>> words_of(ValueError("a\n  b")), words_of(KeyError())
     ('ValueError: a b', 'KeyError: ')
     """
     try:

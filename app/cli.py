@@ -93,6 +93,9 @@ def _serve(
     budget: float | None = None,
     remember: bool = False,
 ) -> None:
+    from modelglass.app.dashboard.launch import check_address, serve
+
+    check_address(host, port)  # before anything is read, said or noted
     ev = _open(inputs)
     _say(ev, quiet)
     if remember:
@@ -102,8 +105,6 @@ def _serve(
             workspace.record(inputs, ev)
         except AnalysisError as error:  # the page opens all the same
             click.echo(f"Not noted as recent: {error}", err=True)
-    from modelglass.app.dashboard.launch import serve
-
     serve(ev, host=host, port=port, headless=headless, budget=budget)
 
 

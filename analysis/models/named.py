@@ -46,7 +46,7 @@ def imported(text: str) -> Any:
             f"There is no module {error.name} in {here} or where Python looks.",
             "Start modelglass in the folder that holds it, or install it; a model file is given by its path.",
         ) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything, and must not end the program in silence
+    except (Exception, SystemExit) as error:  # a module that exits must not end the program in silence
         raise _broken(module_name, error) from error
     for part in path.split("."):
         if not hasattr(found, part):

@@ -325,6 +325,35 @@ def configure(host: str, port: int) -> None:
     _quiet()
 
 
+def check_address(host: str, port: int) -> bool:
+    """Say whether an address and port can be listened on; False where another program has taken the port.
+
+    Raises
+    ------
+    InputError
+        The host is no address of this machine, or the port is not for everybody.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except socket.gaierror as error:
+        raise InputError(
+            "Expected an address of this machine as --host.", f"Got {host!r}: {error.strerror}.", "Use 127.0.0.1."
+        ) from error
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise InputError(
+                "Expected an address and port that may be listened on.",
+                f"{host}:{port}: {error.strerror}.",
+                "Use --host 127.0.0.1 and a port above 1023.",
+            ) from error
+        return False
+    return True
+
+
 def free_port(host: str, port: int) -> int:
     """Give the port, or the next free one (said on standard error).
 
@@ -336,23 +365,7 @@ def free_port(host: str, port: int) -> int:
         None of a hundred ports is free.
     """
     for candidate in range(port, min(port + 100, 65_536)):
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            with socket.socket(family) as probe:
-                if os.name == "posix":
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, candidate))
-        except socket.gaierror as error:
-            raise InputError(
-                "Expected an address of this machine as --host.", f"Got {host!r}: {error.strerror}.", "Use 127.0.0.1."
-            ) from error
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise InputError(
-                    "Expected an address and port that may be listened on.",
-                    f"{host}:{candidate}: {error.strerror}.",
-                    "Use --host 127.0.0.1 and a port above 1023.",
-                ) from error
+        if not check_address(host, candidate):
             continue
         if candidate != port:
             print(f"Port {port} is taken; using {candidate}.", file=sys.stderr)  # noqa: T201

@@ -233,6 +233,8 @@ def test_a_pickle_is_loaded_when_trusted(command):
 
 WRONG = {
     "no model": (("modell.skops", *COMMON[1:]), ["modell.skops", "model.skops"]),
+    "long name": (("m" * 5000, *COMMON[1:]), ["5,000 letters"]),
+    "long data": (("model.skops", "d" * 300 + ".csv", "--target", "rich"), ["letters"]),
     "no data": (("model.skops", "dta.csv", "--target", "rich"), ["dta.csv", "data.csv"]),
     "empty": (("model.skops", "empty.csv", "--target", "rich"), ["empty"]),
     "no rows": (("model.skops", "head.csv", "--target", "rich"), ["row"]),
@@ -273,6 +275,13 @@ def test_wrong_input_is_refused_in_a_few_lines(command, case):
     assert "Traceback" not in err
     for part in parts:
         assert part in err
+
+
+def test_an_address_that_is_not_here_is_told_before_anything_else(command):
+    code, out, err = command("run", *COMMON, "--headless", "--host", "192.0.2.1", "--ignore", "w")
+    assert (code, out) == (2, "")
+    assert err.startswith("Expected an address")
+    assert len(err.strip().splitlines()) == 3
 
 
 def test_unknown_analysis_and_settings(command):
