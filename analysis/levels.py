@@ -7,14 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelglass.analysis.errors import listed
-
-ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
 
 
 def unseen(known: Mapping[str, Iterable[Any]], frame: pd.DataFrame) -> list[str]:
@@ -46,6 +40,11 @@ def encoder_levels(estimator: Any, names: Sequence[str]) -> dict[str, list[Any]]
     names : sequence of str
         Its raw columns.
     """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
         for _, step in estimator.steps:
@@ -59,7 +58,7 @@ def encoder_levels(estimator: Any, names: Sequence[str]) -> dict[str, list[Any]]
             found |= encoder_levels(transformer, _names(columns, names))
         return found
     if (
-        isinstance(estimator, ENCODERS)
+        isinstance(estimator, (OneHotEncoder, OrdinalEncoder, TargetEncoder))
         and hasattr(estimator, "categories_")
         and len(estimator.categories_) == len(names)
     ):
@@ -72,6 +71,8 @@ def encoder_levels(estimator: Any, names: Sequence[str]) -> dict[str, list[Any]]
 
 
 def _keeps_columns(step: Any, names: Sequence[str]) -> bool:
+    from sklearn.impute import SimpleImputer
+
     return step == "passthrough" or (
         isinstance(step, SimpleImputer)
         and not step.add_indicator
