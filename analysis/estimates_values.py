@@ -153,9 +153,8 @@ def _median_absolute_error(groups: Groups, level: float) -> Estimates:
         left, right = (left + at(low - step)) / 2, (right + at(high + step)) / 2
     found = Estimates(median, left, right, groups.n, "order statistics")
     found = _few_rows(found, groups, np.ones(groups.count))
-    with np.errstate(
-        invalid="ignore"
-    ):  # so many equal errors, often 0 of exact predictions, hold every order statistic
+    # so many equal errors, often 0 of exact predictions, hold every order statistic
+    with np.errstate(invalid="ignore"):
         flat = right - left <= ROUNDING * np.abs(median)
     return found.no_interval(flat, lambda g: "too many rows have the same error for an interval of the median")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed
+from modelglass.analysis.models.answers import without_point
 from modelglass.analysis.models.base import Model
 
 TASKS = ("binary", "multiclass", "regression")
@@ -184,10 +185,8 @@ def _classes(
         _plain(v) for v in pd.unique(known.astype("object") if isinstance(known.dtype, pd.CategoricalDtype) else known)
     ]
     known_to_model = [_plain(c) for c in model.classes or ()]
-    if all(isinstance(v, float) and v.is_integer() for v in found) and not any(
-        isinstance(c, float) for c in known_to_model
-    ):
-        found = [int(v) for v in found]  # whole numbers in a column with gaps
+    if not any(isinstance(c, float) for c in known_to_model):
+        found = without_point(found)
     model_classes = tuple(known_to_model or in_order(found))
     notes: list[str] = []
     pairs = _mapped(found, model_classes, label_map)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, MachineError, listed, nearest
 from modelglass.analysis.reading_arrow import read_feather, read_parquet, to_frame
-from modelglass.analysis.reading_checks import also_missing, check_name, hash_file
+from modelglass.analysis.reading_checks import also_missing, check_path, hash_file
 from modelglass.analysis.reading_csv import NA_DEFAULTS, read_csv
 from modelglass.analysis.reading_folder import is_pattern, read_folder
 from modelglass.analysis.tables import as_frame
@@ -67,7 +67,7 @@ def read_data(path: Any, *, na: Sequence[str] | str = ()) -> pd.DataFrame:
 def read_file(path: str | Path, na: Sequence[str] | str = ()) -> ReadFile:
     """Read data and say what they were: name, fingerprint, and what counted as missing. See `read_data`."""
     text, path = str(path), Path(path).expanduser()
-    check_name(path)
+    check_path(path)
     if path.is_dir() or (is_pattern(text) and not path.exists()):
         found = read_folder(path)
         frame, name = found.frame, found.name

@@ -180,7 +180,7 @@ def _size(bytes_: float) -> str:
     return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e8 else f"{bytes_ / 1e6:,.1f} MB"
 
 
-def check_name(path: Path) -> None:
+def check_path(path: Path) -> None:
     """Refuse a path that the machine itself does not take, such as a name of hundreds of letters.
 
     Raises

@@ -188,6 +188,16 @@ def _how(meaning: str, classes: Sequence[Any]) -> str:
     )
 
 
+def without_point(labels: list[Any]) -> list[Any]:
+    """Give whole numbers as such where a column with gaps was read as 0.0 and 1.0; other labels as they are.
+
+    >>> without_point([0.0, 1.0]), without_point([0.0, 0.5])
+    ([0, 1], [0.0, 0.5])
+    """
+    whole = all(isinstance(v, float) and v.is_integer() for v in labels)
+    return [int(v) for v in labels] if whole else labels
+
+
 def outcomes_of(
     values: pd.Series, *, task: str | None, positive: Any, label: Mapping[Any, Any] | Sequence[str] | None
 ) -> Outcomes:
@@ -199,8 +209,8 @@ def outcomes_of(
         labels = sorted(labels)
     except TypeError:
         labels = sorted(labels, key=str)
-    if len(labels) == 2 and all(isinstance(v, float) and v.is_integer() for v in labels):
-        labels = [int(v) for v in labels]  # whole numbers in a column with gaps
+    if len(labels) == 2:
+        labels = without_point(labels)
     numeric = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
     fine = numeric and len(labels) > 2 and (pd.api.types.is_float_dtype(known) or len(labels) > 20)
     return Outcomes(

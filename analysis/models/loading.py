@@ -18,7 +18,7 @@ from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.named import imported, names_object
-from modelglass.analysis.reading_checks import check_name
+from modelglass.analysis.reading_checks import check_path
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 KNOWN = (".skops", *PICKLES, ".json", ".ubj", ".txt", ".cbm", ".onnx")
@@ -150,7 +150,7 @@ def wrap_model(obj: Any) -> Model:
 
 
 def _check_there(path: Path) -> None:
-    check_name(path)
+    check_path(path)
     if path.is_dir():
         if (path / MLMODEL).is_file():
             return
@@ -263,10 +263,9 @@ def _from_pickle(data: bytes, name: str) -> Model:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  a pickle may raise anything
-            detail = " ".join(str(error).split())[:200]
             raise InputError(
                 "Expected a whole pickle of a model.",
-                f"{name} cannot be read: {type(error).__name__}: {detail}.",
+                f"{name} cannot be read: {words_of(error, 200)}.",
                 "Save it again, with the versions of the libraries that are installed here.",
             ) from None
     for warning in caught:

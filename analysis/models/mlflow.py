@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, listed
 from modelglass.analysis.models.answers import AnsweringModel
 from modelglass.analysis.models.base import Model
@@ -205,7 +206,7 @@ def _pyfunc(folder: Path, inputs: Sequence[tuple[str, str]], trust: bool) -> Mod
     except Exception as error:  # noqa: BLE001  the folder's code may raise anything
         raise InputError(
             "Expected a whole MLflow model.",
-            f"{folder.name} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            f"{folder.name} cannot be loaded: {words_of(error, 200)}",
             "Save it again, with the versions of the libraries that are installed here.",
         ) from None
     return PyfuncModel(loaded, types=dict(inputs), name=folder.name)

@@ -119,9 +119,8 @@ class SklearnModel(Model):
         if type(estimator) in DECIDED_BY_PROBABILITY:
             scores = estimator.predict_proba(X)
             return estimator.classes_[scores.argmax(axis=1)], scores
-        if (
-            type(estimator) is GradientBoostingClassifier
-        ):  # it decides by its raw output, whose order probabilities keep
+        # it decides by its raw output, whose order probabilities keep
+        if type(estimator) is GradientBoostingClassifier:
             scores = estimator.predict_proba(X)
             highest = scores == scores.max(axis=1, keepdims=True)
             if not (highest.sum(axis=1) > 1).any():  # but for what rounding makes equal

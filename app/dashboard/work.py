@@ -57,19 +57,22 @@ def _chooses_rows(ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     return True
 
 
-def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
-    """Tell whether an outcome can be had without starting long work: it is instant, kept, or under way."""
+def _asked_for(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Hashable:
+    """Give the key under which ``outcome`` keeps this, or works on it."""
     if _beyond_threshold(analysis, ev, settings):
         ev = ev.with_threshold(None, same_rows=True)
-    key = key_of(ev, analysis.name, settings)
+    return key_of(ev, analysis.name, settings)
+
+
+def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
+    """Tell whether an outcome can be had without starting long work: it is instant, kept, or under way."""
+    key = _asked_for(analysis, ev, settings)
     return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
 
 
 def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     """Tell whether a job works on an outcome, or waits to."""
-    if _beyond_threshold(analysis, ev, settings):
-        ev = ev.with_threshold(None, same_rows=True)
-    job = jobs.get(key_of(ev, analysis.name, settings))
+    job = jobs.get(_asked_for(analysis, ev, settings))
     return job is not None and not job.over
 
 
@@ -112,8 +115,8 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     if job.over:
         _ended(job, title)
     else:
-        waits = job.state == "waiting"
-        part(_watch, run_every=min(EVERY + (1 + jobs.ahead(job)) * waits, RARELY))(job, title)
+        waits = 1 + jobs.ahead(job) if job.state == "waiting" else 0
+        part(_watch, run_every=min(EVERY + waits, RARELY))(job, title)
     return None
 
 
