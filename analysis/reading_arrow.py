@@ -20,6 +20,8 @@ _STREAM = b"\xff\xff\xff\xff"
 """An Arrow stream begins with this continuation mark."""
 _MAGIC = b"ARROW1"
 _FIRST_ROWS, _MANY_ROWS = 8_192, 32_768
+_BLOCK_ROWS, _SMALL = 1_024, 1 << 26
+"""Rows of texts and nested values that are unfolded before their bytes are counted again; bytes that need no counting."""
 
 
 def read_parquet(path: Path, name: str) -> pa.Table:
@@ -53,9 +55,16 @@ def read_parquet(path: Path, name: str) -> pa.Table:
         with pq.ParquetFile(path) as file:
             check_names(file.schema_arrow.names, name)
             _check_size(file, name)
-            schema, coded, rows = file.schema_arrow, _few_valued(file), file.metadata.num_rows
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+        with pq.ParquetFile(path, read_dictionary=_texts(schema)) as file:
+            coded = _few_valued(file, _texts(schema))
         with pq.ParquetFile(path, read_dictionary=coded) as file:
-            table = file.read()
+            blocked = [f.name for f in schema if f.name not in coded and _width(f.type) is None]
+            flat = [n for n in schema.names if n not in blocked]
+            table = file.read(columns=flat).select(flat)
+            check_memory(_unfolded(table, coded), rows, len(schema), name)
+            if blocked:
+                table = _joined(table, _in_blocks(file, blocked, name), schema, name)
         table.validate()
         if table.num_rows != rows:
             raise _disagreeing(name, rows, table.num_rows)
@@ -64,18 +73,83 @@ def read_parquet(path: Path, name: str) -> pa.Table:
     return _checked(read, name, "Parquet")
 
 
-def _few_valued(file: Any) -> list[str]:
-    """Name the text columns whose first rows repeat few values: reading these as places in a dictionary is quicker."""
+def _texts(schema: pa.Schema) -> list[str]:
     import pyarrow as pa
+
+    return [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+
+
+def _few_valued(file: Any, texts: list[str]) -> list[str]:
+    """Name the text columns whose first rows repeat few values: reading these as places in a dictionary is quicker.
+
+    The file was opened so that texts come as places already: a long text that many rows name is held once.
+    """
     import pyarrow.compute as pc
 
-    texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    if not texts or file.metadata.num_rows < _MANY_ROWS:
+    if not texts:
         return []
+    rows = file.metadata.num_rows
     for batch in file.iter_batches(batch_size=_FIRST_ROWS, columns=texts):  # metadata of columns can abort the process
-        counts = [pc.count_distinct(values).as_py() for values in batch.columns]
-        return [n for n, count in zip(batch.schema.names, counts) if count < 0.75 * batch.num_rows]
+        found = []
+        for name, column in zip(batch.schema.names, batch.columns):
+            longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+            few = pc.count_distinct(column.indices).as_py() < 0.75 * batch.num_rows
+            if name in texts and few and (rows >= _MANY_ROWS or longest * _BLOCK_ROWS > _SMALL):
+                found.append(name)
+        return found
     return []
+
+
+def _unfolded(table: pa.Table, coded: list[str]) -> int:
+    """Count the bytes of texts that are still places in a dictionary, as if each row held its own; 0 where they are few."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    chunks = [chunk for name in coded for chunk in table.column(name).chunks]
+    lengths = [pc.binary_length(c.dictionary).fill_null(0).to_numpy(zero_copy_only=False) for c in chunks]
+    if sum(len(c) * int(each.max(initial=0)) for c, each in zip(chunks, lengths)) <= _SMALL:
+        return 0
+    size = 0
+    for chunk, each in zip(chunks, lengths):
+        places = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+        size += int(np.bincount(places, minlength=len(each)) @ each.astype("int64"))
+    return size
+
+
+def _in_blocks(file: Any, columns: list[str], name: str) -> pa.Table:
+    """Read columns whose values may be of any length in blocks, so that few bytes which unfold without bound are stopped.
+
+    Raises
+    ------
+    MachineError
+        The next block would not fit into the memory that is left.
+    """
+    import pyarrow as pa
+
+    schema, parts = file.schema_arrow, list[pa.Table]()
+    blocks: list[pa.RecordBatch] = []
+    size = fresh = 0
+    for block in file.iter_batches(batch_size=_BLOCK_ROWS, columns=columns):
+        blocks.append(block.select(columns))
+        fresh += block.nbytes
+        if fresh > _SMALL or len(blocks) == _SMALL // _BLOCK_ROWS // _BLOCK_ROWS:
+            size += fresh
+            check_memory(size + fresh, file.metadata.num_rows, len(schema), name, held=size)
+            parts.append(pa.Table.from_batches(blocks).combine_chunks())
+            blocks, fresh = [], 0
+    parts += [pa.Table.from_batches(blocks).combine_chunks()] if blocks else []
+    return pa.concat_tables(parts or [pa.schema([schema.field(n) for n in columns]).empty_table()])
+
+
+def _joined(table: pa.Table, others: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """Put columns that were read apart in the order of the file."""
+    import pyarrow as pa
+
+    if table.num_columns and table.num_rows != others.num_rows:
+        raise _disagreeing(name, table.num_rows, others.num_rows)
+    columns = [(others if n in others.column_names else table).column(n) for n in schema.names]
+    fields = [f.with_type(c.type) for f, c in zip(schema, columns)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=schema.metadata))
 
 
 def _utf8(table: pa.Table, schema: pa.Schema, coded: list[str]) -> pa.Table:
@@ -91,7 +165,7 @@ def _utf8(table: pa.Table, schema: pa.Schema, coded: list[str]) -> pa.Table:
         column.validate(full=True)
         return column
 
-    texts = [i for i, f in enumerate(schema) if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    texts = [schema.get_field_index(n) for n in _texts(schema)]
     with ThreadPoolExecutor(max_workers=4) as pool:
         for at, column in zip(texts, pool.map(one, texts)):
             table = table.set_column(at, schema.field(at), column)
@@ -104,7 +178,8 @@ def _check_size(file: Any, name: str) -> None:
     groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
     if meta.num_rows < 0 or sum(g.num_rows for g in groups) != meta.num_rows:
         raise _disagreeing(name, meta.num_rows, sum(g.num_rows for g in groups))
-    check_memory(_least_bytes(schema, meta.num_rows), meta.num_rows, len(schema), name)
+    least = max(_least_bytes(schema, meta.num_rows), sum(g.total_byte_size for g in groups))
+    check_memory(least, meta.num_rows, len(schema), name)
 
 
 def _disagreeing(name: str, rows: int, held: int) -> InputError:
@@ -117,11 +192,19 @@ def _disagreeing(name: str, rows: int, held: int) -> InputError:
 
 def _least_bytes(schema: Any, rows: int) -> int:
     """Bytes that a frame of these columns takes at least."""
+    return rows * sum(_width(field.type) or 8 for field in schema)
+
+
+def _width(kind: pa.DataType) -> int | None:
+    """Give the bytes that a value takes; None where it may take any number."""
     import pyarrow as pa
 
-    return rows * sum(
-        1 if pa.types.is_boolean(field.type) else 4 if pa.types.is_dictionary(field.type) else 8 for field in schema
-    )
+    if pa.types.is_dictionary(kind):
+        return 4
+    try:
+        return max(kind.bit_width // 8, 1)
+    except ValueError:
+        return 1 if pa.types.is_null(kind) else None
 
 
 def read_feather(path: Path, name: str) -> pa.Table:

@@ -160,8 +160,8 @@ def free_memory() -> int | None:
         return free
 
 
-def check_memory(needed: int, rows: int, columns: int, name: str) -> None:
-    """Refuse data that would not fit: said before anything is allocated.
+def check_memory(needed: int, rows: int, columns: int, name: str, held: int = 0) -> None:
+    """Refuse data that would not fit: said before it is allocated; of what is needed, ``held`` bytes are already.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def check_memory(needed: int, rows: int, columns: int, name: str) -> None:
         ``needed`` bytes are more than there are.
     """
     free = free_memory()
-    if free is not None and needed > free:
+    if free is not None and needed > (free := free + held):
         raise MachineError(
             f"Reading {name} needs at least {_size(needed)}: it says that it holds {rows:,} rows of {columns:,} columns. "
             f"There are {_size(free)} of free memory. Read a part of it, or use a larger machine."

@@ -210,6 +210,69 @@ def test_packed_blocks_that_would_unfold_without_bound(tmp_path, compression):
         read_data(write(tmp_path, data.replace(struct.pack("<q", 800_000), struct.pack("<q", -5)), "d.arrow"))
 
 
+def bomb(values, rows_of, **settings):
+    """A few kilobytes of Parquet whose texts, one of them long and repeated, take gigabytes as a frame."""
+    buffer = io.BytesIO()
+    texts = pa.DictionaryArray.from_arrays(pa.array(rows_of, pa.int32()), pa.array(values))
+    table = pa.table({"a": np.arange(len(rows_of), dtype=float), "s": texts})
+    with pq.ParquetWriter(buffer, table.schema, compression="zstd", store_schema=False, **settings) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+HUGE = "x" * 200_000
+LATE = [f"d{i}" for i in range(9_000)]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows_of"),
+    [([HUGE], np.zeros(3_000, dtype=int)), ([*LATE, HUGE], np.r_[0:9_000, np.full(3_000, 9_000)])],
+    ids=["from the first row", "after many short ones"],
+)
+def test_one_long_text_that_many_rows_name_is_refused_before_it_is_unfolded(tmp_path, monkeypatch, values, rows_of):
+    data = bomb(values, rows_of, dictionary_pagesize_limit=10_000_000)
+    assert len(data) < 120_000
+    before = pa.total_allocated_bytes()
+    most = []
+
+    def free():
+        most.append(pa.total_allocated_bytes() - before)
+        return 300_000_000 - most[-1]
+
+    monkeypatch.setattr("modelglass.analysis.reading_checks.free_memory", free)
+    with pytest.raises(MachineError, match=r"d\.parquet needs at least 0\.[56] GB"):
+        read_data(write(tmp_path, data, "d.parquet"))
+    assert max(most) < 400_000_000
+
+
+def test_long_texts_that_fit_are_read(tmp_path):
+    frame = pd.DataFrame(
+        {"a": np.arange(1_200.0), "s": ["y" * 70_000, None, "z"] * 400, "b": [b"1", b"22", None] * 400}
+    )
+    path = tmp_path / "d.parquet"
+    frame.to_parquet(path)
+    pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
+
+
+def test_nested_columns_and_points_in_names_come_as_before(tmp_path):
+    nested = pa.array([{"b": "x"}, {"b": None}, None] * 500)
+    table = pa.table(
+        {
+            "l": [["u"], [], None] * 500,
+            "a.b": np.arange(1_500),
+            "a": nested,
+            "n": pa.nulls(1_500),
+            "s": ["p", "q", None] * 500,
+        }
+    )
+    path = tmp_path / "d.parquet"
+    pq.write_table(table, path, row_group_size=400)
+    got, want = read_data(path), pd.read_parquet(path)
+    assert list(got) == list(want)
+    pd.testing.assert_frame_equal(got.drop(columns="l"), want.drop(columns="l"))
+    assert [None if v is None else list(v) for v in got["l"]] == [None if v is None else list(v) for v in want["l"]]
+
+
 def test_claims_are_counted_before_anything_is_unpacked():
     table = pa.table({"a": np.zeros(1_000), "c": pa.array(["x", "y"] * 500).dictionary_encode()})
     options = pa.ipc.IpcWriteOptions(compression="zstd")
