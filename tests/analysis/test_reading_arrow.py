@@ -16,7 +16,7 @@ import pytest
 
 from modelglass.analysis.errors import InputError, MachineError
 from modelglass.analysis.reading import read_data, read_file
-from modelglass.analysis.reading_arrow import claimed
+from modelglass.analysis.reading_messages import claimed
 
 FRAME = pd.DataFrame(
     {
