@@ -208,7 +208,7 @@ def _links(ev: Evaluation) -> list[Callable[[Floats], Floats | None]]:
     if ev.task == "regression":
         return [one, lambda raw: _over(np.exp, one(raw)), lambda raw: _over(special.expit, one(raw))]
     if ev.task == "multiclass":
-        return [lambda raw: raw, lambda raw: special.softmax(raw, axis=1)]
+        return [lambda raw: raw, lambda raw: special.softmax(raw, axis=1), special.expit]
     place = ev.positive_index or 0
     side = 1.0 if place == 1 else -1.0
     return [

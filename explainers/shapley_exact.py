@@ -257,7 +257,7 @@ def _link(ev: Evaluation, estimator: Any, raw: np.ndarray, answer: np.ndarray) -
 def _links(ev: Evaluation) -> Links:
     same: Links = [(rows.scale(ev), lambda x: x)]
     if ev.task == "multiclass":
-        return [*same, ("raw score", lambda x: special.softmax(x, axis=1))]
+        return [*same, ("raw score", lambda x: special.softmax(x, axis=1)), ("log-odds", special.expit)]
     if ev.task == "binary":
         return [*same, ("log-odds", special.expit)]
     return [*same, (f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]

@@ -83,6 +83,20 @@ class Model:
         raise NotImplementedError
 
 
+def one_against_rest(scores: np.ndarray) -> np.ndarray:
+    """Give scores of classes that were each fitted against all others, as ``Model.scores`` gives decisions, unchanged but for two classes."""
+    return scores[:, 1:] - scores[:, :1] if scores.shape[1] == 2 else scores
+
+
+def unsummed(classes: Sequence[Any]) -> str:
+    """Say of a model fitted one class against all others what its numbers are."""
+    used = "The difference of the two is used as a score" if len(classes) == 2 else "They are used unchanged as scores"
+    return (
+        "The model was fitted one class against all others: its numbers of a row lie between 0 and 1 and need not sum to one. "
+        f"{used}, the highest class wins; what needs probabilities (calibration, log loss, Brier score) cannot be said."
+    )
+
+
 def checked_labels(answer: Any, rows: int) -> np.ndarray:
     """Check what a model's ``predict`` gave: one label or value a row, (rows,), or numbers of several outputs, (rows, outputs)."""
     array = _array(answer, rows, "one prediction")

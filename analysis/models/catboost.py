@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
-from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.base import Model, one_against_rest, unsummed
 from modelglass.analysis.models.catboost_file import check_catboost
 from modelglass.analysis.models.trees import Damaged
 
@@ -52,6 +52,9 @@ class CatBoostModel(Model):
             self.classes = tuple(v.item() if isinstance(v, np.generic) else v for v in labels)
             self.task = "binary" if len(labels) == 2 else "multiclass"
             self.score_kind = "probability"
+            if self.loss.startswith("MultiClassOneVsAll"):
+                self.score_kind = "decision"
+                self.notes.append(unsummed(self.classes))
         else:
             self.task = "regression"
         names = list(estimator.feature_names_)
@@ -67,7 +70,7 @@ class CatBoostModel(Model):
         return self.both(X)[0]
 
     def scores(self, X: Any) -> np.ndarray | None:
-        """Give probabilities (n, k), or None."""
+        """Give probabilities or scores (n, k), the one of two classes against each other (n, 1), or None."""
         return self.both(X)[1]
 
     def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -78,7 +81,8 @@ class CatBoostModel(Model):
         labels = np.asarray(self.estimator.predict(X, prediction_type="Class")).reshape(-1)
         if isinstance(self.classes[0], bool) and labels.dtype.kind not in "b":
             labels = labels.astype(str) == "True"
-        return labels, np.asarray(self.estimator.predict(X, prediction_type="Probability"))
+        scores = np.asarray(self.estimator.predict(X, prediction_type="Probability"))
+        return labels, one_against_rest(scores) if self.score_kind == "decision" else scores
 
 
 def _loss(estimator: Any) -> str:

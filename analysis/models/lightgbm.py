@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
-from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.base import Model, one_against_rest, unsummed
 from modelglass.analysis.models.lightgbm_file import read_lightgbm
 from modelglass.analysis.models.sklearn import SklearnModel
 from modelglass.analysis.models.trees import Damaged
@@ -51,12 +51,16 @@ class LightGBMBooster(Model):
         if self.objective == "binary":
             self.task, self.classes, self.score_kind = "binary", (0, 1), "probability"
         elif self.objective in ("multiclass", "multiclassova"):
-            self.task, self.classes, self.score_kind = "multiclass", tuple(range(width)), "probability"
+            self.classes = tuple(range(width))
+            self.task = "binary" if width == 2 else "multiclass"
+            self.score_kind = "decision" if self.objective == "multiclassova" else "probability"
         elif self.objective in VALUES:
             self.task = "regression"
         self.n_features = int(booster.num_feature())
         self.feature_names = None if _unnamed(booster) else tuple(booster.feature_name())
         self.categories, self.notes = _levels(booster)
+        if self.score_kind == "decision":
+            self.notes.append(unsummed(self.classes or ()))
 
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give the frame; values alone to a booster without names."""
@@ -67,7 +71,7 @@ class LightGBMBooster(Model):
         return self.both(X)[0]
 
     def scores(self, X: Any) -> np.ndarray | None:
-        """Give probabilities (n, k), or None."""
+        """Give probabilities or scores (n, k), the one of two classes against each other (n, 1), or None."""
         return self.both(X)[1]
 
     def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -76,7 +80,7 @@ class LightGBMBooster(Model):
         if self.classes is None:
             return raw, None
         scores = np.column_stack([1.0 - raw, raw]) if raw.ndim == 1 else raw
-        return scores.argmax(axis=1), scores
+        return scores.argmax(axis=1), one_against_rest(scores) if self.score_kind == "decision" else scores
 
 
 def _unnamed(booster: Any) -> bool:

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.models.base import Model
+from modelglass.analysis.models.base import Model, one_against_rest, unsummed
 
 DECIDED_BY_PROBABILITY = (HistGradientBoostingClassifier, RandomForestClassifier, ExtraTreesClassifier)
 """Exactly these types: their own ``predict`` is the class of the highest ``predict_proba``, so they are asked once."""
@@ -46,6 +46,7 @@ class SklearnModel(Model):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
         check_fitted(estimator)
         self.several: tuple[tuple[Any, ...], ...] = ()
+        self._unsummed = False
         self._set_task()
         names = attribute(estimator, "feature_names_in_")
         self.feature_names = None if names is None else tuple(str(n) for n in names)
@@ -80,7 +81,10 @@ class SklearnModel(Model):
 
     def _find_score_kind(self) -> Any:
         if hasattr(self.estimator, "predict_proba"):
-            return "probability"
+            self._unsummed = _is_unsummed(self.estimator)
+            if self._unsummed:
+                self.notes.append(unsummed(self.classes or ()))
+            return "decision" if self._unsummed else "probability"
         if not hasattr(self.estimator, "decision_function"):
             return None
         if self.task == "multiclass" and getattr(final_step(self.estimator), "decision_function_shape", "ovr") == "ovo":
@@ -130,6 +134,8 @@ class SklearnModel(Model):
     def _scores_of(self, estimator: Any, X: Any) -> np.ndarray | None:
         if self.score_kind is None:
             return None
+        if self._unsummed:
+            return one_against_rest(np.asarray(estimator.predict_proba(X)))
         if self.score_kind == "probability":
             return estimator.predict_proba(X)
         decision = np.asarray(estimator.decision_function(X))
@@ -211,6 +217,20 @@ def final_step(estimator: Any) -> Any:
     while isinstance(estimator, Pipeline):
         estimator = unwrapped(estimator.steps[-1][1])
     return estimator
+
+
+def _is_unsummed(estimator: Any) -> bool:
+    """Say whether an estimator of a boosting library, alone or last in a pipeline, was fitted one class against all others."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", None)
+        inner = estimator.steps[-1][1] if inner is None and isinstance(estimator, Pipeline) else inner
+        if inner is None:
+            break
+        estimator = inner
+    library = type(estimator).__module__.partition(".")[0]
+    if library == "lightgbm":
+        return attribute(estimator, "objective_") in ("multiclassova", "multiclass_ova", "ova", "ovr")
+    return library == "catboost" and "MultiClassOneVsAll" in str(estimator.get_all_params().get("loss_function", ""))
 
 
 def recorded_categories(estimator: Any) -> dict[str, list[Any]]:
