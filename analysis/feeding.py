@@ -131,9 +131,10 @@ def _check_present(names: Sequence[str], frame: pd.DataFrame, how: str) -> None:
 
 def _casts(model: Model, frame: pd.DataFrame, names: Sequence[str], train: pd.DataFrame | None) -> dict[str, Any]:
     casts: dict[str, Any] = {}
+    recorded = model.categories_in(frame[list(names)], train)
     for name in names:
-        if name in model.categories:
-            casts[name] = pd.CategoricalDtype(list(model.categories[name]))
+        if name in recorded:
+            casts[name] = pd.CategoricalDtype(list(recorded[name]))
         elif train is not None and name in train.columns and isinstance(train[name].dtype, pd.CategoricalDtype):
             casts[name] = train[name].dtype
         elif name in model.categorical and not isinstance(frame[name].dtype, pd.CategoricalDtype):
@@ -144,7 +145,8 @@ def _casts(model: Model, frame: pd.DataFrame, names: Sequence[str], train: pd.Da
 
 def unseen_levels(model: Model, feed: Feed, frame: pd.DataFrame) -> list[str]:
     """Say which columns hold levels that neither the model nor its encoders have seen, and where levels had to be guessed."""
-    known = {**encoder_levels(model.estimator, feed.features), **model.categories}
+    recorded = {n: t.categories.tolist() for n, t in feed.casts.items() if n not in model.categorical}
+    known = {**encoder_levels(model.estimator, feed.features), **recorded, **model.categories}
     guessed = [
         f"{name}: the model recorded no levels, so they are numbered in the order {listed(dtype.categories, 4)}. "
         "If training had other levels, the predictions are wrong; give --train, or save the model with a newer XGBoost."

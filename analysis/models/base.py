@@ -66,6 +66,10 @@ class Model:
         self.output_names: tuple[str, ...] | None = None
         self.notes: list[str] = []
 
+    def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Mapping[str, Sequence[Any]]:
+        """Give the recorded levels by the names that the columns have in a frame, which holds those of the model in its order."""
+        return self.categories
+
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give what the library wants to be handed, from a frame of raw columns in the model's order."""
         return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
 from modelglass.analysis.models.base import Model, one_against_rest, unsummed
 from modelglass.analysis.models.lightgbm_file import read_lightgbm
+from modelglass.analysis.models.lightgbm_levels import Levels, read_levels
 from modelglass.analysis.models.sklearn import SklearnModel
 from modelglass.analysis.models.trees import Damaged
 
@@ -33,10 +35,14 @@ class LightGBMEstimator(SklearnModel):
 
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
-        self.categories, notes = _levels(estimator.booster_)
-        self.notes.extend(notes)
+        self.levels = _levels(estimator.booster_)
+        self.categories = self.levels.alone(estimator.booster_.feature_name())
         if _unnamed(estimator.booster_):
             self.feature_names, self._wants_names = None, False
+
+    def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Mapping[str, Sequence[Any]]:
+        """Give the recorded levels of the columns that they belong to."""
+        return self.levels.of(frame, train)
 
 
 class LightGBMBooster(Model):
@@ -58,13 +64,18 @@ class LightGBMBooster(Model):
             self.task = "regression"
         self.n_features = int(booster.num_feature())
         self.feature_names = None if _unnamed(booster) else tuple(booster.feature_name())
-        self.categories, self.notes = _levels(booster)
+        self.levels = _levels(booster)
+        self.categories = self.levels.alone(booster.feature_name())
         if self.score_kind == "decision":
             self.notes.append(unsummed(self.classes or ()))
 
+    def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Mapping[str, Sequence[Any]]:
+        """Give the recorded levels of the columns that they belong to."""
+        return self.levels.of(frame, train)
+
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give the frame; values alone to a booster without names."""
-        return frame if self.feature_names is not None or self.categories else frame.to_numpy()
+        return frame if self.feature_names is not None or self.levels.lists else frame.to_numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """Give class numbers, or values."""
@@ -88,23 +99,8 @@ def _unnamed(booster: Any) -> bool:
     return list(booster.feature_name()) == [f"Column_{i}" for i in range(booster.num_feature())]
 
 
-def _levels(booster: Any) -> tuple[dict[str, list[Any]], list[str]]:
-    """Give the levels of the pandas-categorical columns; LightGBM records them in the order of these columns, without names."""
-    levels = booster.pandas_categorical
-    if not levels:
-        return {}, []
-    header = booster.model_to_string(num_iteration=1).split("\nTree=")[0]
-    infos = next(line for line in header.split("\n") if line.startswith("feature_infos="))[
-        len("feature_infos=") :
-    ].split(" ")
-    names = [
-        n for n, info in zip(booster.feature_name(), infos, strict=True) if not info.startswith("[") and info != "none"
-    ]
-    if len(names) != len(levels):
-        return {}, [
-            "The model's categorical columns cannot be told from its file; their levels are taken from the data."
-        ]
-    return {name: list(one) for name, one in zip(names, levels, strict=True)}, []
+def _levels(booster: Any) -> Levels:
+    return read_levels(booster.model_to_string(num_iteration=1), booster.pandas_categorical)
 
 
 def load_lightgbm(data: bytes, name: str) -> Model:

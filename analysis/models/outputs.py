@@ -26,6 +26,10 @@ class OneOutput(Model):
         self.feature_names, self.n_features, self.categories = model.feature_names, model.n_features, model.categories
         self.notes = [*model.notes, label]
 
+    def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Any:
+        """Give those of the whole model."""
+        return self.whole.categories_in(frame, train)
+
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Give what the whole model wants."""
         return self.whole.prepare(frame)

@@ -25,6 +25,9 @@ class _Reordered(Model):
         self._model = model
         self._order = [list(model.classes or ()).index(c) for c in classes]
 
+    def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Any:
+        return self._model.categories_in(frame, train)
+
     def prepare(self, frame: pd.DataFrame) -> Any:
         return self._model.prepare(frame)
 
