@@ -10,6 +10,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.address import masked
 from modelglass.analysis.models.loading import load_model
 from modelglass.analysis.reading import ReadFile, read_file
 from modelglass.analysis.selfcheck import Note
@@ -83,7 +84,7 @@ def open_evaluation(
         if prediction or score:
             raise InputError(
                 "Expected --prediction and --score only without a model (MODEL given as -).",
-                f"The model is {model}.",
+                f"The model is {masked(model)}.",
                 "Leave them out, or give - for the model.",
             )
         loaded = load_model(model, trust=trust, trust_types=trust_types)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.models.address import is_address
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -60,7 +61,8 @@ class Inputs(BaseModel):
         from modelglass.analysis.opening import open_evaluation
 
         given = self.model_dump(exclude={"label", "type", "trust", "trust_type"})
-        risky = [m for m in (self.model, self.baseline) if m is not None and m.lower().endswith(PICKLES)]
+        given_models = [m for m in (self.model, self.baseline) if m is not None and not is_address(m)]
+        risky = [m for m in given_models if m.lower().endswith(PICKLES)]
         trust = self.trust or (
             ask is not None
             and bool(risky)

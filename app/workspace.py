@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from modelglass.analysis.errors import InputError, MachineError
+from modelglass.analysis.models.address import is_address, masked
 from modelglass.app.inputs import PICKLES, Inputs, checked
 from modelglass.app.locking import locked
 
@@ -243,6 +244,8 @@ def record(inputs: Inputs, ev: Evaluation) -> Recent:
     for name in PATHS:
         if given.get(name) not in (None, "-") and not _is_name(given[name]):
             given[name] = os.path.abspath(os.path.expanduser(given[name]))
+        elif isinstance(given.get(name), str):
+            given[name] = masked(given[name])  # a password must be said anew
     new = Recent(given=given, task=ev.task, rows=ev.n, when=_now())
     change(lambda w: w.model_copy(update={"recent": [new, *(r for r in w.recent if r.key != new.key)]}))
     return new
@@ -270,7 +273,8 @@ def command(given: dict[str, Any], verb: str = "run") -> str:
             value = ",".join(map(str, value))
         for one in value if isinstance(value, list) else [value]:
             words += [option, str(one)]
-    if any(str(given.get(name, "")).lower().endswith(PICKLES) for name in ("model", "baseline")):
+    models = [str(given.get(name, "")) for name in ("model", "baseline")]
+    if any(m.lower().endswith(PICKLES) and not is_address(m) for m in models):
         words.append("--trust")
     return shlex.join(words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
@@ -48,6 +49,17 @@ def shared_data(name: str) -> Path:
 def data_file():
     """A function: name of a real data set -> its path (skips where absent)."""
     return shared_data
+
+
+@pytest.fixture(scope="session")
+def inference_server():
+    """The module ``tests/tools/inference_server.py``: serves models over HTTP by the Open Inference Protocol."""
+    spec = importlib.util.spec_from_file_location(
+        "inference_server", Path(__file__).with_name("tools") / "inference_server.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pkgutil
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,14 @@ GUESTS = {
     "onnxruntime": ("analysis/models/onnx.py",),
     "mlflow": ("analysis/models/mlflow.py",),
     "duckdb": ("analysis/conditions.py",),
+    "http": ("analysis/models/remote.py",),
+    "ssl": ("analysis/models/remote.py",),
     "skops": ("analysis/models/", "sample_models/"),
     "jinja2": ("app/report/",),
 }
 
 
+@cache
 def imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -67,6 +71,15 @@ def test_walls(path):
     for guest, doors in GUESTS.items():
         if any(n.split(".")[0] == guest for n in names):
             assert here.startswith(doors), f"{guest} may be imported in {doors} only"
+
+
+def test_nothing_else_speaks_to_the_network():
+    """Only remote.py asks anybody, and only by http.client, which follows no redirect, proxy or other scheme."""
+    libraries = {"requests", "httpx", "urllib3", "aiohttp", "ftplib", "smtplib", "telnetlib"}
+    users = [
+        p for p in FILES if any(n.startswith("urllib.request") or n.split(".")[0] in libraries for n in imported(p))
+    ]
+    assert not users
 
 
 def test_shap_is_imported_in_one_file_only():

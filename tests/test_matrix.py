@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import warnings
@@ -208,10 +209,32 @@ def function(task, X, y, path):
     return (fitted.predict if task == "regression" else fitted.predict_proba), own(fitted, X)
 
 
+SERVERS = contextlib.ExitStack()
+
+
+def served(task, X, y, path, tools):
+    """A scikit-learn model behind the Open Inference Protocol, one input a column."""
+    fitted = pipeline(task, X).fit(X, y)
+    types = {c: "BYTES" if c == "shape" else "FP64" if X[c].dtype.kind == "f" else "INT64" for c in X}
+    inputs = [{"name": c, "datatype": t, "shape": [-1]} for c, t in types.items()]
+
+    def answer(request):
+        frame = tools.table(request, datatypes=types)
+        if task == "regression":
+            return [tools.out("predict", fitted.predict(frame), "FP64")]
+        proba = fitted.predict_proba(frame)
+        labels = fitted.classes_[proba.argmax(axis=1)]
+        return [tools.out("predict", labels, "BYTES"), tools.out("predict_proba", proba, "FP64")]
+
+    base = SERVERS.enter_context(tools.serving({"m": tools.Served({"inputs": inputs}, answer)}))
+    return load_model(f"{base}/v2/models/m"), own(fitted, X)
+
+
 KINDS: dict[str, Callable[..., tuple[Any, tuple[np.ndarray, np.ndarray | None]]]] = {
     "skops": skops_file, "pickle": pickle_file, "xgboost file": xgboost_file, "xgboost native": xgboost_native,
     "lightgbm file": lightgbm_file, "lightgbm native": lightgbm_native, "catboost file": catboost_file,
     "catboost": catboost_memory, "onnx": onnx_file, "mlflow": mlflow_folder, "object": plain_object, "function": function,
+    "served": served,
 }  # fmt: skip
 NUMBERED = ("xgboost file", "xgboost native", "lightgbm file", "lightgbm native")
 EXACT = {*NUMBERED, "skops", "pickle", "mlflow", "catboost", "catboost file"}
@@ -219,22 +242,24 @@ CATEGORIES_AS_TEXT = ("onnx",)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, inference_server):
     """A function: kind, task, data -> (Evaluation, what the library itself says); each made once."""
     kept: dict[tuple[str, str, str], Any] = {}
+    tools = {"served": {"tools": inference_server}}
 
     def make(kind: str, task: str, data: str):
         if (kind, task, data) not in kept:
             X = columns(data)
             y = outcome(X, task)
-            model, said = KINDS[kind](task, X, y, tmp_path_factory.mktemp("model"))
+            model, said = KINDS[kind](task, X, y, tmp_path_factory.mktemp("model"), **tools.get(kind, {}))
             target = sorted_codes(y) if kind in NUMBERED else y
             frame = X.assign(target=target)[["target", *reversed(X.columns)]]
             settings = {"features": list(X.columns)} if kind in ("object", "function") else {}
             kept[kind, task, data] = mg.Evaluation(model, frame, target="target", task=task, **settings), said
         return kept[kind, task, data]
 
-    return make
+    yield make
+    SERVERS.close()
 
 
 @pytest.mark.parametrize("data", DATA)

@@ -16,6 +16,7 @@ from typing import Any
 
 from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage, nearest
+from modelglass.analysis.models.address import is_address
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.named import imported, names_object
 from modelglass.analysis.reading_checks import check_path
@@ -28,7 +29,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 
 
 def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[str] = ()) -> Model:
-    """Load a model from a file, an MLflow folder, or Python code by name.
+    """Load a model from a file, an MLflow folder, Python code by name, or the address of a server.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
         ``.skops``; ``.joblib``, ``.pkl``, ``.pickle`` (with ``trust``); XGBoost ``.json``, ``.ubj``; LightGBM ``.txt``; CatBoost ``.cbm``;
         ``.onnx``; an MLflow model folder (with ``trust`` where it holds a pickle or is a pyfunc). A text ``package.module:object`` is
         imported, which runs that module's code as ``python -m`` would; no ``trust`` is asked for, since the code is named on purpose.
+        ``http://`` or ``https://host/v2/models/NAME[/versions/V]`` is asked by the Open Inference Protocol; the rows are sent there.
     trust : bool
         Load a pickle although it can run any code.
     trust_types : sequence of str
@@ -44,14 +46,16 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
     Returns
     -------
     Model
-        ``fingerprint`` is the BLAKE2b hash of the file's bytes.
+        ``fingerprint`` is the BLAKE2b hash of the file's bytes; None for a server, whose predictions stand for it.
 
     Raises
     ------
     InputError
-        Missing, empty, damaged, tampered with, of an unknown kind, or not trusted.
+        Missing, empty, damaged, tampered with, of an unknown kind, or not trusted; a server that does not speak the protocol.
     MissingPackage
         A library that the file needs is not installed.
+    MachineError
+        A server that is not ready or does not answer.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(
@@ -61,13 +65,11 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
         )
     if isinstance(path, str) and names_object(path):
         return _from_code(path)
-    given, path = path, Path(path)
-    if str(given).startswith(("http:", "https:")):
-        raise InputError(
-            "Expected a model file.",
-            f"{given} is an address.",
-            "Save the model as a file, or write a function that asks the server, and give package.module:function.",
-        )
+    if isinstance(path, str) and is_address(path):
+        from modelglass.analysis.models.remote import load_remote
+
+        return load_remote(path)
+    path = Path(path)
     _check_there(path)
     if path.is_dir():
         from modelglass.analysis.models.mlflow import load_mlflow
