@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.errors import InputError, unknown_name
+from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.feeding import predict_all
+from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.preparing import Prepared
 
@@ -31,7 +32,8 @@ def with_quantiles(data: Prepared, given: Given | None, rows: int) -> Prepared:
     ----------
     data : Prepared
     given : mapping of share to column, array of shape (rows,), or fitted estimator
-        An estimator is asked like the model itself: the same columns, prepared the same way.
+        An estimator is asked like the model itself: the same columns, prepared the same way. Without any, those that the model
+        itself gives.
     rows : int
         Rows as given, before those without an outcome were left out.
 
@@ -42,13 +44,22 @@ def with_quantiles(data: Prepared, given: Given | None, rows: int) -> Prepared:
         that is no number.
     """
     if not given:
-        return data
+        return _with_own(data)
     if data.target.task != "regression":
         raise InputError("Expected quantiles only of a number.", f"The target {data.target_name!r} is a class.")
     found = {_share(level): _values(data, value, rows, str(level)) for level, value in given.items()}
     if len(found) < len(given):
         raise InputError(_WANTED, "Got the same share twice.", "Give each once.")
     return replace(data, quantiles=dict(sorted(found.items())))
+
+
+def _with_own(data: Prepared) -> Prepared:
+    """Give the data with the quantiles that the model itself gives, where it gives several and one of them is judged."""
+    whole = getattr(data.model, "whole", None)
+    if whole is None or data.feed is None or not whole.output_quantiles:
+        return data
+    values = predict_all(whole, data.feed, data.frame)[0]
+    return replace(data, quantiles=dict(sorted(zip(whole.output_quantiles, values.astype("float64").T, strict=True))))
 
 
 def _share(level: Any) -> float:
@@ -59,6 +70,23 @@ def _share(level: Any) -> float:
     if not 0 < share < 1:
         raise InputError(_WANTED, f"Got {level!r} as a share.", "The 5 % quantile is 0.05.")
     return share
+
+
+def _predicted(model: Model, data: Prepared, level: str) -> np.ndarray:
+    """Ask another model for one quantile; of one that gives several, for that of this share."""
+    assert data.feed is not None  # _values said so
+    values = predict_all(model, data.feed, data.frame)[0]
+    if values.ndim == 1:
+        return values
+    shares = model.output_quantiles or ()
+    if float(level) not in shares:
+        raise InputError(
+            f"Expected one value a row as the quantile {level}.",
+            f"The {type(model.estimator).__name__} gives {values.shape[1]} values a row"
+            + (f": the quantiles {listed(f'{s:g}' for s in shares)}." if shares else "."),
+            "Give what it predicts for this quantile: one column of its answer.",
+        )
+    return values[:, shares.index(float(level))]
 
 
 def _values(data: Prepared, value: Any, rows: int, level: str) -> np.ndarray:
@@ -73,7 +101,7 @@ def _values(data: Prepared, value: Any, rows: int, level: str) -> np.ndarray:
                 f"Got a {type(value).__name__} for {level}.",
                 "Give what it predicts.",
             )
-        values = pd.Series(predict_all(wrap_model(value), data.feed, data.frame)[0])
+        values = pd.Series(_predicted(wrap_model(value), data, level))
     else:
         whole = np.asarray(value)
         if whole.shape != (rows,):

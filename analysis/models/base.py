@@ -44,6 +44,8 @@ class Model:
         Hash of the file's bytes or of the pickle; None where neither exists.
     output_names : tuple of str or None
         Names of the outputs of a model with several, where recorded.
+    output_quantiles : tuple of float or None
+        Shares below which the outputs of a model of several quantiles promise the outcome to lie, in their order.
     notes : list of str
         What a person should know about how the model was read.
     """
@@ -64,6 +66,7 @@ class Model:
         self.categorical: tuple[str, ...] = ()
         self.score_kind: ScoreKind | None = None
         self.output_names: tuple[str, ...] | None = None
+        self.output_quantiles: tuple[float, ...] | None = None
         self.notes: list[str] = []
 
     def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Mapping[str, Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -57,6 +58,8 @@ class CatBoostModel(Model):
                 self.notes.append(unsummed(self.classes))
         else:
             self.task = "regression"
+            shares = re.search(r"^MultiQuantile:.*alpha=([\d.,eE-]+)", self.loss)
+            self.output_quantiles = tuple(map(float, shares[1].split(","))) if shares else None
         names = list(estimator.feature_names_)
         self.n_features = len(names)
         self.feature_names = None if names == [str(i) for i in range(len(names))] else tuple(names)

@@ -118,7 +118,9 @@ def one_output(model: Model, count: int, target: str, asked: int | str | None) -
     InputError
         No such output, or none was asked for and none is named like the target; all are listed.
     """
-    recorded = model.output_names if model.output_names and len(model.output_names) == count else None
+    shares = model.output_quantiles or ()
+    recorded = model.output_names or tuple(f"{share:g}" for share in shares)
+    recorded = recorded if len(recorded) == count else None
     names = recorded or tuple(str(i) for i in range(count))
     if count == 1:
         if asked is not None and str(asked) not in (names[0], "0"):
@@ -128,7 +130,7 @@ def one_output(model: Model, count: int, target: str, asked: int | str | None) -
                 "Leave out --output-column.",
             )
         return model
-    wanted = str(asked) if asked is not None else target
+    wanted = str(asked) if asked is not None else "0.5" if 0.5 in shares else target
     if wanted in names:
         column = names.index(wanted)
     elif asked is not None and wanted.isdigit() and int(wanted) < count:
@@ -146,6 +148,9 @@ def one_output(model: Model, count: int, target: str, asked: int | str | None) -
             f"Did you mean {close[0]!r}?" if close else "Choose with --output-column " + ("NAME." if recorded else f"N, from 0 to {count - 1}."),
         )  # fmt: skip
     others = listed([n for i, n in enumerate(names) if i != column], 12)
+    if recorded and len(shares) == count:
+        said = f"The model gives {count} quantiles a row; the one of {names[column]} is judged as its prediction, "
+        return OneOutput(model, column, f"{said}all ({listed(names, 12)}) as what it promises.")
     return OneOutput(
         model, column, f"The model gives {count} values a row; this is output {names[column]} (the others: {others})."
     )

@@ -37,6 +37,7 @@ class XGBoostEstimator(SklearnModel):
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
         self.categories, self.categorical = _levels(estimator.get_booster())
+        self.output_quantiles = _quantiles(json.loads(estimator.get_booster().save_config())["learner"]["objective"])
 
 
 class XGBoostBooster(Model):
@@ -59,6 +60,7 @@ class XGBoostBooster(Model):
             self.task, self.classes = "multiclass", tuple(range(classes))
         elif self.objective.partition(":")[0] in ("reg", "count"):
             self.task = "regression"
+        self.output_quantiles = _quantiles(learner["objective"])
         if self.classes and self.objective != "binary:hinge":
             self.score_kind = "decision" if self.objective == "binary:logitraw" else "probability"
         names = booster.feature_names
@@ -114,6 +116,12 @@ def _bare(message: Any) -> str:
 def _best_rounds(booster: Any) -> tuple[int, int]:
     best = booster.attr("best_iteration")
     return (0, int(best) + 1) if best is not None and booster.attr("scikit_learn") is not None else (0, 0)
+
+
+def _quantiles(objective: dict[str, Any]) -> tuple[float, ...] | None:
+    """Give the shares of ``reg:quantileerror`` with several ``quantile_alpha``."""
+    shares = json.loads(objective.get("quantile_loss_param", {}).get("quantile_alpha", "[]"))
+    return tuple(map(float, shares)) if len(shares) > 1 else None
 
 
 def _levels(booster: Any) -> tuple[dict[str, list[Any]], tuple[str, ...]]:

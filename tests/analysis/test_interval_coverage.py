@@ -9,6 +9,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure, marks
 from modelglass.analysis.interval_coverage import interval_coverage, measure
+from modelglass.analysis.models.loading import load_model
 
 
 def promised(n=600, width=1.0, **roles):
@@ -104,6 +105,57 @@ def test_models_columns_and_arrays_give_the_same():
         assert set(ev.features) == {"a", "b"}
     pd.testing.assert_frame_equal(tables[0], tables[1])
     pd.testing.assert_frame_equal(tables[0], tables[2])
+
+
+def several_quantiles(kind, X, y, path):
+    """A model of the quantiles 0.1, 0.5 and 0.9, from its file; and what the library itself gives."""
+    library = pytest.importorskip(kind)
+    if kind == "xgboost":
+        made = library.XGBRegressor(objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9], n_estimators=5)
+        model = made.fit(X, y)
+        model.save_model(path / "m.ubj")
+        return load_model(path / "m.ubj"), model.predict(X)
+    loss = "MultiQuantile:alpha=0.1,0.5,0.9"
+    made = library.CatBoostRegressor(loss_function=loss, iterations=5, depth=3, verbose=0, allow_writing_files=False)
+    model = made.fit(X, y)
+    model.save_model(path / "m.cbm")
+    return load_model(path / "m.cbm"), model.predict(X)
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "catboost"])
+def test_quantiles_that_the_model_itself_gives(kind, tmp_path):
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+    y = X.a + rng.normal(size=300)
+    model, own = several_quantiles(kind, X, y, tmp_path)
+    frame = X.assign(t=y.where(X.index != 7))  # one row without an outcome
+    ev = Evaluation(model, frame, target="t")
+    kept = X.index != 7
+    np.testing.assert_array_equal(ev.predicted, own[kept, 1].astype(float))
+    np.testing.assert_array_equal(np.column_stack(list(ev.quantiles.values())), own[kept].astype(float))
+    assert list(ev.quantiles) == [0.1, 0.5, 0.9]
+    assert "the one of 0.5 is judged as its prediction" in " ".join(n.text for n in ev.notes)
+    found = interval_coverage(ev).table.set_index("what").estimate
+    within = (y >= own[:, 0]) & (y <= own[:, 2])
+    assert found["0.1 to 0.9"] == pytest.approx(within[kept].mean())
+    for asked in (2, "0.9"):
+        np.testing.assert_array_equal(Evaluation(model, frame, target="t", output_column=asked).predicted, own[kept, 2])
+
+
+def test_models_of_several_values_as_one_quantile(tmp_path):
+    xgboost = pytest.importorskip("xgboost")
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame({"a": rng.normal(size=100), "b": rng.normal(size=100)})
+    settings = {"objective": "reg:quantileerror", "n_estimators": 2}
+    several = xgboost.XGBRegressor(quantile_alpha=[0.1, 0.9], **settings).fit(X, X.a)
+    plain = LinearRegression().fit(X, X.a)
+    ev = Evaluation(plain, X.assign(t=X.a), target="t", quantiles={0.1: several, 0.9: several})
+    np.testing.assert_array_equal(np.column_stack(list(ev.quantiles.values())), several.predict(X).astype(float))
+    with pytest.raises(InputError, match=r"gives 2 values a row: the quantiles 0\.1, 0\.9\.\nGive what it predicts"):
+        Evaluation(plain, X.assign(t=X.a), target="t", quantiles={0.05: several})
+    two = LinearRegression().fit(X, X)
+    with pytest.raises(InputError, match=r"gives 2 values a row\.\nGive what it predicts"):
+        Evaluation(plain, X.assign(t=X.a), target="t", quantiles={0.05: two})
 
 
 def test_rows_without_an_outcome_are_left_out_of_quantiles_too():
