@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.certified import Certificate, certificate
 from modelglass.analysis.changed_answers import Answers, excluded
 from modelglass.analysis.cheapest_change import Found, search
@@ -209,8 +210,8 @@ def _check(amount: float | None, rounds: int, budget: float | None) -> None:
         raise InputError("Expected an amount above 0 by which the prediction must move.", f"Got {amount!r}.")
     if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)) or rounds < 0:
         raise InputError("Expected a whole number of rounds, 0 or more.", f"Got {rounds!r}.")
-    if budget is not None and not budget > 0:
-        raise InputError("Expected a budget above 0 seconds.", f"Got {budget!r}.", "Leave it out for no limit.")
+    if budget is not None:
+        checked_seconds(budget)
 
 
 def _amount(ev: Evaluation, amount: float | None) -> float:

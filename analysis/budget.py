@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-from modelglass.analysis.errors import Stopped
+import numpy as np
+
+from modelglass.analysis.errors import InputError, Stopped
 from modelglass.analysis.progress import Progress, tell
 
 _END: ContextVar[tuple[float, float] | None] = ContextVar("budget", default=None)
@@ -21,13 +25,38 @@ class BudgetSpent(Stopped):
         super().__init__(self.reason)
 
 
+def checked_seconds(seconds: Any, *, or_none: bool = False, name: str = "a budget") -> float:
+    """Check a budget: a number of seconds above 0, or 0 where ``or_none`` lets a caller ask for nothing.
+
+    Raises
+    ------
+    InputError
+        No number, not finite (NaN compares with nothing and would be no limit), negative, or 0.
+    """
+    if (
+        isinstance(seconds, (bool, np.bool_))
+        or not isinstance(seconds, (int, float, np.integer, np.floating))
+        or not math.isfinite(seconds)
+        or seconds < 0
+        or (seconds == 0 and not or_none)
+    ):
+        least = "0 seconds or more" if or_none else "above 0 seconds"
+        raise InputError(f"Expected {name} {least}.", f"Got {seconds!r}.", "Give a number of seconds such as 30.")
+    return float(seconds)
+
+
 @contextmanager
 def within_budget(seconds: float | None) -> Iterator[None]:
     """Let all analyses that run inside take so many seconds together; None: as long as they need.
 
     An analysis that tells of its progress is stopped between two blocks of its work; one that is done at once is finished.
+
+    Raises
+    ------
+    InputError
+        No budget at all, see ``checked_seconds``.
     """
-    token = _END.set(None if seconds is None else (time.monotonic() + seconds, seconds))
+    token = _END.set(None if seconds is None else (time.monotonic() + checked_seconds(seconds), seconds))
     try:
         yield
     finally:

@@ -212,7 +212,7 @@ def _labels(values: Any) -> set[Any]:
 
 def _matching(names: list[Any], values: pd.Series) -> tuple[Any, ...]:
     """Name classes as the data does where only the text differs ("1" and 1)."""
-    by_text = {str(v): v for v in pd.unique(values.dropna())}
+    by_text = {str(v): v for v in pd.unique(values.dropna().astype("object"))}
     return tuple(by_text.get(str(n), n) for n in names)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
 from modelglass.analysis.progress import Progress, span, tell
@@ -123,10 +124,9 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     Each analysis adjusts its p-values over what it looked at; here they are multiplied by the number of analyses that ran (Bonferroni),
     and findings above 5 % are dropped. Findings without a test (counts of duplicates, say) stand by themselves.
     """
-    if not budget > 0 or most < 1:
-        raise InputError(
-            "Expected a budget above 0 seconds and at least one finding.", f"Got budget={budget!r} and most={most!r}."
-        )
+    budget = checked_seconds(budget)
+    if most < 1:
+        raise InputError("Expected at least one finding.", f"Got most={most!r}.", "Give e.g. most=12.")
     asked = sorted(
         (a for a in analyses().values() if a.find and ev.task in a.tasks), key=lambda a: (_COST[a.cost], a.order)
     )

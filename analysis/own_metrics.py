@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.groups import Groups, Rows
@@ -125,6 +126,10 @@ class Bootstrap:
     seconds: float = SECONDS
     progress: Progress | None = None
     ends: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that is none."""
+        checked_seconds(self.seconds, or_none=True)
 
     def left(self) -> float:
         """Give the seconds that are left."""

@@ -126,9 +126,16 @@ def _check_given(context: click.Context, given: dict[str, Any]) -> None:
 
 def takes_budget(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--budget`` to a command."""
+
+    def checked(context: click.Context, parameter: click.Parameter, seconds: float | None) -> float | None:
+        from modelglass.analysis.budget import checked_seconds
+
+        return None if seconds is None else checked_seconds(seconds, name="a --budget")
+
     return click.option(
         "--budget",
-        type=click.FloatRange(0, min_open=True),
+        type=float,
+        callback=checked,
         metavar="SECONDS",
         help="What is not done by then is left out, and this is said.",
     )(command)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.adversarial import changed_cells, ruled
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.changed_answers import Answers, excluded
 from modelglass.analysis.cheapest_change import search
 from modelglass.analysis.constraints import Constraints
@@ -121,8 +122,8 @@ def counterfactuals(
     place, seed = shared.row_place(ev, row), ev.seed if seed is None else seed
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InputError("Expected a whole number of ways, at least one.", f"Got {count!r}.")
-    if budget is not None and not budget > 0:
-        raise InputError("Expected a budget above 0 seconds.", f"Got {budget!r}.", "Leave it out for no limit.")
+    if budget is not None:
+        checked_seconds(budget)
     one = ev.take([place])
     space = _space(rules, one, seed)
     answers, wanted = _answers(ev, one, Space(rules, one.inputs()), want, low, high)

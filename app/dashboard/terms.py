@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -23,14 +24,14 @@ def agree(host: str = "127.0.0.1", folders: Sequence[str] = (), budget: float | 
     Raises
     ------
     InputError
-        A folder that is not there.
+        A folder that is not there, or a budget that is none.
     """
     global _folders, _shared, _budget
     for folder in folders:
         if not Path(folder).expanduser().is_dir():
             raise InputError("Expected a folder as --folder.", f"{folder} is none.", "Check the path.")
     _folders = tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in folders))
-    _shared, _budget = host not in LOCAL, budget
+    _shared, _budget = host not in LOCAL, None if budget is None else checked_seconds(budget)
 
 
 def shared() -> bool:

@@ -11,8 +11,12 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import modelglass as mg
+from modelglass.analysis import adversarial, findings, performance, slice_metrics
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched, within_budget
+from modelglass.analysis.errors import InputError
 from modelglass.analysis.registry import run
+from modelglass.app.dashboard import terms
+from modelglass.explainers import counterfactuals
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +73,22 @@ def test_it_is_the_business_of_one_thread():
         thread.start()
         thread.join()
     assert raised == []
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, 0, True, "soon"])
+def test_what_is_no_budget_is_refused_wherever_one_is_taken(ev, seconds):
+    """NaN compares with nothing: it would be a budget without end."""
+    takers = [
+        lambda: within_budget(seconds).__enter__(),
+        lambda: terms.agree(budget=seconds),
+        lambda: findings(ev, budget=seconds),
+        lambda: adversarial(ev, budget=seconds),
+        lambda: counterfactuals(ev, row=1, budget=seconds),
+    ]
+    if seconds != 0 or seconds is True:
+        takers += [lambda: performance(ev, budget=seconds), lambda: slice_metrics(ev, by=["a"], budget=seconds)]
+    for take in takers:
+        with pytest.raises(
+            InputError, match=r"Expected a budget .*seconds.*\nGot .*\nGive a number of seconds such as 30\."
+        ):
+            take()

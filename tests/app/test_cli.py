@@ -129,6 +129,21 @@ def test_findings_without_time_say_that_nothing_was_looked_at(command):
     assert "not run, the budget had run out" in out
 
 
+@pytest.mark.parametrize("budget", ["nan", "inf", "-1", "0"])
+def test_a_budget_must_be_a_number_of_seconds(command, budget):
+    code, _, err = command("explain", *COMMON, "--budget", budget)
+    assert code == 2
+    assert "Expected a --budget above 0 seconds" in err
+    assert len(err.strip().splitlines()) <= 5
+
+
+def test_classes_without_scores_are_named_plainly(command, tmp_path):
+    (tmp_path / "d.csv").write_text("y,p,q\n0,0.1,0.3\n1,0.4,0.2\n2,0.5,0.1\n")
+    code, _, err = command("slices", "-", str(tmp_path / "d.csv"), "--target", "y", "--score", "0=p", "--score", "1=q")
+    assert code == 2
+    assert "There are scores for 0, 1." in err
+
+
 def test_slices_can_be_searched_for(command):
     code, out, _ = command(
         "slices", *COMMON, "--find", "--metrics", "accuracy,roc_auc", "--by", "sex,age", "--json", "--where", "age > 18"
