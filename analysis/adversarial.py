@@ -153,7 +153,7 @@ def adversarial(
     InputError
         Contradictory constraints; constraints that leave out every row itself; a budget of 0; a model that raises on a possible row.
     """
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     rules = ruled(ev, constraints, immutable)
     _check(amount, rounds, budget)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)

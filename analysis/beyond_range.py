@@ -122,7 +122,7 @@ def beyond_range(
         raise InputError(
             "Expected steps above 0, in widths of the range.", f"Got {list(steps)}.", "Give e.g. [0.5, 2]."
         )
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     rules = constraints(ev).columns
     asked_for = known_features(ev, features)
     names = [n for n in asked_for if rules[n].kind == "number" and np.isfinite([rules[n].low, rules[n].high]).all() and rules[n].high > rules[n].low]  # fmt: skip

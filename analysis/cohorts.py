@@ -113,7 +113,7 @@ class Cohorts(Held):
             raise InputError("Expected a whole number of rows, at least one, as the sample.", f"Got {n!r}.")
         if n >= self.n:
             return self
-        seed = self.seed if seed is None else seed
+        seed = self.seed_or(seed)
         rows = self.rows[_stratified(self.y, n, self.task, seed)]
         return self._view(rows=rows, sample=n, seed=seed, steps=self._with_step("sample", n, seed))
 

@@ -99,7 +99,7 @@ def conformal(
     InputError
         A coverage that is none, an unknown column.
     """
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     if isinstance(coverage, bool) or not isinstance(coverage, (int, float)) or not 0.5 <= coverage <= 0.999:
         raise InputError("Expected a coverage between 0.5 and 0.999.", f"Got {coverage!r}.", "Give e.g. 0.9.")
     if ev.task != "regression" and ev.score_kind != "probability":

@@ -27,6 +27,16 @@ LAST_SEED = 2**32 - 1
 """Numpy's older generators, which other libraries draw from, take no larger one."""
 
 
+def checked_seed(seed: Any) -> int:
+    """Check a seed: a whole number from 0 to ``LAST_SEED``; else InputError."""
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed <= LAST_SEED:
+        raise InputError(
+            f"Expected a whole number from 0 to {LAST_SEED} as the seed.", f"Got {seed!r}.", "Choose e.g. 0."
+        )
+    return int(seed)
+
+
 class Held:
     """Rows of checked data with what the model says of them; the part of ``Evaluation`` that only gives what is there."""
 
@@ -43,11 +53,7 @@ class Held:
         noted: tuple[Note, ...] = (),
         steps: tuple[tuple[Any, ...], ...] | None = None,
     ) -> None:
-        if not isinstance(seed, (int, np.integer)) or not 0 <= seed <= LAST_SEED:
-            raise InputError(
-                f"Expected a whole number from 0 to {LAST_SEED} as the seed.", f"Got {seed!r}.", "Choose e.g. 0."
-            )
-        self._shared, self._all, self.seed = shared, shared.data, int(seed)
+        self._shared, self._all, self.seed = shared, shared.data, checked_seed(seed)
         self.threshold = _checked_threshold(shared.data, threshold)
         self.condition, self._sample = condition, sample
         self._rows, self._noted = rows, noted
@@ -55,6 +61,10 @@ class Held:
         self._steps = () if rows is None else steps
         # keep(key, make): what follows from these rows and their scores, at whatever threshold
         self.keep = kept or (shared.kept if rows is None else Kept())
+
+    def seed_or(self, seed: int | None) -> int:
+        """Give the seed asked for, checked, or where none was that of this Evaluation."""
+        return self.seed if seed is None else checked_seed(seed)
 
     # what it is about ------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ def input_faults(
         raise NotApplicable(
             "there is no model here, only predictions, and faults are put into rows that a model is asked about"
         )
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     record, names = default_metric(ev, metric, class_), known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)

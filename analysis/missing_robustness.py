@@ -103,7 +103,7 @@ def missing_robustness(
         raise NotApplicable(
             "there is no model here, only predictions, and the model is asked about rows with values missing"
         )
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     if code is not None and not np.isfinite(code):
         raise InputError("Expected a finite number as the code for missing.", f"Got {code!r}.", "Give e.g. -999.")
     record, names, groups = default_metric(ev, metric, class_), known_features(ev, features), _blocks(ev, blocks)

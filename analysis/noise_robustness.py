@@ -114,7 +114,7 @@ def noise_robustness(
     if ev.model is None:
         raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
     strengths = _strengths(levels)
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     record = default_metric(ev, metric, class_)
     names = known_features(ev, features)
     rules = found_constraints(ev, given=constraints)

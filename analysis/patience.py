@@ -24,7 +24,7 @@ from modelglass.analysis.listening import abandon
 
 VARIABLE = "MODELGLASS_PREDICT_SECONDS"
 SECONDS = 600.0
-"""Seconds that one batch of rows may take."""
+"""Seconds that one batch of rows may take, and importing or unpickling a model."""
 
 GRACE = 5.0
 """Seconds that the process beside waits longer, so that the kinder clock comes first."""
@@ -55,16 +55,18 @@ def limit() -> float:
     )
 
 
-def said(seconds: float, rows: int) -> str:
-    """Say that a model did not answer."""
+def said(seconds: float, work: int | str) -> str:
+    """Say that a model did not answer about so many rows, or that other work such as "importing shop" did not end."""
+    if isinstance(work, str):
+        return f"{work} did not end within {seconds:g} seconds. Set the variable {VARIABLE} to allow more."
     return (
-        f"the model did not answer for {rows:,} rows within {seconds:g} seconds. "
+        f"the model did not answer for {work:,} rows within {seconds:g} seconds. "
         f"Try fewer rows, or set the variable {VARIABLE} to allow more."
     )
 
 
-def within(ask: Callable[[], T], seconds: float, rows: int) -> T:
-    """Run ``ask`` and give what it gives or raises.
+def within(ask: Callable[[], T], seconds: float, work: int | str) -> T:
+    """Run ``ask`` and give what it gives or raises; ``work``: rows that a model is asked about, or what else is done.
 
     Raises
     ------
@@ -86,14 +88,14 @@ def within(ask: Callable[[], T], seconds: float, rows: int) -> T:
             ended.append((False, error))
 
     thread = threading.Thread(target=run, name="modelglass predicts", daemon=True)
-    _tell_guard(seconds + GRACE, rows)
+    _tell_guard(seconds + GRACE, work)
     thread.start()
     thread.join(min(seconds, threading.TIMEOUT_MAX))
     if thread.is_alive():
         abandon(thread.ident)
         _write_guard(GRACE, "")  # it stays awake, ending the process may get stuck as well; but this is said once
-        raise MachineError(said(seconds, rows))
-    _tell_guard(0, rows)
+        raise MachineError(said(seconds, work))
+    _tell_guard(0, work)
     done, what = ended[0]
     if done:
         return what
@@ -127,8 +129,8 @@ while True:
 _guard: subprocess.Popen[str] | None = None
 
 
-def _tell_guard(seconds: float, rows: int) -> None:
-    _write_guard(seconds, said(max(seconds - GRACE, 0), rows))
+def _tell_guard(seconds: float, work: int | str) -> None:
+    _write_guard(seconds, said(max(seconds - GRACE, 0), work))
 
 
 def _write_guard(seconds: float, text: str) -> None:

@@ -139,7 +139,7 @@ def projection(
         raise unknown_name("method of projection", str(method), METHODS)
     if n is not None and n < 4:
         raise InputError("Expected four rows or more.", f"Got {n}.", "Leave n out, or raise it.")
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     _check_colour(ev, color, cohort)
     chosen, source, matrix, said = _chosen(ev, of, n, method, seed, span(progress, 0.0, 0.3))
     held = ev.keep(("projection", method, said, n, seed), dict)  # filled below, so that others need not wait

@@ -13,6 +13,7 @@ from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import InputError, listed
 
 NOT_A_NUMBER = re.compile("convert|numeric|number|float", re.IGNORECASE)
+A_DATE = re.compile("datetime|timestamp", re.IGNORECASE)
 ROWS_NAMED = 3
 MOST_ASKED = 200
 MOST_SECONDS = 20.0
@@ -31,7 +32,7 @@ def refusal(error: BaseException, X: pd.DataFrame, ask: Callable[[pd.DataFrame],
     ask : callable, optional
         Asks the model again; with it the rows that it refuses are searched for.
     """
-    column = _by_value(error, X)
+    column = _by_value(error, X) or _by_date(error, X)
     if column is not None:
         return column
     found = refused_rows(X, ask) if ask is not None else []
@@ -92,6 +93,19 @@ def _by_value(error: BaseException, X: pd.DataFrame) -> InputError | None:
                 f"Repair the column, or if {hit!r} means missing, use --na {hit!r}.",
             )
     return None
+
+
+def _by_date(error: BaseException, X: pd.DataFrame) -> InputError | None:
+    """Name columns of dates that a model of numbers refuses: numpy's own words name a type, and no column."""
+    dates = [name for name in X.columns if pd.api.types.is_datetime64_any_dtype(X[name].dtype)]
+    if not dates or not A_DATE.search(words_of(error, 10_000)):
+        return None
+    one = len(dates) == 1
+    return InputError(
+        f"Expected numbers in the column{'' if one else 's'} {listed(map(repr, dates))}, as the model was fitted with.",
+        f"{'It holds' if one else 'They hold'} dates ({X[dates[0]].dtype}), which the model refused.",
+        "Make them the numbers that they were in training, e.g. days since a date.",
+    )
 
 
 def _by_name(error: BaseException, X: pd.DataFrame) -> InputError | None:

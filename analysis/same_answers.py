@@ -72,7 +72,7 @@ def same_answers(
         raise NotApplicable(
             "there is no model here, only predictions, and the model is asked again about the same rows"
         )
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     frame = chosen.inputs()
     ways, records = _ways(frame, np.random.default_rng((seed, 20_023))), []

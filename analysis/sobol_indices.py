@@ -108,7 +108,7 @@ def sobol_indices(
     """
     if ev.model is None:
         raise NotApplicable("there is no model here, only predictions, and the model is asked about rows drawn anew")
-    level, seed = check_level(level), ev.seed if seed is None else seed
+    level, seed = check_level(level), ev.seed_or(seed)
     if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < FEWEST:
         raise InputError(f"Expected a whole number of points, at least {FEWEST}.", f"Got {points!r}.")
     names = known_features(ev, features)

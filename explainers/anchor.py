@@ -105,7 +105,7 @@ def anchor(
             "Expected a threshold of precision between 0 and 1.", f"Got {threshold}.", "Take the default of 0.95."
         )
     tabular = _alibi()
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     one = ev.inputs().iloc[[shared.row_place(ev, row)]]
     coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), one)
     decided = ev.predict_codes(one)

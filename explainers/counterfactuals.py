@@ -119,7 +119,7 @@ def counterfactuals(
         No such row or class, contradictory constraints, or constraints that leave out the row itself (which one is said).
     """
     rules = ruled(ev, constraints, immutable)
-    place, seed = shared.row_place(ev, row), ev.seed if seed is None else seed
+    place, seed = shared.row_place(ev, row), ev.seed_or(seed)
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InputError("Expected a whole number of ways, at least one.", f"Got {count!r}.")
     if budget is not None:

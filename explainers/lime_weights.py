@@ -161,7 +161,7 @@ def lime_weights(
         raise InputError(f"Expected at least {FEWEST} samples.", f"Got {n_samples}.", "Take the default of 5,000.")
     if n_features < 1:
         raise InputError("Expected at least one column in the linear model.", f"Got {n_features}.")
-    seed, only, numbers = ev.seed if seed is None else seed, shared.group_of(ev, class_), _row_numbers(row)
+    seed, only, numbers = ev.seed_or(seed), shared.group_of(ev, class_), _row_numbers(row)
     chosen = ev.inputs().iloc[[shared.row_place(ev, r) for r in numbers]]
     coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), chosen)
     drawn = draw(coded.reference, coded.levels, n_samples, seed, discretize=discretize)

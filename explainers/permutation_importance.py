@@ -180,7 +180,7 @@ def permutation_importance(
     level = check_level(level)
     if n_repeats < 1:
         raise InputError("Expected at least one repeat.", f"Got {n_repeats}.")
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     record = default_metric(ev, metric, class_)
     names = known_features(ev, features)
     chosen = shared.sampled(ev, rows)

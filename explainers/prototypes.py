@@ -112,7 +112,7 @@ def prototypes(
         raise InputError("Expected at least one prototype.", f"Got {count}.")
     if radius is not None and not 0 < radius <= 1:
         raise InputError("Expected a radius between 0 and 1.", f"Got {radius}.", "Leave it out to have one chosen.")
-    names, seed = known_features(ev, features), ev.seed if seed is None else seed
+    names, seed = known_features(ev, features), ev.seed_or(seed)
     if not names or ev.n < 2 * FEWEST:
         raise NotApplicable(f"prototypes need columns and at least {2 * FEWEST} rows; there are {rows_text(ev.n)}")
     chosen = ev.sample(SEARCHED + JUDGED, seed)

@@ -126,7 +126,7 @@ def shapley_contrast(
     """
     shared.need_model(ev)
     check_level(level)
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     group, place = shared.group_of(ev, class_), shared.row_place(ev, row)
     there, why = (_similar(ev, place, seed), ", the most similar row answered otherwise") if other in (None, "") else (
         shared.row_place(ev, other), "")  # fmt: skip

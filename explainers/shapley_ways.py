@@ -42,7 +42,7 @@ def checked(ev: Evaluation, method: str, rows: int | None, background: int | Non
     for name, value, least in (("rows", rows, 1), ("background", background, 2)):
         if value is not None and value < least:
             raise InputError(f"Expected {name} of at least {least}.", f"Got {value}.")
-    return ev.seed if seed is None else seed
+    return ev.seed_or(seed)
 
 
 def way_of(ev: Evaluation, method: str) -> tuple[ExactWay | None, str]:

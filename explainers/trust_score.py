@@ -147,7 +147,7 @@ def trust_score(
         In regression; where the reference has fewer than two classes.
     """
     check_level(level)
-    seed = ev.seed if seed is None else seed
+    seed = ev.seed_or(seed)
     space = _Space(ev, k, features, seed)
     chosen = ev if rows is None else ev.sample(rows, seed)
     _, score, other = space.score(chosen, span(progress, 0.1, 1.0))
@@ -186,7 +186,7 @@ def trust_score_row(
 ) -> TrustScoreRow:
     """Give the trust score of one row, its distance to each class, and how often the model is right for rows with a similar score."""
     check_level(level)
-    place, seed = shared.row_place(ev, row), ev.seed if seed is None else seed
+    place, seed = shared.row_place(ev, row), ev.seed_or(seed)
     space = _Space(ev, k, features, seed)
     one = ev.take([place])
     far, score, _ = space.score(one, None)

@@ -19,6 +19,8 @@ from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
 from modelglass.analysis.models.address import is_address
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.named import imported, names_object
+from modelglass.analysis.models.own_code import code_hash
+from modelglass.analysis.patience import limit, within
 from modelglass.analysis.reading_checks import check_path
 
 PICKLES = (".joblib", ".pkl", ".pickle")
@@ -136,8 +138,8 @@ def wrap_model(obj: Any) -> Model:
     Returns
     -------
     Model
-        ``fingerprint`` is the BLAKE2b hash of the pickle, None where the object cannot be pickled, for functions, and where it
-        holds what was defined in a notebook or script (a pickle only names classes and functions).
+        ``fingerprint`` is the BLAKE2b hash of the pickle and of the person's own code that it names (``own_code``), None where the
+        object cannot be pickled, for functions, and where it holds what was defined in a notebook or script (a pickle only names classes and functions).
 
     Raises
     ------
@@ -258,13 +260,13 @@ def _from_pickle(data: bytes, name: str) -> Model:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = joblib.load(io.BytesIO(data))
+            loaded = within(lambda: joblib.load(io.BytesIO(data)), limit(), f"reading {name}")
         except ModuleNotFoundError as error:
             package = (error.name or "?").partition(".")[0]
             raise MissingPackage(package, f"The model in {name}", f"pip install {package}") from None
-        except MemoryError:
+        except (MemoryError, AnalysisError):
             raise
-        except Exception as error:  # noqa: BLE001  a pickle may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a pickle may raise anything, and ask Python to exit
             raise InputError(
                 "Expected a whole pickle of a model.",
                 f"{name} cannot be read: {words_of(error, 200)}.",
@@ -283,21 +285,27 @@ def _pickle_hash(obj: Any) -> str | None:
     pickler = _Pickler(into, protocol=5)
     try:
         pickler.dump(obj)
-    except Exception:  # noqa: BLE001  whatever an object raises, it cannot be pickled
+        code = code_hash(pickler.modules)
+    except Exception:  # noqa: BLE001  whatever an object raises, it cannot be pickled; or its code cannot be read
         return None
-    return None if pickler.passing else hashlib.blake2b(into.getvalue()).hexdigest()
+    return None if pickler.passing else hashlib.blake2b(into.getvalue() + code).hexdigest()
 
 
 class _Pickler(pickle.Pickler):
-    """Find out whether a pickle names classes or functions whose code stands in no file that is imported.
+    """Find out which modules a pickle names, and whether it names what stands in no file that is imported.
 
     A pickle only names them, and in a notebook the same name soon stands for other code.
     """
 
     passing = False
 
+    def __init__(self, *args: Any, **settings: Any):
+        super().__init__(*args, **settings)
+        self.modules: set[str] = set()
+
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (type, FunctionType)):
             module = sys.modules.get(obj.__module__)
+            self.modules.add(str(obj.__module__))
             self.passing |= obj.__module__ == "__main__" or getattr(module, "__spec__", None) is None
         return NotImplemented

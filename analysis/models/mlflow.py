@@ -17,6 +17,7 @@ from modelglass.analysis.errors import AnalysisError, InputError, MissingPackage
 from modelglass.analysis.models.answers import AnsweringModel
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import MLMODEL, load_file
+from modelglass.analysis.patience import limit, within
 from modelglass.analysis.yaml_file import read_yaml
 
 INSTALL = "pip install 'modelglass[mlflow]'"
@@ -197,13 +198,13 @@ def _pyfunc(folder: Path, inputs: Sequence[tuple[str, str]], trust: bool) -> Mod
         )
     pyfunc = _library(f"The model in {folder.name}")
     try:
-        loaded = pyfunc.load_model(str(folder))
+        loaded = within(lambda: pyfunc.load_model(str(folder)), limit(), f"reading {folder.name}")
     except (AnalysisError, MemoryError):
         raise
     except ModuleNotFoundError as error:
         package = (error.name or "?").partition(".")[0]
         raise MissingPackage(package, f"The model in {folder.name}", f"pip install {package}") from None
-    except Exception as error:  # noqa: BLE001  the folder's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the folder's code may raise anything, and ask Python to exit
         raise InputError(
             "Expected a whole MLflow model.",
             f"{folder.name} cannot be loaded: {words_of(error, 200)}",

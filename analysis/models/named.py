@@ -7,10 +7,12 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from modelglass.analysis.complaints import words_of
-from modelglass.analysis.errors import InputError, nearest
+from modelglass.analysis.errors import AnalysisError, InputError, nearest
+from modelglass.analysis.patience import limit, within
 
 OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -31,13 +33,15 @@ def imported(text: str) -> Any:
     ------
     InputError
         There is no such module or object, or importing it fails.
+    MachineError
+        Importing took longer than a batch of rows may (patience.py).
     """
     module_name, _, path = text.partition(":")
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module_name)
+        found: Any = _import(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise _broken(module_name, error) from error
@@ -46,6 +50,8 @@ def imported(text: str) -> Any:
             f"There is no module {error.name} in {here} or where Python looks.",
             "Start modelglass in the folder that holds it, or install it; a model file is given by its path.",
         ) from None
+    except (AnalysisError, MemoryError):
+        raise
     except (Exception, SystemExit) as error:  # a module that exits must not end the program in silence
         raise _broken(module_name, error) from error
     for part in path.split("."):
@@ -58,6 +64,18 @@ def imported(text: str) -> Any:
             )
         found = getattr(found, part)
     return found
+
+
+def _import(name: str) -> ModuleType:
+    """Import within the limit, in a thread of its own; settings of scikit-learn that the module makes, which are by thread, are kept."""
+    from sklearn import get_config, set_config
+
+    def work() -> tuple[ModuleType, dict[str, Any]]:
+        return importlib.import_module(name), get_config()
+
+    module, settings = within(work, limit(), f"importing {name}")
+    set_config(**settings)
+    return module
 
 
 def _broken(module: str, error: BaseException) -> InputError:

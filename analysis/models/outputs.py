@@ -119,8 +119,8 @@ def one_output(model: Model, count: int, target: str, asked: int | str | None) -
         No such output, or none was asked for and none is named like the target; all are listed.
     """
     shares = model.output_quantiles or ()
-    recorded = model.output_names or tuple(f"{share:g}" for share in shares)
-    recorded = recorded if len(recorded) == count else None
+    all_names = model.output_names or tuple(f"{share:g}" for share in shares)
+    recorded = all_names if len(all_names) == count else None
     names = recorded or tuple(str(i) for i in range(count))
     if count == 1:
         if asked is not None and str(asked) not in (names[0], "0"):

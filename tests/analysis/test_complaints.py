@@ -1,15 +1,19 @@
 """Foreign code that ends the program or cannot say what is wrong, and paths that no machine takes."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import modelglass as mg
+from modelglass.analysis import conformal, noise_robustness
 from modelglass.analysis.complaints import words_of
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers import lime_weights, permutation_importance, shapley_values
 
 
 class Speechless(Exception):
@@ -55,3 +59,29 @@ def test_a_name_that_no_file_can_have_is_refused_in_few_letters(read, name):
     with pytest.raises(InputError) as refused:
         read(name)
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("seed", [2**32, -1, 1.5, "a", True])
+def test_a_seed_given_to_an_analysis_is_checked_as_that_of_an_evaluation(seed):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+    frame["y"] = (frame.a > 0).astype(int)
+    ev = mg.Evaluation(LogisticRegression().fit(frame[["a", "b"]], frame.y), frame, target="y")
+    for ask in (partial(lime_weights, row=1), permutation_importance, shapley_values, noise_robustness, conformal):
+        with pytest.raises(InputError, match=r"whole number from 0 to 4294967295 as the seed"):
+            ask(ev, seed=seed)
+    with pytest.raises(InputError, match="as the seed"):
+        ev.sample(10, seed)
+    assert lime_weights(ev, row=1, seed=2**32 - 1).settings["seed"] == 2**32 - 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_dates_that_a_model_of_numbers_refuses_are_named(named):
+    X = pd.DataFrame({"a": np.arange(40.0), "day": np.arange(40), "until": np.arange(40)})
+    y = (X.a > 20).astype(int)
+    model = LogisticRegression(max_iter=500).fit(X if named else X.to_numpy(), y)
+    days = pd.date_range("2024-01-01", periods=40)
+    settings = {} if named else {"features": list(X)}
+    for columns, said in ((["day"], r"column 'day', as"), (["day", "until"], r"columns 'day', 'until', as")):
+        with pytest.raises(InputError, match=rf"Expected numbers in the {said}.*\n.*dates \(datetime64.*\nMake them"):
+            mg.Evaluation(model, X.assign(t=y, **dict.fromkeys(columns, days)), target="t", **settings)
