@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,12 @@ def prepare(
         notes.append(
             Note(level="warning", text="The order given with --features is not used: the model recorded its own.")
         )
-    answers, said = asked(model, feed, frame, understood)
-    notes += [*_input_notes(model, feed, frame, left_out, known), *said, *self_check(model, feed, frame)]
+    began = perf_counter()
+    first = predict_all(model, feed, frame)
+    seconds = perf_counter() - began
+    answers, said = _read(model, first, frame, understood)
+    notes += [*_input_notes(model, feed, frame, left_out, known), *said]
+    notes += self_check(model, feed, frame, first=first[:2], seconds=seconds)
     return Prepared(
         model=model,
         feed=feed,
@@ -166,7 +171,13 @@ def prepare(
 
 def asked(model: Model, feed: Feed, frame: pd.DataFrame, target: Target) -> tuple[dict[str, Any], list[Note]]:
     """Predict all rows once and check the answers; gives ``predicted, score, score_kind`` of ``Prepared``, and notes."""
-    predicted, scores, heard = predict_all(model, feed, frame)
+    return _read(model, predict_all(model, feed, frame), frame, target)
+
+
+def _read(
+    model: Model, answer: tuple[np.ndarray, np.ndarray | None, list[str]], frame: pd.DataFrame, target: Target
+) -> tuple[dict[str, Any], list[Note]]:
+    predicted, scores, heard = answer
     notes = [Note(level="warning", text=t) for t in heard]
     codes = checked_predictions(predicted, target, frame)
     score, said = checked_scores(model, scores, target, len(frame))

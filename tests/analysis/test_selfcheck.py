@@ -10,6 +10,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import modelglass as mg
+from modelglass.analysis.feeding import plan_feed
+from modelglass.analysis.models.loading import wrap_model
+from modelglass.analysis.selfcheck import self_check
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +91,52 @@ def test_a_model_without_names_is_said_to_be_fed_as_read(frame):
     )
     assert "as read" in warnings_of(ev)
     assert ev.features == ("a", "b")
+
+
+class Partly:
+    """Throws a coin on the rows with the smallest values of a, and decides the others by b."""
+
+    def __init__(self, below):
+        self.below, self.draw, self.asked = below, np.random.default_rng(), []
+
+    def predict(self, X):
+        self.asked.append(len(X))
+        return np.where(X["a"] < self.below, self.draw.integers(0, 2, len(X)), X["b"] > 5).astype(int)
+
+
+@pytest.mark.parametrize(("rows", "share"), [(300, 0.02), (300, 0.1), (20_000, 0.01)])
+def test_catches_chance_on_a_small_share_of_the_rows(rows, share):
+    """Before, of 12 rows asked twice, a share of 1 % was found in none of 20 tries."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(5, 3, size=rows)})
+    data["y"] = (data.b > 5).astype(int)
+    for seed in range(20):
+        ev = mg.Evaluation(Partly(data.a.quantile(share)), data, target="y", seed=seed)
+        assert f"of {min(rows, 2_000):,} rows)" in warnings_of(ev)
+        assert "not deterministic: asked twice about the same rows" in warnings_of(ev)
+
+
+def test_a_slow_model_is_asked_about_few_rows_and_this_is_said(frame):
+    data = pd.concat([frame] * 10, ignore_index=True)
+    inner = LogisticRegression().fit(frame[["a", "b"]], frame.y)
+    model = wrap_model(inner)
+    feed = plan_feed(model, data, leave_out=["y"])
+    first = model.both(model.prepare(data[["a", "b"]]))
+    for seconds, rows in ((3_000, 12), (30, 100), (10, 300), (1e-3, 2_000)):
+        notes = self_check(model, feed, data, first=first, seconds=seconds)
+        said = [f"only {rows} of 3,000 rows were predicted a second time" in note.text for note in notes]
+        assert said == ([True] if rows < 300 else [])
+        assert all(note.level == "info" for note in notes)
+
+
+def test_rows_that_depend_on_those_beside_them_are_told_from_chance(frame):
+    """Of many rows a part is asked again: the answers differ, but the same question has the same answer."""
+
+    class Beside:
+        def predict(self, X):
+            return X["a"].to_numpy() + (len(X) > 2_500)
+
+    data = pd.concat([frame] * 10, ignore_index=True)
+    said = warnings_of(mg.Evaluation(Beside(), data, target="b"))
+    assert "among other rows (by up to 1, 2,000 of 2,000 rows)" in said
+    assert "not deterministic" not in said
