@@ -20,8 +20,9 @@ _STREAM = b"\xff\xff\xff\xff"
 """An Arrow stream begins with this continuation mark."""
 _MAGIC = b"ARROW1"
 _FIRST_ROWS, _MANY_ROWS = 8_192, 32_768
-_BLOCK_ROWS, _SMALL = 1_024, 1 << 26
-"""Rows of texts and nested values that are unfolded before their bytes are counted again; bytes that need no counting."""
+_BLOCK_ROWS, _NESTED_ROWS, _BLOCKS, _SMALL = 1_024, 128, 64, 1 << 26
+"""Rows of texts and of nested values that are unfolded before their bytes are counted; blocks put together at once; bytes that need
+no counting."""
 
 
 def read_parquet(path: Path, name: str) -> pa.Table:
@@ -34,6 +35,7 @@ def read_parquet(path: Path, name: str) -> pa.Table:
     MachineError
         More rows than memory can hold.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     head, tail = _ends(path)
@@ -56,15 +58,15 @@ def read_parquet(path: Path, name: str) -> pa.Table:
             check_names(file.schema_arrow.names, name)
             _check_size(file, name)
             schema, rows = file.schema_arrow, file.metadata.num_rows
-        with pq.ParquetFile(path, read_dictionary=_texts(schema)) as file:
-            coded = _few_valued(file, _texts(schema))
-        with pq.ParquetFile(path, read_dictionary=coded) as file:
-            blocked = [f.name for f in schema if f.name not in coded and _width(f.type) is None]
-            flat = [n for n in schema.names if n not in blocked]
-            table = file.read(columns=flat).select(flat)
-            check_memory(_unfolded(table, coded), rows, len(schema), name)
-            if blocked:
-                table = _joined(table, _in_blocks(file, blocked, name), schema, name)
+        try:
+            coded = _few_valued(path, schema)
+            table = _in_parts(path, coded, schema, name)
+        except (
+            pa.ArrowNotImplementedError,
+            OSError,
+        ):  # some packings of texts cannot be places; a broken file fails again
+            coded = []
+            table = _in_parts(path, coded, schema, name)
         table.validate()
         if table.num_rows != rows:
             raise _disagreeing(name, rows, table.num_rows)
@@ -79,25 +81,42 @@ def _texts(schema: pa.Schema) -> list[str]:
     return [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
 
 
-def _few_valued(file: Any, texts: list[str]) -> list[str]:
+def _in_parts(path: Path, coded: list[str], schema: pa.Schema, name: str) -> pa.Table:
+    """Read ``coded`` as places in dictionaries, numbers as they are, and what may be of any length block by block."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
+        blocked = [f.name for f in schema if f.name not in coded and _width(f.type) is None]
+        flat = [n for n in schema.names if n not in blocked]
+        table = file.read(columns=flat).select(flat)
+        check_memory(_unfolded(table, coded), file.metadata.num_rows, len(schema), name)
+        return _joined(table, _in_blocks(file, blocked, name), schema, name) if blocked else table
+
+
+def _few_valued(path: Path, schema: pa.Schema) -> list[str]:
     """Name the text columns whose first rows repeat few values: reading these as places in a dictionary is quicker.
 
-    The file was opened so that texts come as places already: a long text that many rows name is held once.
+    They are looked at as places already: a long text that many rows name is held once.
     """
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
+    texts = _texts(schema)
     if not texts:
         return []
-    rows = file.metadata.num_rows
-    for batch in file.iter_batches(batch_size=_FIRST_ROWS, columns=texts):  # metadata of columns can abort the process
-        found = []
-        for name, column in zip(batch.schema.names, batch.columns):
-            longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
-            few = pc.count_distinct(column.indices).as_py() < 0.75 * batch.num_rows
-            if name in texts and few and (rows >= _MANY_ROWS or longest * _BLOCK_ROWS > _SMALL):
-                found.append(name)
-        return found
-    return []
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        rows = file.metadata.num_rows
+        # metadata of columns can abort the process
+        batch = next(file.iter_batches(batch_size=_FIRST_ROWS, columns=texts), None)
+    if batch is None:
+        return []
+    found = []
+    for name, column in zip(batch.schema.names, batch.columns):
+        longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+        few = pc.count_distinct(column.indices).as_py() < 0.75 * batch.num_rows
+        if name in texts and few and (rows >= _MANY_ROWS or longest * _BLOCK_ROWS > _SMALL):
+            found.append(name)
+    return found
 
 
 def _unfolded(table: pa.Table, coded: list[str]) -> int:
@@ -129,10 +148,11 @@ def _in_blocks(file: Any, columns: list[str], name: str) -> pa.Table:
     schema, parts = file.schema_arrow, list[pa.Table]()
     blocks: list[pa.RecordBatch] = []
     size = fresh = 0
-    for block in file.iter_batches(batch_size=_BLOCK_ROWS, columns=columns):
+    rows = _NESTED_ROWS if any(pa.types.is_nested(schema.field(n).type) for n in columns) else _BLOCK_ROWS
+    for block in file.iter_batches(batch_size=rows, columns=columns):
         blocks.append(block.select(columns))
         fresh += block.nbytes
-        if fresh > _SMALL or len(blocks) == _SMALL // _BLOCK_ROWS // _BLOCK_ROWS:
+        if fresh > _SMALL or len(blocks) == _BLOCKS:
             size += fresh
             check_memory(size + fresh, file.metadata.num_rows, len(schema), name, held=size)
             parts.append(pa.Table.from_batches(blocks).combine_chunks())

@@ -171,7 +171,7 @@ def check_memory(needed: int, rows: int, columns: int, name: str, held: int = 0)
     free = free_memory()
     if free is not None and needed > (free := free + held):
         raise MachineError(
-            f"Reading {name} needs at least {_size(needed)}: it says that it holds {rows:,} rows of {columns:,} columns. "
+            f"Reading {name} needs at least {_size(needed)}: it says that it holds {rows:,} rows of {columns:,} column{'' if columns == 1 else 's'}. "
             f"There are {_size(free)} of free memory. Read a part of it, or use a larger machine."
         )
 

@@ -254,6 +254,34 @@ def test_long_texts_that_fit_are_read(tmp_path):
     pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", "PLAIN", "dictionary"])
+def test_texts_of_every_encoding_are_read(tmp_path, encoding):
+    """Arrow cannot read all of them as places in a dictionary."""
+    path = tmp_path / "d.parquet"
+    table = pa.table({"few": ["a", "bb", None] * 12_000, "many": [f"id {i}" for i in range(36_000)]})
+    own = (
+        {}
+        if encoding == "dictionary"
+        else {"use_dictionary": False, "column_encoding": dict.fromkeys(table.column_names, encoding)}
+    )
+    pq.write_table(table, path, **own)
+    pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
+
+
+def test_texts_that_share_their_beginning_are_counted_block_by_block(tmp_path, monkeypatch):
+    path = tmp_path / "d.parquet"
+    table = pa.table({"s": [HUGE[:100_000] + str(i) for i in range(3_000)]})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding={"s": "DELTA_BYTE_ARRAY"})
+    del table
+    assert path.stat().st_size < 20_000
+    before = pa.total_allocated_bytes()
+    monkeypatch.setattr(
+        "modelglass.analysis.reading_checks.free_memory", lambda: 150_000_000 - pa.total_allocated_bytes() + before
+    )
+    with pytest.raises(MachineError, match=r"d\.parquet needs at least 0\.\d GB"):
+        read_data(path)
+
+
 def test_nested_columns_and_points_in_names_come_as_before(tmp_path):
     nested = pa.array([{"b": "x"}, {"b": None}, None] * 500)
     table = pa.table(
