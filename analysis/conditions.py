@@ -84,10 +84,9 @@ class Conditions:
     def reads(self, sql: str) -> list[Any]:
         """Give the columns that a condition names; errors as of ``mask``."""
         if sql not in self._read:
-            used = self._check(sql)
             if len(self._read) >= MOST_KEPT:
                 self._read.pop(next(iter(self._read)), None)
-            self._read[sql] = used
+            self._read[sql] = self._check(sql)
         return self._read[sql]
 
     def mask(self, sql: str, beside: Callable[[str], Any] | None = None) -> np.ndarray:
@@ -246,8 +245,17 @@ def _room(process: int) -> Any:
     return connection
 
 
-def _serialized(cursor: Any, query: str) -> dict[str, Any]:
-    return json.loads(cursor.execute("SELECT json_serialize_sql(?)", [query]).fetchone()[0])
+def _serialized(cursor: Any, *queries: str) -> list[dict[str, Any]]:
+    """Give the tree of each query, or what is wrong with it; asked for together, as a question costs more than its answer."""
+    asked = "SELECT " + ", ".join(["json_serialize_sql(?)"] * len(queries))
+    return [json.loads(text) for text in cursor.execute(asked, list(queries)).fetchone()]
+
+
+@cache
+def _template(process: int) -> Any:
+    """What stands around a condition in parentheses: always the same, so read once."""
+    tree = _serialized(_room(process).cursor(), WRAPPED.format("TRUE"))[0]
+    return {k: v for k, v in _without_places(tree["statements"][0]["node"]).items() if k != "where_clause"}
 
 
 def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,24 +272,20 @@ def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any
 def _one_condition(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
     import duckdb
 
-    cursor = connection.cursor()
     try:
-        bare = _serialized(cursor, BARE + sql)
-        if bare["error"]:
-            raise _broken(sql, bare, names)
-        wrapped = _serialized(cursor, WRAPPED.format(sql))
-        template = _serialized(cursor, WRAPPED.format("TRUE"))
+        with connection.cursor() as cursor:
+            bare, wrapped = _serialized(cursor, BARE + sql, WRAPPED.format(sql))
     except duckdb.Error as error:
         raise InputError(
             f"Expected a condition in SQL, not: {_shown(sql)}", f"DuckDB says: {_first_line(error)}", "Mend it there."
         ) from error
-    finally:
-        cursor.close()
+    if bare["error"]:
+        raise _broken(sql, bare, names)
     if wrapped["error"] or len(bare["statements"]) != 1 or len(wrapped["statements"]) != 1:
         raise _not_one(sql)
-    nodes = [_without_places(parsed["statements"][0]["node"]) for parsed in (bare, wrapped, template)]
+    nodes = [_without_places(parsed["statements"][0]["node"]) for parsed in (bare, wrapped)]
     wheres = [node.pop("where_clause", None) for node in nodes]
-    if nodes[0] != nodes[2] or nodes[1] != nodes[2] or wheres[0] != wheres[1] or wheres[0] is None:
+    if any(node != _template(os.getpid()) for node in nodes) or wheres[0] != wheres[1] or wheres[0] is None:
         raise _not_one(sql)
     return wheres[0]
 
@@ -386,8 +390,8 @@ def _place(sql: str, position: str, near: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", lines[0] if lines else type(error).__name__)[:200]
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return re.sub(r"\s+", " ", lines[0].strip())[:200]
 
 
 def _shown(sql: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from modelglass.analysis import reserved
 from modelglass.analysis.crossfit import Gain
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 REMEDY, MEASURE = "more rows in training", "share in training over share here"
 WORTH = 0.8
 """A share in training above this part of the share here is not worth a suggestion."""
+FARTHEST = 8.0
+"""Normal quantile beyond which a p-value is as good as 0."""
 
 
 def more_rows(sides: Sides, level: float) -> list[Tried]:
@@ -101,8 +104,16 @@ def ratio(training: Groups, here: Groups, level: float) -> tuple[Gain, tuple[flo
         return Gain(
             estimate=estimate, low=np.nan, high=np.nan, p=np.nan, n=n, note="too few rows or clusters for an interval"
         ), shares
-    below, above = 0.0, 8.0
-    for _ in range(40 if estimate < 1 else 0):
-        middle = (below + above) / 2
-        below, above = (middle, above) if ends(float(1 - 2 * special.ndtr(-middle)))[2] < 1 else (below, middle)
-    return Gain(estimate=estimate, low=max(low, 0.0), high=high, p=float(special.ndtr(-below)), n=n), shares
+    z = _farthest_below_one(lambda z: ends(float(1 - 2 * special.ndtr(-z)))[2]) if estimate < 1 else 0.0
+    return Gain(estimate=estimate, low=max(low, 0.0), high=high, p=float(special.ndtr(-z)), n=n), shares
+
+
+def _farthest_below_one(end: Callable[[float], float]) -> float:
+    """Give the normal quantile, from 0 to ``FARTHEST``, up to which an upper end that grows with it stays below 1."""
+    if not end(0.0) < 1:
+        return 0.0
+    if end(FARTHEST) < 1:
+        return FARTHEST
+    return float(
+        optimize.brentq(lambda z: np.nan_to_num(end(z), nan=np.inf, posinf=1e9) - 1, 0.0, FARTHEST, xtol=1e-11)
+    )

@@ -180,7 +180,7 @@ def fill_group(  # pragma: no cover
         if right[leaf] >= 0:
             continue
         leaf_patterns(leaf, v, right, feature, parent, end, share, above, columns, m, mask, want, z)
-        u = 0
+        u = np.int64(0)  # no literal: what is called with it is then compiled once
         for j in range(m):
             if mask[j]:
                 place[u], own[u] = j, z[j]

@@ -19,9 +19,8 @@ def _(result: Adversarial) -> go.Figure:
     bars = 90 + 34 * len(columns)
     total = 330 + bars
     made = make_subplots(rows=2, cols=1)
-    look = style.new_figure("", height=total, legend=True).layout
-    made.update_layout(look)
-    top = int(look.margin.t)
+    style.dress(made, style.new_figure("", height=total, legend=True))
+    top = int(made.layout.margin.t)
     made.update_layout(height=total + top, margin={"b": 60, "t": top})
     high = total - 60
     made.update_yaxes(domain=[1 - 225 / high, 1], row=1, col=1)

@@ -19,9 +19,7 @@ def _(result: Baselines) -> go.Figure:
     rows = int(table.groupby("metric").size().max())
     height = 70 + len(metrics) * (80 + 26 * rows)
     made = make_subplots(rows=len(metrics), cols=1, subplot_titles=labels, vertical_spacing=70 / height)
-    titles = made.layout.annotations
-    made.update_layout(style.new_figure("The model beside simple predictions", height=height).layout)
-    made.layout.annotations = titles
+    style.dress(made, style.new_figure("The model beside simple predictions", height=height))
     for i, metric in enumerate(metrics):
         part = table[(table["metric"] == metric) & table["estimate"].notna()]
         where = {"row": i + 1, "col": 1}

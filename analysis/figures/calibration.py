@@ -25,7 +25,7 @@ def _(result: Calibration) -> go.Figure:
         else several_title("Calibration", "average gap", result)
     )
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.04)
-    made.update_layout(style.new_figure(title, height=520, legend=not single).layout)
+    style.dress(made, style.new_figure(title, height=520, legend=not single))
     made.add_scatter(
         x=[0, 1],
         y=[0, 1],

@@ -29,9 +29,7 @@ def _(result: Contrast) -> go.Figure:
         horizontal_spacing=0.07,
         vertical_spacing=min(0.5 / max(down, 1), 0.2),
     )
-    titled = made.layout.annotations
-    made.update_layout(style.new_figure(f"Here beside {result.compared}", height=100 + 125 * down).layout)
-    made.layout.annotations = titled
+    style.dress(made, style.new_figure(f"Here beside {result.compared}", height=100 + 125 * down))
     made.update_annotations(font_size=12.5)
     for i, row in enumerate(table.itertuples()):
         where = {"row": i // ACROSS + 1, "col": i % ACROSS + 1}

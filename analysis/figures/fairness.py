@@ -23,11 +23,7 @@ def _(result: Fairness) -> go.Figure:
     across = min(len(metrics), 3)
     down = -(-len(metrics) // across)
     made = make_subplots(rows=down, cols=across, shared_yaxes=True, subplot_titles=labels, horizontal_spacing=0.04)
-    titles = made.layout.annotations
-    made.update_layout(
-        style.new_figure("Each group less its reference group", height=down * (120 + 24 * len(shown))).layout
-    )
-    made.layout.annotations = titles
+    style.dress(made, style.new_figure("Each group less its reference group", height=down * (120 + 24 * len(shown))))
     for i, metric in enumerate(metrics):
         part = table[(table["metric"] == metric) & table["difference"].notna()]
         part = part[[names[key] in shown for key in zip(part["columns"], part["group"])]]

@@ -27,7 +27,7 @@ def _(result: FairnessByThreshold) -> go.Figure:
     of = f" ({result.settings['class_']})" if result.settings.get("class_") else ""
     title = f"Rates by {result.settings['by']} at each threshold, and the widest gap between slices{of}"
     base = style.new_figure(title, height=760 + 24 * (len(groups) + 1), legend=True)
-    made.update_layout(base.layout)
+    style.dress(made, base)
     made.update_layout(margin_t=base.layout.margin.t + 24)
     for row, rate in enumerate(RATES, start=1):
         _gap(made, result, rate, row)

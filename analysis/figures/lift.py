@@ -25,9 +25,8 @@ def _(result: Lift) -> go.Figure:
     if single:
         title = f"Gain and lift of {first.group}: the {top} hold {first.gain:.1%}, {rows_text(int(first.n))}"
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.58, 0.42], vertical_spacing=0.06)
-    made.update_layout(
-        style.new_figure(title, height=620 if single else 600 + 24 * len(known), legend=not single).layout
-    )
+    height = 620 if single else 600 + 24 * len(known)
+    style.dress(made, style.new_figure(title, height=height, legend=not single))
     _reference(made, [0, 1], [0, 1], 1)
     _reference(made, [0, 1], [1, 1], 2)
     made.add_annotation(

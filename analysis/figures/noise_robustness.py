@@ -24,7 +24,7 @@ def _(result: NoiseRobustness) -> go.Figure:
     )
     drawn = [ALL, *single.feature.iloc[:MOST]]
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
-    made.update_layout(style.new_figure("", height=560, legend=True).layout)
+    style.dress(made, style.new_figure("", height=560, legend=True))
     for i, feature in enumerate(drawn):
         part = table[table.feature == feature]
         colour = style.colour(i)

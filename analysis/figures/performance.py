@@ -41,9 +41,7 @@ def _classes(rows, result: Performance) -> go.Figure:
     made = make_subplots(rows=1, cols=len(metrics), shared_yaxes=True, horizontal_spacing=0.025, column_titles=labels)
     words = "   ".join(f"{_axis_label(r)} {_text(r)}" for r in whole.itertuples() if r.metric not in metrics)
     look = style.new_figure("Each class against the rest; dotted: mean", height=130 + 24 * max(len(classes), 3))
-    titles = made.layout.annotations
-    made.update_layout(look.layout)
-    made.layout.annotations = titles
+    style.dress(made, look)
     for i, metric in enumerate(metrics, start=1):
         mine = parts[parts["metric"] == metric]
         made.add_scatter(
@@ -133,7 +131,7 @@ def _numbers(rows, result: Performance) -> go.Figure:
     count = len(rows)
     panels = make_subplots(rows=count, cols=1, vertical_spacing=0.0)
     made = style.new_figure(x="", height=70 + 74 * count)
-    panels.update_layout(made.layout)
+    style.dress(panels, made)
     for i, row in enumerate(rows.itertuples(), start=1):
         panels.add_scatter(
             x=[row.estimate],

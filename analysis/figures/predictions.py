@@ -23,11 +23,9 @@ def _scores(result: Predictions) -> go.Figure:
     groups = list(result.summary.itertuples())
     made = make_subplots(rows=len(groups), cols=1, shared_xaxes=True, vertical_spacing=min(0.04, 0.4 / len(groups)))
     what = "by class" if len(groups) > 1 else f"of {groups[0].group}"
-    what = "by class" if len(groups) > 1 else f"of {groups[0].group}"
     title = f"Scores {what}, {rows_text(groups[0].n)}"
-    made.update_layout(
-        style.new_figure(title, height=80 + (320 if len(groups) == 1 else 130 * len(groups)), legend=True).layout
-    )
+    height = 80 + (320 if len(groups) == 1 else 130 * len(groups))
+    style.dress(made, style.new_figure(title, height=height, legend=True))
     made.update_layout(barmode="relative", bargap=0)
     for i, group in enumerate(groups, start=1):
         bins = result.bins[result.bins.group == group.group]

@@ -27,9 +27,7 @@ def _(result: Remedies) -> go.Figure:
         row_heights=[s + 0.6 for s in sizes],
         vertical_spacing=min(0.5 / len(measures), 0.16),
     )
-    titled = made.layout.annotations
-    made.update_layout(style.new_figure("", height=90 + 85 * len(measures) + 30 * len(table)).layout)
-    made.layout.annotations = titled
+    style.dress(made, style.new_figure("", height=90 + 85 * len(measures) + 30 * len(table)))
     made.update_annotations(x=1, xref="paper", xanchor="right", align="right", font_size=12.5)
     for place, measure in enumerate(measures, start=1):
         part = table[table["measure"] == measure]

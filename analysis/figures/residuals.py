@@ -21,7 +21,7 @@ def _(result: Residuals) -> go.Figure:
     shown = f" ({len(result.sample):,} shown as points)" if pointed else ""
     title = f"Residuals by {held}: actual minus predicted, {rows_text(rows)}{shown}"
     made = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.02)
-    made.update_layout(style.new_figure(title, height=460).layout)
+    style.dress(made, style.new_figure(title, height=460))
     places = result.bins.center if pointed else style.short_names(result.bins["bin"], 22)
     if pointed:
         made.add_scatter(

@@ -17,7 +17,7 @@ def _(result: ScaleLocation) -> go.Figure:
     n = int(trend.n)
     made = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.5, 0.5])
     title = f"Size of the errors by prediction, {rows_text(n)} ({len(result.sample):,} shown as points below)"
-    made.update_layout(style.new_figure(title, height=600).layout)
+    style.dress(made, style.new_figure(title, height=600))
     made.add_scatter(
         x=[trend.from_value, trend.to_value],
         y=[trend.at_low, trend.at_high],

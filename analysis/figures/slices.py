@@ -68,9 +68,7 @@ def _panels(metrics: list[str], result: Slices, slices: int, title: str) -> go.F
     labels = [style.escape(result.labels[m]) for m in metrics]
     made = make_subplots(rows=1, cols=len(metrics), shared_yaxes=True, horizontal_spacing=0.03, column_titles=labels)
     look = style.new_figure(title, height=110 + 20 * max(slices, 3))
-    titles = made.layout.annotations
-    made.update_layout(look.layout)
-    made.layout.annotations = titles
+    style.dress(made, look)
     return made.update_layout(margin_t=76 + 19 * str(look.layout.title.text).count("<br>"))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,8 +150,9 @@ def hover_texts(**columns: Sequence[object]) -> list[str]:
     return [hover(**dict(zip(names, row))) for row in zip(*columns.values())]
 
 
-def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, legend: bool = False) -> go.Figure:
-    """Give an empty figure with the shared look; ``title, x, y`` are plain text (escaped here)."""
+@cache
+def _template() -> go.layout.Template:
+    """The shared look, made once: plotly checks every part of it anew each time."""
     import plotly.graph_objects as go
 
     axis = {
@@ -162,7 +164,7 @@ def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, 
         "zeroline": False,
         "title": {"standoff": 10},
     }
-    template = go.layout.Template(
+    return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 12.5, "color": TEXT},
             "paper_bgcolor": CLEAR,
@@ -185,17 +187,45 @@ def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, 
             "colorscale": {"sequential": SEQUENTIAL, "diverging": DIVERGING},
         }
     )
-    made = go.Figure(layout={"template": template, "height": height, "showlegend": legend})
+
+
+@cache
+def _template_of_panels() -> go.layout.Template:
+    """The shared look over plotly's own, which figures made of panels start from."""
+    from plotly.subplots import make_subplots
+
+    return make_subplots().update_layout({"template": _template().to_plotly_json()}).layout.template
+
+
+def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, legend: bool = False) -> go.Figure:
+    """Give an empty figure with the shared look; ``title, x, y`` are plain text (escaped here)."""
+    import plotly.graph_objects as go
+
+    layout: dict[str, Any] = {"template": _template(), "height": height, "showlegend": legend}
     if title:
         lines = wrapped(title)
         under = 24 if legend else 0  # a legend stands between title and plot, and meets neither
-        made.update_layout(title_text=lines, margin_t=44 + 19 * lines.count("<br>") + under)
-        made.update_layout(title={"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 12, "t": 12}})
+        layout["margin"] = {"t": 44 + 19 * lines.count("<br>") + under}
+        place = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 12, "t": 12}}
+        layout["title"] = {"text": lines, **place}
     else:
-        made.update_layout(margin_t=36 if legend else 12)
-    made.update_xaxes(title_text=wrapped(x, 44) or None)
-    made.update_yaxes(title_text=escape(y) or None)
-    return made
+        layout["margin"] = {"t": 36 if legend else 12}
+    if x:
+        layout["xaxis"] = {"title": {"text": wrapped(x, 44)}}
+    if y:
+        layout["yaxis"] = {"title": {"text": escape(y)}}
+    return go.Figure(layout=layout)
+
+
+def dress(panels: go.Figure, like: go.Figure) -> go.Figure:
+    """Give a figure made of panels the look, title and height of another.
+
+    What is set is told to plotly, and the template whole: to lay one layout over another it walks through all that could be.
+    """
+    layout = like.layout.to_plotly_json()
+    layout.pop("template")
+    panels.layout.template = _template_of_panels()
+    return panels.update_layout(layout)
 
 
 def empty_figure(message: str, *, height: int = 160) -> go.Figure:

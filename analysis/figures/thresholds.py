@@ -31,7 +31,7 @@ def _(result: Thresholds) -> go.Figure:
         row_heights=[0.62, 0.38] if costs else [1.0],
     )
     title = f"Metrics at each threshold on the score of {result.positive}, {rows_text(n)}"
-    made.update_layout(style.new_figure(title, height=640 if costs else 440, legend=True).layout)
+    style.dress(made, style.new_figure(title, height=640 if costs else 440, legend=True))
     for i, metric in enumerate(DRAWN):
         _line(made, result.table[result.table.metric == metric], style.colour(i), metric, 1)
     if costs:

@@ -36,7 +36,7 @@ def _(result: ThresholdsBySlice) -> go.Figure:
     title = f"One threshold for all, or one for each slice of {result.settings['by']}{of}"
     height = 270 + 62 * len(groups)
     base = style.new_figure(title, height=height, legend=True)
-    made.update_layout(base.layout)
+    style.dress(made, base)
     made.update_layout(margin_t=base.layout.margin.t + 24)
     for number, metric in enumerate(PANELS):
         row, col = number // 2 + 1, number % 2 + 1

@@ -35,7 +35,7 @@ def _drawn(result: TrainTestGap, panels: list[list[str]]) -> go.Figure:
     made = make_subplots(
         rows=len(panels), cols=1, row_heights=heights, vertical_spacing=46 / total if len(panels) > 1 else 0
     )
-    made.update_layout(style.new_figure(height=total + 80, legend=True).layout)
+    style.dress(made, style.new_figure(height=total + 80, legend=True))
     for at, metrics in enumerate(panels, start=1):
         rows = [result.of(m) for m in metrics]
         for part, colour, symbol, shift in PARTS:

@@ -27,9 +27,7 @@ def _(result: Importances) -> go.Figure:
         subplot_titles=[style.wrapped(m, LETTERS) for m in methods],
     )
     made.update_annotations(font_size=12)
-    titles = made.layout.annotations
-    made.update_layout(style.new_figure("", height=190 + 26 * len(shown)).layout)
-    made.layout.annotations = titles
+    style.dress(made, style.new_figure("", height=190 + 26 * len(shown)))
     for at, method in enumerate(methods):
         part = result.importance[result.importance.method == method].set_index("feature").loc[shown]
         made.add_bar(

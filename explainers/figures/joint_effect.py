@@ -27,10 +27,9 @@ def _(result: JointEffect) -> go.Figure:
     named = f"{style.short(group, 30)}: " if len(result.groups) > 1 or result.settings.get("class_") else ""
     title = f"{named}Dots: rows; hatched: fewer than {FEW} rows"
     made = make_subplots(rows=2, cols=1)
-    look = style.new_figure(title).layout
-    top = int(look.margin.t) + 20
+    style.dress(made, style.new_figure(title))
+    top = int(made.layout.margin.t) + 20
     inside = 2 * (PLOT + BELOW)
-    made.update_layout(look)
     made.update_layout(height=top + inside + 8, margin={"t": top, "b": 8, "l": 12, "r": 12})
     for i, (values, said) in enumerate(
         ((cells.estimate, f"{result.scale}, average"), (cells.beyond, "of it more than the sum of both"))

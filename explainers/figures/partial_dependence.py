@@ -108,31 +108,30 @@ def panels(result: Any, features: list[str], title: str) -> tuple[go.Figure, lis
     heights = [400 if result.kinds[f] == "levels" else 330 for f in features]  # names of levels stand upright below
     pixel, high = 1 / sum(heights), 1.0
     legend = isinstance(result, EffectCurves) and max(len(result.groups), len(result.cohorts)) > 1
-    look = style.new_figure(title, legend=legend).layout
-    top = int(look.margin.t) + (0 if title else 24)
-    made.update_layout(look)
-    made.update_layout(height=top + sum(heights))
+    style.dress(made, style.new_figure(title, legend=legend))
+    top = int(made.layout.margin.t) + (0 if title else 24)
+    layout: dict[str, Any] = {"height": top + sum(heights), "margin": {"b": 0, "t": top}}
     for i, feature in enumerate(features):
         kind = "category" if result.kinds[feature] == "levels" else None
         # the panel, the strip close below it, then room for the strip's labels
-        made.update_xaxes(type=kind, showticklabels=False, matches=f"x{2 * i + 2}", row=2 * i + 1, col=1)
-        made.update_xaxes(
-            type=kind, title_text=style.escape(feature), tickangle=-60 if kind else None, row=2 * i + 2, col=1
-        )
+        above, below = 2 * i + 1 if i else "", 2 * i + 2
         panel, strip = [high - 211 * pixel, high], [high - 245 * pixel, high - 218 * pixel]
-        made.update_yaxes(title_text=style.escape(result.scale), domain=panel, row=2 * i + 1, col=1)
-        made.update_yaxes(
-            showticklabels=False,
-            title_text="rows",
-            showgrid=False,
-            domain=strip,
-            row=2 * i + 2,
-            col=1,
-        )
-        made.update_xaxes(automargin=False, title_standoff=4, row=2 * i + 2, col=1)
+        layout[f"xaxis{above}"] = {"type": kind, "showticklabels": False, "matches": f"x{below}"}
+        layout[f"yaxis{above}"] = {"title": {"text": style.escape(result.scale)}, "domain": panel}
+        layout[f"xaxis{below}"] = {
+            "type": kind,
+            "title": {"text": style.escape(feature), "standoff": 4},
+            "tickangle": -60 if kind else None,
+            "automargin": False,
+        }
+        layout[f"yaxis{below}"] = {
+            "title": {"text": "rows"},
+            "showticklabels": False,
+            "showgrid": False,
+            "domain": strip,
+        }
         high -= heights[i] * pixel
-    made.update_layout(margin={"b": 0, "t": top})
-    return made, features
+    return made.update_layout(layout), features
 
 
 def names_of(result: Any, feature: str, values: pd.Series) -> dict[str, str] | None:

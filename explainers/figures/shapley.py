@@ -39,9 +39,7 @@ def _one_group(result: ShapleyValues) -> go.Figure:
     )
     # at the right edge, so that on a narrow screen they reach over the names and not over the border
     made.update_annotations(x=1, xref="paper", xanchor="right", align="right", font_size=13)
-    titles = made.layout.annotations
-    made.update_layout(style.new_figure("", height=210 + 50 * len(top)).layout)
-    made.layout.annotations = titles
+    style.dress(made, style.new_figure("", height=210 + 50 * len(top)))
     made.add_bar(
         x=top.estimate,
         y=names,

@@ -25,10 +25,8 @@ def _(result: ShapleyDifference) -> go.Figure:
     titles = [f"Mean value, here less {result.compared}{level}", f"Mean size here and in {result.compared}"]
     made = make_subplots(rows=2 if single else 1, cols=1, vertical_spacing=0.15, subplot_titles=titles[: 1 + single])
     made.update_annotations(x=1, xref="paper", xanchor="right", align="right", font_size=13)
-    titled = made.layout.annotations
     height = 180 + 60 * len(top) if single else 170 + (22 + 9 * len(groups)) * len(top)
-    made.update_layout(style.new_figure("", height=height, legend=True).layout)
-    made.layout.annotations = titled
+    style.dress(made, style.new_figure("", height=height, legend=True))
     for place, group in enumerate(groups):
         shift = 0.0 if single else 0.6 * (place / (len(groups) - 1) - 0.5)
         _differences(

@@ -87,9 +87,7 @@ def _both(result: ShapleyInteractions, cells: pd.DataFrame, group: str) -> go.Fi
         ),
     )  # fmt: skip
     made.update_annotations(x=1, xref="paper", xanchor="right", align="right", font_size=13)
-    titles = made.layout.annotations
-    made.update_layout(style.new_figure("", height=total + 130).layout)
-    made.layout.annotations = titles
+    style.dress(made, style.new_figure("", height=total + 130))
     _draw_bars(made, result, row=1, col=1)
     made.update_xaxes(title_text=style.wrapped(f"mean absolute, {result.scale}", NARROW), row=1, col=1)
     for trace in _heat(cells, xs, ys, (a, b)):

@@ -14,9 +14,7 @@ def _(result: WhatIf) -> go.Figure:
 
     table = result.metrics
     made = make_subplots(rows=len(table), cols=1, vertical_spacing=0.0)
-    look = style.new_figure("", height=90 + 105 * len(table)).layout
-    made.update_layout(look)
-    made.update_layout(height=90 + 105 * len(table), showlegend=False)
+    style.dress(made, style.new_figure("", height=90 + 105 * len(table)))
     for i, one in enumerate(table.itertuples(index=False)):
         hover = style.hover(
             measure=one.label,

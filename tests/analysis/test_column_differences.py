@@ -69,7 +69,7 @@ def test_many_levels_do_not_differ_by_chance_alone():
 @pytest.mark.parametrize("n", [60, 400])
 def test_nothing_is_sure_where_nothing_differs(n):
     alarms = 0
-    for seed in range(120):
+    for seed in range(80):
         rng = np.random.default_rng((n, seed))
         frame = pd.DataFrame(
             {
@@ -80,7 +80,7 @@ def test_nothing_is_sure_where_nothing_differs(n):
             }
         )
         alarms += bool(measure(frame, np.arange(4 * n) < n, level=0.95).frame()["sure"].any())
-    assert alarms <= 13  # 5 % of 120, and three standard errors
+    assert alarms <= 9  # of 80 at 5 %: more in less than 1 of 100 such tests (exact binomial), at 20 % in 97
 
 
 def test_intervals_hold_their_level():

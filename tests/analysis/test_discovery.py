@@ -79,9 +79,10 @@ def test_numbers_come_from_the_judging_half_only():
 
 @pytest.mark.parametrize("kind", ["plain", "weights", "clusters", "values"])
 def test_data_without_a_bad_slice_reports_none(kind):
-    """200 null data sets at 5 %: at most 16 report any (here one direction counts, so fewer are expected)."""
+    """80 null data sets at 5 %: at most 7 report any (here one direction counts, so fewer are expected; exact binomial: at a level of
+    15 % more in 93 of 100 such tests)."""
     reported = 0
-    for seed in range(200):
+    for seed in range(80):
         n = 1000
         if kind == "values":
             rng = np.random.default_rng(seed)
@@ -92,7 +93,7 @@ def test_data_without_a_bad_slice_reports_none(kind):
                 seed, 2 * n if cluster is not None else n, cluster=cluster, weight=kind == "weights"
             )
         reported += len(measure(rows, codings, "mae" if kind == "values" else "accuracy", seed=seed).frame()) > 0
-    assert reported <= 16
+    assert reported <= 7
 
 
 def test_a_longer_condition_that_adds_nothing_loses():

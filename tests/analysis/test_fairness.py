@@ -84,11 +84,11 @@ def test_intervals_of_difference_and_ratio_cover():
 
 def test_groups_alike_are_rarely_called_different():
     sure = 0
-    for seed in range(100):
+    for seed in range(60):
         frame, y, p = people(1500, seed)
         table = measure(y, (p > 0.4).astype(int), {"sex": frame["sex"], "race": frame["race"]}).frame()
         sure += bool((table["p_adjusted"] <= 0.05).any())
-    assert sure <= 10
+    assert sure <= 6  # of 60 at 5 %: more in 3 of 100 such tests (exact binomial), at 20 % in 97
 
 
 def test_an_evaluation_with_intersections():

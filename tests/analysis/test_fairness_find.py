@@ -44,9 +44,9 @@ def test_a_group_whose_promises_do_not_hold_is_told_and_shown(task, gap):
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_groups_that_differ_only_in_outcomes_are_no_finding(task):
-    """Of 100 worlds at most 8 tell of anything at 5 % (and none of high severity), though group b is selected far less often."""
-    found = [find(world(seed, 1500, task=task), Budget(30)) for seed in range(100)]
-    assert sum(bool(f) for f in found) <= 8
+    """Of 60 worlds at most 5 tell of anything at 5 % (exact binomial: at 15 % more in 90 of 100 such tests; and none of high severity), though group b is selected far less often."""
+    found = [find(world(seed, 1500, task=task), Budget(30)) for seed in range(60)]
+    assert sum(bool(f) for f in found) <= 5
     assert not any(g.severity == "high" for f in found for g in f)
 
 

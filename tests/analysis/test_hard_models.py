@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import tracemalloc
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,6 +229,14 @@ def test_a_model_that_hangs_is_given_up_on(frame, monkeypatch, capfd):
     assert model.ended.wait(60)  # its thread ends before the next test
 
 
+def kept_in(folder, name):
+    """Pickle the model of a module that lies in the folder, and leave no trace of it in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        joblib.dump(importlib.import_module(name).model, folder / "m.joblib")
+    del sys.modules[name]
+
+
 HANGS = {
     "in Python": "while True: pass",
     "in compiled code that holds the lock": "sum(range(10**14))",
@@ -240,8 +250,7 @@ def test_the_command_line_ends_with_3_when_a_model_hangs(how, tmp_path):
     (tmp_path / "hanging.py").write_text(
         f"import numpy as np\nclass M:\n    def predict(self, X):\n        {HANGS[how]}\nmodel = M()\n"
     )
-    (tmp_path / "make.py").write_text("import joblib, hanging; joblib.dump(hanging.model, 'm.joblib')")
-    subprocess.run([sys.executable, "make.py"], cwd=tmp_path, check=True)
+    kept_in(tmp_path, "hanging")
     done = subprocess.run(
         [sys.executable, "-m", "modelglass.app.cli", "slices", "m.joblib", "d.csv", "--target", "y", "--trust", "--json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,
@@ -259,8 +268,7 @@ def test_a_printing_model_does_not_mix_with_json(tmp_path):
         "        os.write(1, b'PRINTED')\n        ctypes.CDLL(None).puts(b'PRINTED')\n"
         "        return (np.asarray(X)[:, 0] > 0).astype(int)\nmodel = M()\n"
     )
-    (tmp_path / "make.py").write_text("import joblib, talking; joblib.dump(talking.model, 'm.joblib')")
-    subprocess.run([sys.executable, "make.py"], cwd=tmp_path, check=True)
+    kept_in(tmp_path, "talking")
     done = subprocess.run(
         [sys.executable, "-m", "modelglass.app.cli", "slices", "m.joblib", "d.csv", "--target", "y", "--trust", "--json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,

@@ -59,13 +59,13 @@ def test_a_share_has_about_the_interval_and_p_value_of_accuracy(shift):
 
 @pytest.mark.parametrize("kind", ["rows", "clusters", "weights"])
 def test_the_level_holds(kind):
-    """100 samples without a difference: at most 11 at the 5 % level (3 standard errors above 5)."""
+    """60 samples without a difference: at most 7 at the 5 % level (exact binomial: more in 1 of 100 such tests; at a level of 20 % in 93)."""
     below = 0
-    for seed in range(100):
+    for seed in range(60):
         cluster = np.arange(400) // 4 if kind == "clusters" else None
         rows, inside = rows_of(seed, 400, cluster, kind == "weights")
         below += difference(MISSED, rows, inside, own=Bootstrap(seed=seed, seconds=100)).p < 0.05
-    assert below <= 11
+    assert below <= 7
 
 
 @pytest.mark.parametrize(

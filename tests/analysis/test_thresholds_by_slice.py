@@ -59,9 +59,10 @@ def test_rates_are_those_of_the_decisions():
 
 @pytest.mark.parametrize("kind", ["rows", "clusters"])
 def test_no_gain_appears_where_there_is_none(kind):
-    """Simulation: slices that are alike. The interval of the gain holds 0 or says that own thresholds cost more."""
+    """Simulation: slices that are alike. The interval of the gain holds 0 or says that own thresholds cost more: where chance says
+    otherwise in 1 of 10, more than 1 of 60 do so in 99 of 100 such tests (exact binomial)."""
     rng, claimed, around = np.random.default_rng(3), [], []
-    for seed in range(120):
+    for seed in range(60):
         y, p, code = rows(rng, 300)
         cluster = None
         if kind == "clusters":
