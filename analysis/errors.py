@@ -91,6 +91,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     known = [str(k) for k in known]
     close = nearest(name, known)
     hint = f"Did you mean {close[0]!r}?" if close else "Choose one of these."
+    article = "an" if what[0] in "aeiou" else "a"
     return InputError(
-        f"Expected the name of a {what}: {listed(known, 12)}.", f"Got {name!r}, which is none of them.", hint
+        f"Expected the name of {article} {what}: {listed(known, 12)}.", f"Got {name!r}, which is none of them.", hint
     )

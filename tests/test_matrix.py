@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import modelglass as mg
 from modelglass.analysis.models.loading import load_model
-from modelglass.analysis.registry import run
+from modelglass.analysis.registry import fitting, run
 from modelglass.app import cli
 from modelglass.app.report import build
 from modelglass.explainers import shapley_values
@@ -316,18 +316,25 @@ def test_results_in_strict_json_and_a_report(kind, task, data, made, tmp_path):
         np.testing.assert_allclose(predicted, labels[: len(predicted)].astype(float), rtol=1e-6)
     else:
         assert [str(p) for p in predicted] == [str(v) for v in labels[: len(predicted)]]
-    path = mg.report(ev, tmp_path / "report.html", analyses=["performance", "slice_metrics"])
+    path = mg.report(ev, tmp_path / "report.html", analyses=["performance"])
     text = html.unescape(path.read_text(encoding="utf-8"))
-    for outcome in outcomes[:2]:
-        assert outcome.result.sentence() in text
+    assert outcomes[0].result.sentence() in text
     assert ev.source.model_kind in text
+
+
+def few_rows(task: str) -> dict[str, dict[str, int]]:
+    """Give settings of twenty rows: what is tried here is that every analysis takes every kind of model."""
+    sizes = {a.name: {s.name: max(20, s.low) for s in a.settings if s.name in ("rows", "train_rows") and s.low} for a in fitting(task) if a.report and not a.needs_cohort}  # fmt: skip
+    return {name: chosen for name, chosen in sizes.items() if chosen}
 
 
 @pytest.mark.parametrize(("kind", "task", "data"), [(k, TASKS[i % 3], DATA[i % 4]) for i, k in enumerate(KINDS)])
 def test_the_whole_report_comes_out(kind, task, data, made, tmp_path):
     """Each kind of model once: no section fails, and what can be said of every task is."""
     ev, _ = made(kind, task, data)
-    path, gave_out = build.written(ev, tmp_path / "report.html", settings={"shapley_values": {"rows": 3}})
+    path, gave_out = build.written(
+        ev, tmp_path / "report.html", settings={**few_rows(task), "shapley_values": {"rows": 3}}
+    )
     text = path.read_text(encoding="utf-8")
     assert gave_out == []
     assert "failed" not in text.lower().split("<script")[0]

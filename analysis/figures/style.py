@@ -173,6 +173,7 @@ def _template() -> go.layout.Template:
             "xaxis": axis,
             "yaxis": axis,
             "hovermode": "closest",
+            "autotypenumbers": "strict",  # a level named "1" is a name
             "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12.5}},
             "legend": {
                 "orientation": "h",
@@ -187,14 +188,6 @@ def _template() -> go.layout.Template:
             "colorscale": {"sequential": SEQUENTIAL, "diverging": DIVERGING},
         }
     )
-
-
-@cache
-def _template_of_panels() -> go.layout.Template:
-    """The shared look over plotly's own, which figures made of panels start from."""
-    from plotly.subplots import make_subplots
-
-    return make_subplots().update_layout({"template": _template().to_plotly_json()}).layout.template
 
 
 def new_figure(title: str = "", *, x: str = "", y: str = "", height: int = 420, legend: bool = False) -> go.Figure:
@@ -221,10 +214,10 @@ def dress(panels: go.Figure, like: go.Figure) -> go.Figure:
     """Give a figure made of panels the look, title and height of another.
 
     What is set is told to plotly, and the template whole: to lay one layout over another it walks through all that could be.
+    The template takes the place of plotly's own, of which each chart would carry 7 KB.
     """
     layout = like.layout.to_plotly_json()
-    layout.pop("template")
-    panels.layout.template = _template_of_panels()
+    panels.layout.template = layout.pop("template")
     return panels.update_layout(layout)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from modelglass.app.dashboard import pages, saved, sidebar, state, warming, work
+from modelglass.app.dashboard import pages, redraw, saved, sidebar, state, warming, work
 from modelglass.app.dashboard.jobs import pages as pages_at_work
 from modelglass.app.dashboard.text import plain, short
 
@@ -29,6 +29,7 @@ def main() -> None:
     st.set_page_config(page_title="modelglass", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     state.is_to_run_again()  # it does
+    redraw.page_follows(False)
     with pages_at_work.at_work(), work.guarded():
         _frame()
     state.write()

@@ -13,7 +13,7 @@ from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import AnalysisError, MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
-from modelglass.app.dashboard import terms
+from modelglass.app.dashboard import redraw, terms
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
 from modelglass.app.dashboard.jobs import Job, Jobs
@@ -116,7 +116,7 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
         _ended(job, title)
     else:
         waits = 1 + jobs.ahead(job) if job.state == "waiting" else 0
-        part(_watch, run_every=min(EVERY + waits, RARELY))(job, title)
+        part(_watch, run_every=min(EVERY + waits, RARELY))(job, title, redraw.around())
     return None
 
 
@@ -135,11 +135,11 @@ def _ended(job: Job, title: str) -> None:
     st.button("Start again", key=f"again {job.key}", on_click=jobs.forget, args=(job.key,))
 
 
-def _watch(job: Job, title: str) -> None:
+def _watch(job: Job, title: str, around: str | None) -> None:
     jobs.get(job.key)
     if job.stopping:
         job.wait(STOPPING)
     if job.over:
-        st.rerun()
+        redraw.only(around)
     st.progress(job.share, text=f"{plain(title)}: {plain(job.what)}")
     st.button("Stop", key=f"stop {job.key}", icon=":material/stop_circle:", on_click=job.stop)

@@ -351,7 +351,7 @@ WRONG_KINDS = {
     "outcomes in two columns": (lambda *_: mg.Evaluation.from_predictions(np.zeros((3, 2)), np.zeros(3)), "2 dimensions"),
     "predictions in two columns": (lambda *_: mg.Evaluation.from_predictions([1, 0], [[1, 0], [0, 1]]), "2 dimensions"),
     "nothing to load": (lambda *_: mg.load_model(None), "NoneType"),
-    "an address to load": (lambda *_: mg.load_model("http://127.0.0.1:9/v2/models/m"), "is an address"),
+    "an address to load": (lambda *_: mg.load_model("http://127.0.0.1:9/v2/models/m"), "cannot be reached"),
     "costs as number": (lambda model, frame: thresholds(mg.Evaluation(model, frame, target="y"), costs=-1), "Got -1"),
     "bins as text": (lambda model, frame: calibration(mg.Evaluation(model, frame, target="y"), n_bins="x"), "'x' bins"),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.metrics import slice_default_metrics
 from modelglass.analysis.registry import analyses, fitting, lacking
-from modelglass.app.dashboard import pages, settings, show, told, work
+from modelglass.app.dashboard import pages, redraw, settings, show, told, work
 from modelglass.app.dashboard.section import section, side_by_side
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import interval, number, plain
@@ -30,6 +30,7 @@ def page(desk: Desk) -> None:
             section(desk, analyses()["findings"], shown=told.findings, inline=0)
     worst(desk)
     later = _findings_under_way(desk)  # they come first: other long work would only slow them down
+    redraw.page_follows(later)
     for analysis in fitting(desk.whole.task, "overview"):
         if analysis.name in NOT_HERE:
             continue

@@ -51,6 +51,17 @@ def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monke
     assert made == {"settings": wanted, "cohorts": ["age < 47"]}
 
 
+def test_settings_of_what_needs_a_cohort_do_not_stop_the_report_of_all_rows(binary, show, monkeypatch):
+    made = {}
+    monkeypatch.setattr(
+        "modelglass.app.report.report", lambda ev, path, **given: (made.update(given), path.write_text(""))
+    )
+    at = show(binary, "export", **{"why_here.rows": "150"})
+    at.button(key="mg.make_report").click().run()
+    finished(at, lambda at: made)
+    assert made["settings"] == {}
+
+
 def test_numbers_of_long_work_are_offered_and_made_when_asked_for(binary, show, texts):
     at = show(binary, "export", where="age < 41", **{"permutation_importance.rows": "60"})
     box = at.selectbox(key="mg.json_of")

@@ -81,7 +81,7 @@ def visit(chromium, server):
 
 def settle(page):
     page.wait_for_timeout(400)
-    page.wait_for_function(SETTLED)
+    page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
     assert page.locator("[data-testid=stException]").count() == 0
     return page
 

@@ -93,13 +93,15 @@ class Walk:
         self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.faults.append(f"page: {e}"))
 
-    def open(self, url):
-        self.page.goto(url)
+    def open(self, url, page=""):
+        """Open an address, at a page by its path: on the way over the first page most of the time would go into that one."""
+        parts = urlsplit(url)
+        self.page.goto(parts._replace(path=f"/{page}").geturl() if page else url)
         return self.settle()
 
     def settle(self):
         self.page.wait_for_timeout(500)
-        self.page.wait_for_function(SETTLED)
+        self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
         self.page.wait_for_timeout(300)
         assert self.page.locator("[data-testid=stException]").count() == 0
         return self
@@ -195,7 +197,7 @@ def is_cohort(here, ev, where):
 
 
 def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_from(shop, address, walk):
-    here = walk().open(address["shop"]).turn_to("Slices")
+    here = walk().open(address["shop"], "slices")
     first = here.marks("worst Accuracy first", "Oslo")[0]
     here.click(first)
     is_cohort(here, shop, "\"city\" = 'Oslo'")
@@ -218,7 +220,7 @@ def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_f
 
 
 def test_a_confusion_cell_becomes_the_cohort_and_opens_its_rows(shop, address, walk):
-    here = walk().open(address["shop"]).turn_to("Errors")
+    here = walk().open(address["shop"], "errors")
     mark = here.marks("Actual against predicted", "_outcome = 'yes' AND _prediction = 'no'")[0]
     here.click(mark)
     is_cohort(here, shop, "_outcome = 'yes' AND _prediction = 'no'")
@@ -228,10 +230,10 @@ def test_a_confusion_cell_becomes_the_cohort_and_opens_its_rows(shop, address, w
 
 
 def test_a_cohort_of_errors_moves_with_the_threshold(shop, address, walk):
-    here = walk().open(address["shop"] + "?where=_error%20%3D%201")
+    here = walk().open(address["shop"] + "?where=_error%20%3D%201", "errors")
     n = int((shop.predicted != shop.y).sum())
     assert f"{n:,} of {shop.n:,} rows" in here.side
-    here.open(address["shop"] + "?where=_error%20%3D%201&threshold=0.8")
+    here.open(address["shop"] + "?where=_error%20%3D%201&threshold=0.8", "errors")
     at = shop.with_threshold(0.8)
     there = int((at.predicted != at.y).sum())
     assert there != n
@@ -241,16 +243,16 @@ def test_a_cohort_of_errors_moves_with_the_threshold(shop, address, walk):
 @pytest.mark.parametrize(
     ("name", "page", "title", "like"),
     [
-        ("shop", "Curves and thresholds", "Calibration of", "_score > 0.2"),
-        ("shop", "Curves and thresholds", "Scores of", "_score"),
-        ("spending", "Residuals", "Residuals by", "_error >"),
-        ("spending", "Residuals", "Residuals by", "_prediction BETWEEN"),
-        ("spending", "Residuals", "Actual against predicted", "_outcome >="),
+        ("shop", "curves", "Calibration of", "_score > 0.2"),
+        ("shop", "curves", "Scores of", "_score"),
+        ("spending", "residuals", "Residuals by", "_error >"),
+        ("spending", "residuals", "Residuals by", "_prediction BETWEEN"),
+        ("spending", "residuals", "Actual against predicted", "_outcome >="),
     ],
 )
 def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address, walk, request):
     ev = request.getfixturevalue(name)
-    here = walk().open(address[name]).turn_to(page)
+    here = walk().open(address[name], page)
     sizes = {m["where"]: counted(ev, m["where"]) for m in here.marks(title, like)}
     mark = max(here.marks(title, like), key=lambda m: sizes[m["where"]])
     here.click(mark)
@@ -259,7 +261,7 @@ def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address
 
 
 def test_a_table_row_becomes_the_cohort_without_a_mouse(shop, address, walk):
-    here = walk().open(address["shop"] + "?slice_metrics.by=city").turn_to("Slices")
+    here = walk().open(address["shop"] + "?slice_metrics.by=city", "slices")
     here.page.get_by_text("Table and source").first.click()
     here.settle()
     table = here.page.locator("[data-testid=stDataFrame]").first
@@ -274,13 +276,13 @@ def test_a_table_row_becomes_the_cohort_without_a_mouse(shop, address, walk):
 
 
 def test_beside_the_rest_beside_a_saved_cohort_and_the_link_in_a_fresh_browser(shop, address, walk):
-    here = walk().open(address["shop"] + "?where=city%20%3D%20%27Rome%27")
+    here = walk().open(address["shop"] + "?where=city%20%3D%20%27Rome%27", "slices")
     side = here.page.locator("[data-testid=stSidebar]")
     side.get_by_role("tab", name="Saved").click()
     side.get_by_role("textbox", name="Name for this cohort").fill("romans")
     side.get_by_role("button", name="Save").click()
     here.settle()
-    here.open(address["shop"] + "?where=city%20%3D%20%27Oslo%27").turn_to("Slices")
+    here.open(address["shop"] + "?where=city%20%3D%20%27Oslo%27", "slices")
     oslo, rome = counted(shop, "city = 'Oslo'"), counted(shop, "city = 'Rome'")
     for choice, shown in (
         ("The rest", f"The rest: {shop.n - oslo:,} rows"),
@@ -313,7 +315,7 @@ def around(here, marks_of, shown):
 
 
 def test_drawing_around_rows_of_the_map_makes_them_the_cohort(shop, address, walk):
-    here = walk().open(address["shop"]).turn_to("Map")
+    here = walk().open(address["shop"], "map")
     shown = here.marks("Principal components of", "_row = ")
     assert len(shown) == shop.n
     middle = np.median([m["x"] for m in shown])
@@ -337,15 +339,29 @@ def test_drawing_around_rows_of_the_map_makes_them_the_cohort(shop, address, wal
 @pytest.mark.parametrize(
     ("page", "title", "like", "settings"),
     [
-        ("Slices", "in each node", "city", ""),
-        ("Slices", "in each cell", "city", "error_heatmap.x=city&error_heatmap.y=age"),
-        ("Slices", "in each slice found", "city", ""),
-        ("Slices", "less its reference", "city", "fairness.groups=city"),
+        ("slices", "in each node", "city", ""),
+        ("slices", "in each cell", "city", "error_heatmap.x=city&error_heatmap.y=age"),
+        ("slices", "in each slice found", "city", ""),
+        ("slices", "less its reference", "city", "fairness.groups=city"),
     ],
 )
 def test_leaves_cells_found_slices_and_groups_become_the_cohort(page, title, like, settings, shop, address, walk):
-    here = walk().open(f"{address['shop']}?{settings}").turn_to(page)
+    here = walk().open(f"{address['shop']}?{settings}", page)
     mark = here.marks(title, like)[-1]
     here.click(mark)
     is_cohort(here, shop, mark["where"])
+    assert here.faults == []
+
+
+def test_work_that_ends_draws_its_own_part_anew_and_not_the_page(address, walk, monkeypatch):
+    from modelglass.app.dashboard import redraw, sidebar
+
+    here = walk().open(address["shop"] + "?row.row=3", "predictions")
+    pages_drawn, parts_drawn = [], []
+    monkeypatch.setattr(sidebar, "sidebar", lambda *a, known=sidebar.sidebar: (pages_drawn.append(1), known(*a)))
+    monkeypatch.setattr(redraw, "_request", lambda part, known=redraw._request: (parts_drawn.append(part), known(part)))
+    here.turn_to("Why here?").turn_to("Effects")
+    assert len(pages_drawn) == 2, "one for each page turned to"
+    assert len(set(parts_drawn)) >= 2
+    assert here.page.locator(".js-plotly-plot").count() >= 2
     assert here.faults == []
