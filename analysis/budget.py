@@ -45,9 +45,17 @@ def checked_seconds(seconds: Any, *, or_none: bool = False, name: str = "a budge
     return float(seconds)
 
 
+def left() -> tuple[float, float] | None:
+    """Give the seconds that are left, and those that were given; None where there is no budget."""
+    end = _END.get()
+    return None if end is None else (end[0] - time.monotonic(), end[1])
+
+
 @contextmanager
-def within_budget(seconds: float | None) -> Iterator[None]:
+def within_budget(seconds: float | None, left: float | None = None) -> Iterator[None]:
     """Let all analyses that run inside take so many seconds together; None: as long as they need.
+
+    ``left``: what is left of them, where some were spent elsewhere.
 
     An analysis that tells of its progress is stopped between two blocks of its work; one that is done at once is finished.
 
@@ -56,7 +64,12 @@ def within_budget(seconds: float | None) -> Iterator[None]:
     InputError
         No budget at all, see ``checked_seconds``.
     """
-    token = _END.set(None if seconds is None else (time.monotonic() + checked_seconds(seconds), seconds))
+    if seconds is None:
+        end = None
+    else:
+        whole = checked_seconds(seconds)
+        end = (time.monotonic() + (whole if left is None else left), seconds)
+    token = _END.set(end)
     try:
         yield
     finally:

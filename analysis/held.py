@@ -66,6 +66,22 @@ class Held:
         """Give the seed asked for, checked, or where none was that of this Evaluation."""
         return self.seed if seed is None else checked_seed(seed)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what makes these rows of the shared data; the arrays that follow are made again."""
+        return {
+            "shared": self._shared,
+            "threshold": self.threshold,
+            "seed": self.seed,
+            "rows": self._rows,
+            "condition": self.condition,
+            "sample": self._sample,
+            "noted": self._noted,
+            "steps": self._steps,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._become(**state)
+
     # what it is about ------------------------------------------------------------------------------------------
 
     @property

@@ -29,6 +29,10 @@ class Kept:
         """Keep what was made elsewhere, unless something is kept already."""
         self(key, lambda: made)
 
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Travel empty: what was made is made again where it is needed."""
+        return Kept, ()
+
     def __contains__(self, key: Hashable) -> bool:
         """Tell whether something was made under this key."""
         return key in self._made

@@ -182,7 +182,7 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
         A setting that does not exist, or input the analysis refuses.
     """
     record = get(analysis) if isinstance(analysis, str) else analysis
-    known = {s.name for s in record.settings}
+    known = [s.name for s in record.settings]
     for name in settings:
         if name not in known:
             raise (

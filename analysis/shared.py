@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,24 @@ class Shared:
         self._conditions = Conditions(
             data.frame, data.columns, beside=list(reserved.available(data)), absent=reserved.why_absent(data)
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel with data and fingerprints; what follows from the data is made again where it is needed.
+
+        A model without bytes is told apart by what it predicted in this process, so that is settled before and goes along.
+        """
+        origins = self.origins
+        once = {"data": self.data_fingerprint, "model": self.model_fingerprint}
+        once |= {part: origins[f"{part}_fingerprint"] for part in PARTS if f"{part}_fingerprint" in origins}
+        others = {"baseline": self.of_baseline()} if "baseline" in self._others else {}
+        return {"data": self.data, "beside": self.beside, "once": once, "others": others}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["data"], state["beside"])  # type: ignore[misc]
+        for key, value in state["once"].items():
+            self._once.put(key, value)
+        for key, value in state["others"].items():
+            self._others.put(key, value)
 
     def mask(self, sql: str, threshold: float | None = None) -> np.ndarray:
         """Tell for which rows a condition is true, predictions and errors taken at a threshold."""

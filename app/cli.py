@@ -247,14 +247,15 @@ def _answer(
 ) -> None:
     """Run analyses and print what came of them; where the machine gives out, what is finished is printed first."""
     from modelglass.analysis.budget import within_budget
-    from modelglass.analysis.registry import run as run_analysis
+    from modelglass.app import engine
 
     ev = _open(inputs)
     outcomes: list[Outcome] = []
     try:
         with _Bar(quiet) as bar, within_budget(budget):
+            engine.ahead((ev, name, settings) for name, settings in asked)
             for name, settings in asked:
-                outcomes.append(run_analysis(ev, name, progress=bar, **settings))
+                outcomes.append(engine.run(ev, name, progress=bar, **settings))
     except (MachineError, MemoryError, OSError, KeyboardInterrupt, Stopped):
         if outcomes:
             click.echo(_json(ev, outcomes) if as_json else _text(ev, outcomes))

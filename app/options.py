@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -83,6 +84,12 @@ _INPUT_OPTIONS = [
     click.option(
         "--jobs", type=click.IntRange(1), metavar="N", help="Threads to compute with; without it all of them."
     ),
+    click.option(
+        "--engine",
+        metavar="local|ADDRESS",
+        help="Where analyses run: here, or on the Dask cluster whose scheduler has this address (tcp://host:8786). "
+        "It is sent the model and the data as a pickle, and what a pickle holds runs there.",
+    ),
     click.option("--quiet", is_flag=True, help="No progress and no remarks."),
 ]
 
@@ -108,12 +115,22 @@ def takes_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
             "ignore": names(known["ignore"]),
         }
         inputs = checked(**{k: list(v) if isinstance(v, tuple) else v for k, v in known.items()})
-        return command(inputs=inputs, **given)
+        with _engine(given.pop("engine"), given["quiet"]):
+            return command(inputs=inputs, **given)
 
     for option in reversed(_INPUT_OPTIONS):
         wrapped = option(wrapped)
     data = click.argument("data", required=False, type=click.Path())
     return click.argument("model", required=False, type=click.Path())(data(wrapped))
+
+
+def _engine(engine: str | None, quiet: bool) -> AbstractContextManager[None]:
+    """Choose where analyses run; a cluster is reached before anything is read."""
+    if engine in (None, "local"):
+        return nullcontext()
+    from modelglass.app.engine import using
+
+    return using(engine, lambda text: None if quiet else click.echo(f"Note: {text}", err=True))
 
 
 def _check_given(context: click.Context, given: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ MUST_NOT_SKIP = {
     "browser": "MODELGLASS_REQUIRE_BROWSER",
     "alibi": "MODELGLASS_REQUIRE_ALIBI",
     "torch": "MODELGLASS_REQUIRE_TORCH",
+    "dask": "MODELGLASS_REQUIRE_DASK",
 }
 
 

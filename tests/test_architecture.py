@@ -38,6 +38,9 @@ GUESTS = {
     "ssl": ("analysis/models/remote.py",),
     "skops": ("analysis/models/", "sample_models/"),
     "jinja2": ("app/report/",),
+    "dask": ("app/engine_dask.py",),
+    "distributed": ("app/engine_dask.py",),
+    "cloudpickle": ("app/engine_dask.py",),
 }
 
 
@@ -100,6 +103,7 @@ HEAVY = (
     "catboost",
     "onnxruntime",
     "mlflow",
+    "distributed",
     "duckdb",
     "matplotlib",
     "jinja2",

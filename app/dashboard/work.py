@@ -13,6 +13,7 @@ from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import AnalysisError, MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
+from modelglass.app import engine
 from modelglass.app.dashboard import redraw, terms
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
@@ -96,7 +97,7 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
 
 def _within_budget(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any], progress: Progress) -> Outcome:
     with within_budget(terms.budget()):
-        return run(ev, analysis, progress=progress, **settings)
+        return engine.run(ev, analysis, progress=progress, **settings)
 
 
 def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | None:

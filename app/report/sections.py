@@ -13,8 +13,9 @@ from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
 from modelglass.analysis.figures.marks import without_rows
 from modelglass.analysis.progress import Progress, span, tell
-from modelglass.analysis.registry import Analysis, Outcome, run
+from modelglass.analysis.registry import Analysis, Outcome
 from modelglass.analysis.result import Result
+from modelglass.app.engine import ahead, run
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +115,13 @@ def groups(
         Whether rows of the data may be listed.
     """
     done, gave_out = 0, 0
+    ahead(_asked(cohorts, analyses, settings, level=level, include_rows=include_rows))
     for page, title, members in grouped(analyses):
         sections: list[Section] = []
         for analysis in members:
             part = span(progress, done / len(analyses), (done + 1) / len(analyses))
             tell(part, 0.0, analysis.title)
-            given = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
-            given |= settings.get(analysis.name, {})
+            given = _given(analysis, settings, level)
             if gave_out >= PATIENCE and analysis.cost != "instant":
                 sections.append(Section(analysis=analysis, outcomes=(), blocks=[_not_tried(gave_out)]))
             else:
@@ -128,6 +129,34 @@ def groups(
                 gave_out += any(b.failed == GAVE_OUT for b in sections[-1].blocks)
             done += 1
         yield Group(page=page, title=title, sections=sections)
+
+
+def _given(analysis: Analysis, settings: Mapping[str, Mapping[str, Any]], level: float) -> dict[str, Any]:
+    given = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
+    return {**given, **settings.get(analysis.name, {})}
+
+
+def _asked(
+    cohorts: Sequence[Cohort],
+    analyses: Sequence[Analysis],
+    settings: Mapping[str, Mapping[str, Any]],
+    *,
+    level: float,
+    include_rows: bool,
+) -> Iterator[tuple[Evaluation, Analysis, dict[str, Any]]]:
+    """Give everything that the sections will run, in their order."""
+    for _, _, members in grouped(analyses):
+        for analysis in members:
+            if not analysis.raw_rows or include_rows:
+                for cohort in _made_for(cohorts, analysis):
+                    yield cohort.ev, analysis, _given(analysis, settings, level)
+
+
+def _made_for(cohorts: Sequence[Cohort], analysis: Analysis) -> list[Cohort]:
+    """Give the cohorts that an analysis is made for."""
+    if analysis.needs_cohort:
+        return [c for c in cohorts if c.ev.n < c.ev.whole.n]
+    return [*cohorts] if analysis.cost == "instant" else [*cohorts[:1]]
 
 
 def _section(
@@ -148,15 +177,11 @@ def _section(
                 "Ask for it with include_rows=True (--rows on the command line)."
             ),
         )
-    use, note = list(cohorts), ""
-    if analysis.needs_cohort:
-        use = [c for c in cohorts if c.ev.n < c.ev.whole.n]
-        note = "" if use else "Left out: it is about a cohort. Give one with --cohort (cohorts=[...] in Python)."
-    elif len(use) > 1 and analysis.cost != "instant":
-        use, note = (
-            use[:1],
-            "For all rows only: it takes too long to repeat for each cohort. In Python, call it on ev.where(...).",
-        )
+    use, note = _made_for(cohorts, analysis), ""
+    if analysis.needs_cohort and not use:
+        note = "Left out: it is about a cohort. Give one with --cohort (cohorts=[...] in Python)."
+    elif not analysis.needs_cohort and len(use) < len(cohorts):
+        note = "For all rows only: it takes too long to repeat for each cohort. In Python, call it on ev.where(...)."
     outcomes, blocks = [], []
     for i, cohort in enumerate(use):
         part = span(progress, i / len(use), (i + 1) / len(use))
