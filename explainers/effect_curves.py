@@ -70,13 +70,26 @@ class EffectCurves(Result):
         """Say where hardly any rows are, as a sentence of its own; '' where rows are everywhere."""
         parts = []
         for feature, part in self.density.groupby("feature", sort=False):
-            named = [f"{shared.text(a)} to {shared.text(b)}" for a, b in stretches(part)]
+            named = [_stretch(a, b) for a, b in stretches(part)]
             if self.kinds[str(feature)] == "levels":
                 named = [shared.text(v) for v in part[part.few].value]
             if named:
                 rest = f" and {len(named) - 3} more" if len(named) > 3 else ""
                 parts.append(f"{feature} {', '.join(named[:3])}{rest}")
         return f" Hardly any rows, so a guess: {'; '.join(parts)}." if parts else ""
+
+
+def _stretch(left: Any, right: Any) -> str:
+    """Write where hardly any rows are; bins of whole numbers have their edges between them.
+
+    >>> _stretch(2.5, 4.5), _stretch(2.5, 3.5), _stretch(0.25, 0.5)
+    ('3 to 4', '3', '0.25 to 0.5')
+    """
+    if isinstance(left, float) and left % 1 == 0.5 and right % 1 == 0.5:
+        left, right = left + 0.5, right - 0.5
+        if left == right:
+            return shared.text(left)
+    return f"{shared.text(left)} to {shared.text(right)}"
 
 
 def stretches(density: pd.DataFrame) -> list[tuple[Any, Any]]:

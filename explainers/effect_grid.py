@@ -106,6 +106,7 @@ def floats(column: pd.Series) -> np.ndarray:
 def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataFrame:
     """Count the rows of the evaluation: in 30 bins between the outer grid values, or by level; and say where hardly any are.
 
+    Where a column holds whole numbers alone, each bin holds as many of them, at least one: between two of them no row can be.
     Few: under five, and in a bin also under a quarter of what each would hold if rows were spread evenly.
     """
     column = ev.frame[name]
@@ -116,11 +117,7 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
         return pd.DataFrame({"feature": name, "value": named, "right": np.nan, "n": levels, "few": levels < FEW})
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     known, inner = floats(column.dropna()), floats(values)
-    edges = (
-        np.linspace(inner.min(), inner.max(), 31)
-        if inner.max() > inner.min()
-        else np.array([inner[0] - 0.5, inner[0] + 0.5])
-    )
+    edges = _edges(inner.min(), inner.max(), not dates and bool((known == np.round(known)).all()))
     counts, _ = np.histogram(known, bins=edges)
     left, right = (pd.to_datetime(e.astype("int64")) if dates else e for e in (edges[:-1], edges[1:]))
     return pd.DataFrame(
@@ -132,6 +129,18 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
             "few": counts < max(1.0, min(FEW, len(known) / (4 * len(counts)))),
         }
     )
+
+
+def _edges(low: float, high: float, whole: bool, bins: int = 30) -> np.ndarray:
+    """Give the edges of bins from one value to another.
+
+    >>> _edges(1.0, 3.0, True).tolist()
+    [0.5, 1.5, 2.5, 3.5]
+    """
+    if not whole and high > low:
+        return np.linspace(low, high, bins + 1)
+    step = max(1.0, np.ceil((high - low + 1) / bins))
+    return low - 0.5 + step * np.arange(np.ceil((high - low + 1) / step) + 1)
 
 
 def _absent(value: Any) -> bool:

@@ -170,7 +170,7 @@ def text(value: Any) -> str:
         return "missing"
     if isinstance(value, (float, np.floating)):
         value = float(value)
-        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+        return f"{value:,.4g}" if abs(value) < 9_999.5 else f"{value:,.0f}"  # 4 digits of 9,999.7 would read 1e+04
     if isinstance(value, pd.Timestamp):
         return value.isoformat(sep=" ") if value != value.normalize() else value.date().isoformat()
     return str(value)

@@ -79,6 +79,21 @@ def test_thin_places_are_said_and_shaded():
     assert "Hardly" not in partial_dependence(even, features="x").sentence()
 
 
+def test_between_two_whole_numbers_nothing_is_called_thin():
+    X = pd.DataFrame({"x": np.r_[np.repeat(np.arange(1, 13), 50), np.repeat([15, 16], 50)]})
+    ev = Evaluation(lambda f: f["x"].to_numpy(), X.assign(t=X.x), target="t", task="regression", features=["x"])
+    got = partial_dependence(ev, features="x", rows=None)
+    assert got.density.n.tolist() == [50] * 12 + [0, 0] + [50] * 2
+    assert stretches(got.density) == [(12.5, 14.5)]
+    assert "so a guess: x 13 to 14." in got.sentence()
+    wide = Evaluation(
+        lambda f: f["x"].to_numpy(), X.assign(x=X.x * 1000, t=X.x), target="t", task="regression", features=["x"]
+    )
+    edges = partial_dependence(wide, features="x", rows=None).density
+    assert edges.n.sum() == len(X)
+    assert set(np.diff(edges.value.astype(float))) == {501.0}  # 15,001 whole numbers in 30 bins
+
+
 def test_typical_curves_find_two_shapes_by_hand():
     """Three rows rise by 1, one falls by 2, at different heights: two shapes of three quarters and one quarter."""
     X = pd.DataFrame({"x": [0.0, 1.0] * 20, "s": [1.0, 1, 1, -2] * 10, "up": np.arange(40.0)})

@@ -25,7 +25,7 @@ TALLEST = 12_000
 def settled(page: Page, patience: int) -> None:
     """Wait until the page shows all it will show."""
     page.wait_for_timeout(800)
-    page.wait_for_function(SETTLED, timeout=patience)
+    page.wait_for_function(SETTLED, timeout=patience, polling=200)
     page.wait_for_timeout(700)
 
 
