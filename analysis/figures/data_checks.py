@@ -23,7 +23,8 @@ _NAME = {
     "nothing": "nothing found",
     "cannot say": "cannot say",
 }
-_LETTERS = 58
+_LETTERS = style.LINE
+"""Letters of a line that a phone shows."""
 
 
 @figure.register
@@ -33,7 +34,7 @@ def _(result: DataChecks) -> go.Figure:
     state = result.checks["severity"].where(result.checks["severity"] != "", result.checks["outcome"])
     order = state.map(list(_NAME).index).sort_values(kind="stable").index
     table, state = result.checks.loc[order].reset_index(drop=True), state.loc[order].tolist()
-    made = style.new_figure("What was looked at, and what was found", height=120 + 26 * len(table), legend=True)
+    made = style.new_figure("What was looked at, and what was found", height=120 + 36 * len(table), legend=True)
     for kind, name in _NAME.items():
         places = [i for i, s in enumerate(state) if s == kind]
         if places:
@@ -47,7 +48,9 @@ def _(result: DataChecks) -> go.Figure:
                     "symbol": _SYMBOL[kind],
                     "line": {"width": 2, "color": _PAINT[kind]},
                 },
-                text=[_words(table.loc[i].to_dict(), kind) for i in places],
+                text=[
+                    _words(table.loc[i].to_dict(), kind) for i in places
+                ],  # not on the axis: a phone has no room beside it
                 textposition="middle right",
                 name=name,
                 hoverinfo="text",
@@ -55,21 +58,19 @@ def _(result: DataChecks) -> go.Figure:
             )
     made.update_xaxes(visible=False, range=[-0.05, 1], fixedrange=True)
     made.update_layout(legend={"y": -0.02, "yanchor": "top"}, margin_t=48)
-    return made.update_yaxes(
-        tickvals=list(range(len(table))),
-        ticktext=[style.short(t, 34) for t in table["title"]],
-        range=[len(table) - 0.4, -0.6],
-        showgrid=False,
-    )
+    return made.update_yaxes(visible=False, range=[len(table) - 0.4, -0.6])
 
 
 def _words(row: dict[str, object], kind: str) -> str:
+    """Write a check's name, and below it the worst that it found, or why it cannot say."""
+    title = "  " + style.short(row["title"], _LETTERS)
     if kind == "nothing":
-        return ""
-    if kind == "cannot say":
-        return "  " + style.short(row["said"], _LETTERS)
-    count = int(str(row["found"]))
-    return "  " + style.short(f"{count} found: {row['said']}" if count > 1 else row["said"], _LETTERS)
+        return title
+    if kind != "cannot say":
+        title = f"<b>{title}</b>"
+    count = int(str(row["found"])) if kind != "cannot say" else 0
+    said = f"{count} found: {row['said']}" if count > 1 else row["said"]
+    return f"{title}<br>  {style.short(said, _LETTERS)}"
 
 
 def _hover(result: DataChecks, row: dict[str, object]) -> str:

@@ -225,7 +225,7 @@ def empty_figure(message: str, *, height: int = 160) -> go.Figure:
     """Give a figure that only says why there is nothing to draw."""
     made = new_figure(height=height)
     made.update_xaxes(visible=False).update_yaxes(visible=False)
-    made.add_annotation(text=escape(message), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+    made.add_annotation(text=wrapped(message), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
     return made
 
 

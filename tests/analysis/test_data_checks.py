@@ -119,7 +119,7 @@ def test_a_cohort_is_checked_but_not_for_constants(ev):
 def test_declared_drawn_and_among_the_findings(ev):
     outcome = run(ev, "data_checks")
     made = mg.figure(outcome.result)
-    names = made.layout.yaxis.ticktext
+    names = [text for trace in made.data for text in trace.text]
     assert len(names) == len(CHECKS)
     assert sum(len(t.y) for t in made.data) == len(CHECKS)
     told = findings(ev, budget=60)
