@@ -20,11 +20,16 @@ WAY = 2.0
 """Seconds for which a piece of work gives way to pages at each of its reports, at most: it goes on however often people click."""
 
 
+DRAWING = 0.5
+"""Seconds after a page's script in which the browser, on the same processor as often as not, draws what it sent."""
+
+
 class Pages:
     """The scripts of pages that run just now; long work lets them pass, so that a click is answered as if nobody else worked."""
 
     def __init__(self) -> None:
         self._many, self._changed, self._mine = 0, threading.Condition(), threading.local()
+        self._drawn = 0.0
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -35,6 +40,7 @@ class Pages:
             yield
         finally:
             self._mine.counted = False
+            self._drawn = time.monotonic() + DRAWING
             self._count(-1)
 
     @contextmanager
@@ -53,9 +59,14 @@ class Pages:
             self._changed.notify_all()
 
     def let_pass(self, seconds: float, stop: threading.Event) -> None:
-        """Wait until no script runs or a stop is asked for, at most so long."""
+        """Wait until no script runs and what the last one sent is drawn, or a stop is asked for; at most so long."""
+        last = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: not self._many or stop.is_set(), timeout=seconds)
+            while not stop.is_set():
+                rest = (last if self._many else min(last, self._drawn)) - time.monotonic()
+                if rest <= 0:
+                    return
+                self._changed.wait(rest)
 
     def wake(self) -> None:
         """Let the work that waits look whether a stop was asked for."""

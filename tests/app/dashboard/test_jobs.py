@@ -148,3 +148,15 @@ def test_a_stop_is_heard_while_pages_are_at_work(monkeypatch):
         until(lambda: job.state == "running")
         job.stop()
         until(lambda: job.state == "stopped")
+
+
+def test_work_waits_until_the_browser_has_drawn_what_a_page_sent():
+    pages, stop = jobs_module.Pages(), threading.Event()
+    pages.let_pass(60.0, stop)  # no page has run: at once
+    with pages.at_work():
+        pass
+    pages.let_pass(60.0, stop)
+    assert time.monotonic() >= pages._drawn
+    with pages.at_work():
+        stop.set()
+        pages.let_pass(60.0, stop)  # a stop is heard at once
