@@ -176,22 +176,19 @@ def _comparable(labels: np.ndarray, scores: np.ndarray | None, n: int) -> np.nda
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> bool:
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind != "f":
-        return bool((a == b).all())
-    scale = max(float(np.nanmax(np.abs(a), initial=0.0)), 1e-12)
-    return bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True))
+    return a.shape == b.shape and bool(_alike(a, b).all())
 
 
 def _share(a: np.ndarray, b: np.ndarray) -> str:
-    if a.shape != b.shape:
-        return "all"
+    return f"{int((~_alike(a, b)).any(axis=1).sum()):,}" if a.shape == b.shape else "all"
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Tell where two answers of one shape agree."""
     if a.dtype.kind != "f":
-        return f"{int((a != b).any(axis=1).sum()):,}"
+        return np.asarray(a == b)
     scale = max(float(np.nanmax(np.abs(a), initial=0.0)), 1e-12)
-    same = np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True)
-    return f"{int((~same).any(axis=1).sum()):,}"
+    return np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True)
 
 
 def _most(a: np.ndarray, b: np.ndarray) -> str:

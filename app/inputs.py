@@ -61,8 +61,7 @@ class Inputs(BaseModel):
         from modelglass.analysis.opening import open_evaluation
 
         given = self.model_dump(exclude={"label", "type", "trust", "trust_type"})
-        given_models = [m for m in (self.model, self.baseline) if m is not None and not is_address(m)]
-        risky = [m for m in given_models if m.lower().endswith(PICKLES)]
+        risky = [m for m in (self.model, self.baseline) if m is not None and is_pickle(m)]
         trust = self.trust or (
             ask is not None
             and bool(risky)
@@ -71,6 +70,11 @@ class Inputs(BaseModel):
         return open_evaluation(
             **given, label=self.label or None, types=self.type, trust=trust, trust_types=self.trust_type
         )
+
+
+def is_pickle(model: str) -> bool:
+    """Say whether a model is given as a file that can run any code; a server's address is asked, whatever its name ends with."""
+    return model.lower().endswith(PICKLES) and not is_address(model)
 
 
 def checked(**given: Any) -> Inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
@@ -126,8 +126,6 @@ def takes_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _engine(engine: str | None, quiet: bool) -> AbstractContextManager[None]:
     """Choose where analyses run; a cluster is reached before anything is read."""
-    if engine in (None, "local"):
-        return nullcontext()
     from modelglass.app.engine import using
 
     return using(engine, lambda text: None if quiet else click.echo(f"Note: {text}", err=True))

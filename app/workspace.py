@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from modelglass.analysis.errors import InputError, MachineError
-from modelglass.analysis.models.address import is_address, masked
-from modelglass.app.inputs import PICKLES, Inputs, checked
+from modelglass.analysis.models.address import masked
+from modelglass.app.inputs import PICKLES, Inputs, checked, is_pickle
 from modelglass.app.locking import locked
 
 if TYPE_CHECKING:
@@ -273,8 +273,7 @@ def command(given: dict[str, Any], verb: str = "run") -> str:
             value = ",".join(map(str, value))
         for one in value if isinstance(value, list) else [value]:
             words += [option, str(one)]
-    models = [str(given.get(name, "")) for name in ("model", "baseline")]
-    if any(m.lower().endswith(PICKLES) and not is_address(m) for m in models):
+    if any(is_pickle(str(given.get(name, ""))) for name in ("model", "baseline")):
         words.append("--trust")
     return shlex.join(words)
 

@@ -22,9 +22,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 import modelglass as mg
 from modelglass.analysis.models.loading import load_model
-from modelglass.analysis.registry import fitting, run
+from modelglass.analysis.registry import run
 from modelglass.app import cli
 from modelglass.app.report import build
+from modelglass.app.report.sections import standing
 from modelglass.explainers import shapley_values
 
 N = 160
@@ -324,7 +325,7 @@ def test_results_in_strict_json_and_a_report(kind, task, data, made, tmp_path):
 
 def few_rows(task: str) -> dict[str, dict[str, int]]:
     """Give settings of twenty rows: what is tried here is that every analysis takes every kind of model."""
-    sizes = {a.name: {s.name: max(20, s.low) for s in a.settings if s.name in ("rows", "train_rows") and s.low} for a in fitting(task) if a.report and not a.needs_cohort}  # fmt: skip
+    sizes = {a.name: {s.name: max(20, s.low) for s in a.settings if s.name in ("rows", "train_rows") and s.low} for a in standing(task, cohort=False)}  # fmt: skip
     return {name: chosen for name, chosen in sizes.items() if chosen}
 
 

@@ -48,9 +48,8 @@ def _(result: DataChecks) -> go.Figure:
                     "symbol": _SYMBOL[kind],
                     "line": {"width": 2, "color": _PAINT[kind]},
                 },
-                text=[
-                    _words(table.loc[i].to_dict(), kind) for i in places
-                ],  # not on the axis: a phone has no room beside it
+                # not on the axis: a phone has no room beside it
+                text=[_words(table.loc[i].to_dict(), kind) for i in places],
                 textposition="middle right",
                 name=name,
                 hoverinfo="text",
@@ -66,10 +65,10 @@ def _words(row: dict[str, object], kind: str) -> str:
     title = "  " + style.short(row["title"], _LETTERS)
     if kind == "nothing":
         return title
+    said = str(row["said"])
     if kind != "cannot say":
-        title = f"<b>{title}</b>"
-    count = int(str(row["found"])) if kind != "cannot say" else 0
-    said = f"{count} found: {row['said']}" if count > 1 else row["said"]
+        title, count = f"<b>{title}</b>", int(str(row["found"]))
+        said = f"{count} found: {said}" if count > 1 else said
     return f"{title}<br>  {style.short(said, _LETTERS)}"
 
 

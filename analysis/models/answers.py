@@ -15,6 +15,8 @@ from modelglass.analysis.models.base import Model, checked_labels, checked_numbe
 
 SUM_SLACK = 1e-3
 """Numbers between 0 and 1 whose sum is one within this are probabilities."""
+ALIKE, FEW = 0.5, 20
+"""Share of rows on which label and highest score must agree, where the order of the classes was guessed; asked of so many rows."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -174,6 +176,11 @@ def are_probabilities(numbers: np.ndarray) -> bool:
         and numbers.max() <= 1 + SUM_SLACK
         and np.abs(numbers.sum(axis=1) - 1).max() <= SUM_SLACK
     )
+
+
+def order_fails(highest: np.ndarray, labels: np.ndarray) -> bool:
+    """Say whether the class of the highest score is mostly not the label, so that the order of the classes was guessed wrongly."""
+    return len(labels) >= FEW and bool((highest == labels.astype(object)).mean() < ALIKE)
 
 
 def _how(meaning: str, classes: Sequence[Any]) -> str:

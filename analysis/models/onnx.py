@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, MissingPackage, listed
-from modelglass.analysis.models.answers import AnsweringModel, Outcomes, are_probabilities, read_scores
+from modelglass.analysis.models.answers import AnsweringModel, Outcomes, are_probabilities, order_fails, read_scores
 from modelglass.analysis.models.base import Model, checked_numbers
+from modelglass.analysis.models.fed_columns import exact_numbers, refuse_missing
 from modelglass.analysis.models.onnx_file import class_labels
 from modelglass.analysis.models.onnx_trial import tried
 from modelglass.analysis.models.trees import Damaged
@@ -31,8 +32,6 @@ FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
 MEMORY = 1 << 29
 """Bytes that the graph may take at once beside its inputs: rows are asked about in parts where it takes more."""
-ALIKE, FEW = 0.5, 20
-"""Share of rows on which label and highest score must agree, where the order of the classes was guessed; asked of so many rows."""
 
 
 def _library(reason: str) -> ModuleType:
@@ -116,13 +115,13 @@ class OnnxModel(AnsweringModel):
             return np.array(self.classes, dtype=object)[places], numbers
         if self.meaning == "probability" and numbers.shape[1] == 1:
             numbers = np.column_stack([1.0 - numbers, numbers])
-        if self._guessed and numbers.shape[1] > 1 and len(labels) >= FEW:
+        if self._guessed and numbers.shape[1] > 1:
             self._check_order(labels, numbers)
         return labels, numbers[:, -1:] if self.meaning == "decision" else numbers
 
     def _check_order(self, labels: np.ndarray, numbers: np.ndarray) -> None:
         highest = np.array(self.classes, dtype=object)[numbers.argmax(axis=1)]
-        if (highest == labels.astype(object)).mean() < ALIKE:
+        if order_fails(highest, labels):
             raise InputError(
                 "Expected the graph to say the order of its classes.",
                 f"It does not, and the label it gives is mostly not the highest score when they are {listed(self.classes or ())}.",
@@ -177,20 +176,14 @@ def _column(values: pd.Series, kind: str) -> np.ndarray:
     InputError
         It cannot be so without changing or inventing values.
     """
-    missing = values.isna().to_numpy()
-    if missing.any() and kind not in FLOATS:
-        raise InputError(
-            f"Expected a value in the column {values.name!r} on every row, because the graph reads it as {kind}.",
-            f"{int(missing.sum()):,} rows have none, the first is row {values.index[int(missing.argmax())]}.",
-            "Fill them with what stood for missing when the model was fitted.",
-        )
+    if kind not in FLOATS:
+        refuse_missing(values, f"the graph reads it as {kind}")
     if kind == "tensor(string)":
         if pd.api.types.is_float_dtype(values.dtype):
             raise _unlike(values, kind)
         return values.astype(str).to_numpy(dtype=object)
     try:
-        array = pd.to_numeric(values.astype("object") if isinstance(values.dtype, pd.CategoricalDtype) else values)
-        exact = array.to_numpy(dtype="float64", na_value=np.nan) if missing.any() else array.to_numpy()
+        exact = exact_numbers(values)
         cast = exact.astype(NUMBERS[kind])
     except (ValueError, TypeError):
         raise _unlike(values, kind) from None

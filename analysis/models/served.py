@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed
-from modelglass.analysis.models.answers import AnsweringModel, Outcomes, are_probabilities, read_scores
+from modelglass.analysis.models.answers import AnsweringModel, Outcomes, are_probabilities, order_fails, read_scores
 from modelglass.analysis.models.base import Model, checked_numbers
 from modelglass.analysis.models.tensors import (  # fmt: skip
     FLOATS,
@@ -37,8 +37,6 @@ LABELS = {"predict", "prediction", "predictions", "label", "labels", "outputlabe
           "predictedlabels", "predictedclass"}  # fmt: skip
 USUAL_OUTPUTS = ("predict", "predict_proba")
 """What is asked for where a server does not say its outputs: MLServer gives probabilities only to those who ask."""
-ALIKE, FEW = 0.5, 20
-"""Share of rows on which label and highest score must agree, where the order of the classes was guessed; asked of so many rows."""
 MISSING = "Missing numbers are sent as null, the only word that JSON has for them: MLServer and KServe read it as NaN, others refuse it."
 
 
@@ -211,7 +209,7 @@ class ServedModel(AnsweringModel):
         if labels is None:
             return classes[places], numbers
         labels = self._known(labels)
-        if self._guessed and len(labels) >= FEW and (classes[places] == labels).mean() < ALIKE:
+        if self._guessed and order_fails(classes[places], labels):
             raise InputError(
                 "Expected the server to give its scores in the order of the sorted labels.",
                 f"The label it gives is mostly not the highest score when they are {listed(map(repr, self.classes or ()))}.",

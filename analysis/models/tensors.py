@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.models.fed_columns import exact_numbers, refuse_missing
 
 FLOATS = {"FP16": "float16", "FP32": "float32", "FP64": "float64"}
 WHOLE = {f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
@@ -95,18 +96,12 @@ def column(values: pd.Series, datatype: str) -> np.ndarray:
     InputError
         It cannot be so without changing or inventing values.
     """
-    missing = values.isna().to_numpy()
-    if missing.any() and datatype not in FLOATS:
-        raise InputError(
-            f"Expected a value in the column {values.name!r} on every row, because the server reads it as {datatype}, which has no missing values.",
-            f"{int(missing.sum()):,} rows have none, the first is row {values.index[int(missing.argmax())]}.",
-            "Fill them with what stood for missing when the model was fitted.",
-        )
+    if datatype not in FLOATS:
+        refuse_missing(values, f"the server reads it as {datatype}, which has no missing values")
     if datatype == "BYTES":
         return _texts(values)
     try:
-        plain = pd.to_numeric(values.astype("object") if isinstance(values.dtype, pd.CategoricalDtype) else values)
-        exact = plain.to_numpy(dtype="float64", na_value=np.nan) if missing.any() else plain.to_numpy()
+        exact = exact_numbers(values)
         if exact.dtype.kind not in "biuf":
             raise _unlike(values, datatype)
         with np.errstate(over="ignore", invalid="ignore"):

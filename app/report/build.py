@@ -15,8 +15,8 @@ from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures.html import plotly_script, style, visible
 from modelglass.analysis.progress import Progress, span, tell
-from modelglass.analysis.registry import Analysis, fitting, get
-from modelglass.app.report.sections import GAVE_OUT, Cohort, Group, groups
+from modelglass.analysis.registry import Analysis, get
+from modelglass.app.report.sections import GAVE_OUT, Cohort, Group, groups, standing
 from modelglass.app.report.summary import summary
 from modelglass.app.report.writing import checked_path, write_whole
 
@@ -104,7 +104,7 @@ def written(
 
 def _chosen(ev: Evaluation, names: Sequence[str | Analysis] | None, cohort: bool = False) -> list[Analysis]:
     if names is None:
-        return [a for a in fitting(ev.task) if a.report and (cohort or not a.needs_cohort)]
+        return standing(ev.task, cohort=cohort)
     if isinstance(names, str):
         raise InputError("Expected a list of analyses.", f"Got the text {names!r}.", f"Write [{names!r}].")
     return [a if isinstance(a, Analysis) else get(a) for a in names]

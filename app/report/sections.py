@@ -13,7 +13,7 @@ from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
 from modelglass.analysis.figures.marks import without_rows
 from modelglass.analysis.progress import Progress, span, tell
-from modelglass.analysis.registry import Analysis, Outcome
+from modelglass.analysis.registry import Analysis, Outcome, fitting
 from modelglass.analysis.result import Result
 from modelglass.app.engine import ahead, run
 
@@ -83,6 +83,11 @@ class Group:
     page: str
     title: str
     sections: Sequence[Section]
+
+
+def standing(task: str, *, cohort: bool) -> list[Analysis]:
+    """Give the analyses that stand in a report of this task, with or without a cohort."""
+    return [a for a in fitting(task) if a.report and (cohort or not a.needs_cohort)]
 
 
 def grouped(analyses: Sequence[Analysis]) -> list[tuple[str, str, list[Analysis]]]:

@@ -62,10 +62,9 @@ def settings_of(analysis: Analysis, desk: Desk) -> dict[str, Any]:
 
 def for_report(desk: Desk) -> dict[str, dict[str, Any]]:
     """Give the chosen settings of the analyses that stand in the report, by analysis."""
-    cohort = desk.cohort is not None
-    found = {
-        a.name: settings_of(a, desk) for a in fitting(desk.whole.task) if a.report and (cohort or not a.needs_cohort)
-    }
+    from modelglass.app.report.sections import standing
+
+    found = {a.name: settings_of(a, desk) for a in standing(desk.whole.task, cohort=desk.cohort is not None)}
     return {name: values for name, values in found.items() if values}
 
 
