@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import time
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import modelglass.app.dashboard
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.app.dashboard import opened
+from modelglass.app.dashboard import opened, work
 
 MAIN = Path(modelglass.app.dashboard.__file__).with_name("main.py")
 HOSTILE = "weird $x$ [a](b) :red[c] <b>"
@@ -145,3 +146,22 @@ def texts():
         return "\n".join(str(p) for p in parts).replace("\\", "").replace(":small[]", "")
 
     return words
+
+
+@pytest.fixture
+def until():
+    """A function: run the page again until something is there, and wait for the work in between as a person does.
+
+    A page run again and again at once would hold up the work it waits for, which gives way to pages.
+    """
+
+    def came(at, look, seconds=120):
+        end = time.monotonic() + seconds
+        while not look(at):
+            assert time.monotonic() < end, "nothing came of it"
+            for job in list(work.jobs._jobs.values()):
+                job.wait(1)
+            at.run()
+        return at
+
+    return came

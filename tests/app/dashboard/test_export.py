@@ -1,7 +1,6 @@
 """The export page: the report and the numbers carry the settings chosen on the pages; longer work is done when asked for."""
 
 import json
-import time
 
 import pytest
 
@@ -10,17 +9,6 @@ from modelglass.app.dashboard import state, work
 from modelglass.app.dashboard.views import export
 
 CHOSEN = {"calibration.n_bins": "20", "slice_metrics.by": ["age", "city"], "slices.cross": "yes"}
-
-
-def finished(at, look, seconds=60):
-    """Run until something is there: a job's page reruns by itself in a browser."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        at.run()
-        if look(at):
-            return at
-        time.sleep(0.2)
-    raise AssertionError("nothing came of it")
 
 
 def labels(at, kind):
@@ -36,7 +24,7 @@ def test_the_page_says_what_is_not_as_usual(binary, show, texts):
 
 
 @pytest.mark.parametrize("chosen", [{}, CHOSEN])
-def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monkeypatch):
+def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monkeypatch, until):
     made = {}
 
     def written(ev, path, *, cohorts, settings, include_rows, progress):
@@ -46,23 +34,23 @@ def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monke
     monkeypatch.setattr("modelglass.app.report.report", written)
     at = show(binary, "export", where="age < 47", **chosen)
     at.button(key="mg.make_report").click().run()
-    finished(at, lambda at: any("Download the report" in label for label in labels(at, "download_button")))
+    until(at, lambda at: any("Download the report" in label for label in labels(at, "download_button")))
     wanted = {"calibration": {"n_bins": 20}, "slice_metrics": {"by": ["age", "city", "age*city"]}} if chosen else {}
     assert made == {"settings": wanted, "cohorts": ["age < 47"]}
 
 
-def test_settings_of_what_needs_a_cohort_do_not_stop_the_report_of_all_rows(binary, show, monkeypatch):
+def test_settings_of_what_needs_a_cohort_do_not_stop_the_report_of_all_rows(binary, show, monkeypatch, until):
     made = {}
     monkeypatch.setattr(
         "modelglass.app.report.report", lambda ev, path, **given: (made.update(given), path.write_text(""))
     )
     at = show(binary, "export", **{"why_here.rows": "150"})
     at.button(key="mg.make_report").click().run()
-    finished(at, lambda at: made)
+    until(at, lambda at: made)
     assert made["settings"] == {}
 
 
-def test_numbers_of_long_work_are_offered_and_made_when_asked_for(binary, show, texts):
+def test_numbers_of_long_work_are_offered_and_made_when_asked_for(binary, show, texts, until):
     at = show(binary, "export", where="age < 41", **{"permutation_importance.rows": "60"})
     box = at.selectbox(key="mg.json_of")
     assert any("Permutation importance" in option for option in box.options)
@@ -70,7 +58,7 @@ def test_numbers_of_long_work_are_offered_and_made_when_asked_for(binary, show, 
     assert "Not computed yet" in texts(at)
     assert "Download the numbers" not in labels(at, "download_button")
     at.button(key="mg.json_compute").click().run()
-    finished(at, lambda at: "Download the numbers" in labels(at, "download_button"))
+    until(at, lambda at: "Download the numbers" in labels(at, "download_button"))
     assert not at.error
 
 

@@ -1,7 +1,5 @@
 """Every page of every task, run by Streamlit's AppTest: it says its n, shows no error, and hides nothing."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,19 +126,14 @@ def faulty():
     return Evaluation.from_predictions(y, score=p, threshold=0.5, frame=frame, name="faulty")
 
 
-def told(show, ev):
-    """Open the Overview and wait for the findings."""
-    at = show(ev)
-    for _ in range(100):
-        if any("most harmful first" in m.value for m in at.markdown):
-            return at
-        time.sleep(0.2)
-        at.run()
-    raise AssertionError("the findings did not come")
+@pytest.fixture
+def told(show, until):
+    """A function: open the Overview and wait for the findings."""
+    return lambda ev: until(show(ev), lambda at: any("most harmful first" in m.value for m in at.markdown))
 
 
-def test_the_overview_opens_with_the_findings(faulty, show, texts):
-    at = told(show, faulty)
+def test_the_overview_opens_with_the_findings(faulty, texts, told):
+    at = told(faulty)
     first = findings(faulty).found[0]
     assert first.sentence in texts(at)
     assert at.subheader[0].value == "Findings"
@@ -149,8 +142,8 @@ def test_the_overview_opens_with_the_findings(faulty, show, texts):
     assert f"{(faulty.frame['job'] == 'b').sum():,} of 3,000 rows" in texts(at)
 
 
-def test_a_finding_leads_to_the_page_that_shows_it_as_it_was_found(faulty, show):
-    at = told(show, faulty)
+def test_a_finding_leads_to_the_page_that_shows_it_as_it_was_found(faulty, told):
+    at = told(faulty)
     at.button(key="findings 0 0 evidence").click().run()
     first = findings(faulty).found[0]
     assert at.title[0].value == "Slices"

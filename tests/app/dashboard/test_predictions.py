@@ -162,16 +162,13 @@ def test_a_large_csv_is_written_in_blocks_and_can_be_stopped(tmp_path, monkeypat
     assert files.csv_bytes(frame.head(0)) == b"a,b\n"
 
 
-def test_a_large_table_is_a_job_and_its_file_holds_every_row(binary, show, monkeypatch):
+def test_a_large_table_is_a_job_and_its_file_holds_every_row(binary, show, until, monkeypatch):
     from modelglass.app.dashboard import downloads
 
     monkeypatch.setattr(downloads, "SMALL", 10)
     at = show(binary, page="predictions", **{"listing.kind": "wrong"})
     next(b for b in at.button if b.key == "make csv predictions").click().run()
-    for _ in range(20):
-        if any("CSV of" in str(b.label) for b in at.get("download_button")):
-            break
-        at.run()
+    until(at, lambda at: any("CSV of" in str(b.label) for b in at.get("download_button")))
     assert not at.error
     path = downloads._kept[-1]
     assert len(pd.read_csv(path)) == listing(binary, kind="wrong").total

@@ -1,7 +1,5 @@
 """The page Sensitivity: constraints edited on it reach every search, and the rows that are turned over most cheaply are shown."""
 
-import time
-
 import pytest
 import yaml
 
@@ -44,7 +42,7 @@ def test_edits_become_yaml_that_the_constraints_take(binary):
         found.changed(constraint_table.edited_text(found, "", frame, {at: {"lowest": "young"}}))
 
 
-def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show, go, texts, monkeypatch):
+def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show, go, texts, monkeypatch, until):
     asked = {}
     from modelglass.app.dashboard import work
 
@@ -63,11 +61,7 @@ def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show,
     for name in ("adversarial", "noise_robustness", "input_faults"):
         assert asked[name]["constraints"] == given
     assert "constraints" not in asked["missing_robustness"]
-    for _ in range(200):  # long work runs beside the page, which shows it once it is done
-        if WORST in texts(at):
-            break
-        time.sleep(0.1)
-        at.run()
+    until(at, lambda at: WORST in texts(at))
     said = texts(at)
     assert "What may change in a row" in said
     assert WORST in said

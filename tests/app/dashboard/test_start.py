@@ -37,27 +37,29 @@ def place(tmp_path):
     return folder
 
 
-def press(at, key):
-    next(b for b in at.button if b.key == key).click().run()
-    return finished(at)
+@pytest.fixture
+def finished(until):
+    """A function: run until no job is watched any more."""
+    return lambda at: until(at, lambda at: not at.get("progress"))
 
 
-def finished(at, tries=40):
-    """Run until no job is watched any more."""
-    import time
-
-    while tries and at.get("progress"):
-        time.sleep(0.1)
-        at.run()
-        tries -= 1
-    return at
+@pytest.fixture
+def press(finished):
+    """A function: press a button and wait for what it starts."""
+    return lambda at, key: finished(next(b for b in at.button if b.key == key).click().run())
 
 
-def upload(at, model, data):
-    for key, path in (("mg.upload_model", model), ("mg.upload_data", data)):
-        widget = next(w for w in at.file_uploader if w.key == key)
-        widget.set_value((path.name, path.read_bytes(), "application/octet-stream"))
-    return finished(at.run())
+@pytest.fixture
+def upload(finished):
+    """A function: give a model and its data to the page."""
+
+    def given(at, model, data):
+        for key, path in (("mg.upload_model", model), ("mg.upload_data", data)):
+            widget = next(w for w in at.file_uploader if w.key == key)
+            widget.set_value((path.name, path.read_bytes(), "application/octet-stream"))
+        return finished(at.run())
+
+    return given
 
 
 def record(place, **more):
@@ -66,7 +68,7 @@ def record(place, **more):
     return workspace.record(inputs, ev)
 
 
-def test_a_recent_evaluation_is_reopened(place, show, texts):
+def test_a_recent_evaluation_is_reopened(place, show, texts, press):
     record(place, positive="yes")
     at = show(None)
     assert "m.skops on d.csv" in texts(at).replace("*", "")
@@ -98,7 +100,7 @@ def test_a_pickle_among_the_recent_asks_for_trust_again(place, show, texts):
     assert any(c.value.endswith("--target rich --trust") for c in at.code)
 
 
-def test_hostile_entries_and_a_broken_file_cost_nobody_the_page(place, own_home, show, texts):
+def test_hostile_entries_and_a_broken_file_cost_nobody_the_page(place, own_home, show, texts, press):
     own_home.mkdir()
     hostile = [
         {"model": ":red[x] <b>$1$", "data": "\x00", "target": "y"},
@@ -121,7 +123,7 @@ def test_hostile_entries_and_a_broken_file_cost_nobody_the_page(place, own_home,
     assert ".broken-" in texts(show(None))  # as long as it lies there
 
 
-def test_an_upload_opens_is_removed_and_is_nobody_elses(place, show, texts, tmp_path, monkeypatch):
+def test_an_upload_opens_is_removed_and_is_nobody_elses(place, show, texts, tmp_path, monkeypatch, press, upload):
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -148,7 +150,7 @@ def test_an_upload_opens_is_removed_and_is_nobody_elses(place, show, texts, tmp_
     assert opened.fetch(token).n == 120
 
 
-def test_a_pickle_is_refused_with_the_command(place, show, texts, monkeypatch):
+def test_a_pickle_is_refused_with_the_command(place, show, texts, monkeypatch, upload):
     monkeypatch.setattr(joblib, "load", lambda *a: pytest.fail("a pickle was loaded"))
     at = upload(show(None), place / "m.pkl", place / "d.csv")
     assert "m.pkl is a pickle" in at.error[0].value.replace("\\", "")
@@ -159,7 +161,7 @@ def test_a_pickle_is_refused_with_the_command(place, show, texts, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content"), [("m.skops", "pickle"), ("m.txt", "pickle"), ("m.json", "pickle"), ("m.exe", "pickle")]
 )
-def test_a_renamed_pickle_is_refused_too(name, content, place, show, monkeypatch):
+def test_a_renamed_pickle_is_refused_too(name, content, place, show, monkeypatch, upload):
     monkeypatch.setattr(joblib, "load", lambda *a: pytest.fail("a pickle was loaded"))
     (place / name).write_bytes((place / "m.pkl").read_bytes())
     at = upload(show(None), place / name, place / "d.csv")
@@ -206,7 +208,7 @@ def test_only_files_in_the_named_folders(place, tmp_path):
         terms.inside(str(place / "d.csv"))
 
 
-def test_files_of_a_folder_are_opened_and_noted(place, show, texts):
+def test_files_of_a_folder_are_opened_and_noted(place, show, texts, press, finished):
     terms.agree(folders=[str(place)])
     at = show(None)
     boxes = {s.label: s for s in at.selectbox}
@@ -244,7 +246,7 @@ def test_sessions_switch_each_for_itself(binary, regression, show, go, texts):
     assert any("bought" in m.value for m in two.sidebar.markdown)
 
 
-def test_a_cohort_is_saved_used_renamed_deleted(binary, show):
+def test_a_cohort_is_saved_used_renamed_deleted(binary, show, press):
     at = show(binary, where="age < 30")
     name = next(t for t in at.text_input if t.key == "mg.save_name")
     name.set_value("young :red[x]")

@@ -1,22 +1,8 @@
 """The page Why here?: without a cohort it says choose one; with one every answer stands; the side bar leads to it."""
 
-import time
-
 import pytest
 
 from modelglass.analysis.registry import fitting, run
-
-
-def finished(at, texts, wanted, seconds=90):
-    """Run again until long work is done."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        words = texts(at)
-        if all(w in words for w in wanted):
-            return words
-        time.sleep(0.5)
-        at.run()
-    return texts(at)
 
 
 def test_without_a_cohort_it_says_choose_one(binary, show):
@@ -28,7 +14,7 @@ def test_without_a_cohort_it_says_choose_one(binary, show):
 
 
 @pytest.mark.parametrize("evaluation", ["binary", "multiclass", "regression", "predictions_only"], indirect=True)
-def test_every_answer_stands_and_is_that_of_the_analysis(evaluation, show, texts):
+def test_every_answer_stands_and_is_that_of_the_analysis(evaluation, show, texts, until):
     records = [
         a
         for a in fitting(evaluation.task, "why")
@@ -37,7 +23,7 @@ def test_every_answer_stands_and_is_that_of_the_analysis(evaluation, show, texts
     cohort = evaluation.where("age < 45")
     said = [run(cohort, a).result.sentence() for a in records]
     at = show(evaluation, "why", where="age < 45")
-    words = finished(at, texts, said)
+    words = texts(until(at, lambda at: all(s in texts(at) for s in said)))
     assert not at.exception
     assert not at.error
     for sentence in said:
@@ -48,10 +34,10 @@ def test_every_answer_stands_and_is_that_of_the_analysis(evaluation, show, texts
         assert any("no model here" in i.value for i in at.info)
 
 
-def test_another_cohort_beside_it_is_the_other_side(binary, show, texts):
+def test_another_cohort_beside_it_is_the_other_side(binary, show, texts, until):
     wanted = run(binary.where("age < 45"), "contrast", other="age > 60").result.sentence()
     at = show(binary, "why", where="age < 45", **{"beside.where": "age > 60"})
-    words = finished(at, texts, [wanted])
+    words = texts(until(at, lambda at: wanted in texts(at)))
     assert wanted in words
     assert "Compared with the cohort age > 60" in words
 
