@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 POINTS, PARTS = 2_048, 16
+ASKED_AT_ONCE = 512
 FEWEST = 256
 FIRST, TOTAL = "alone", "with interactions"
 MOST_ALIKE = 500
@@ -172,9 +173,12 @@ def _asked(
         u = qmc.Sobol(2 * p, scramble=True, rng=np.random.default_rng((seed, 20_027, r))).random(each)
         a, b = draw.rows(u[:, :p]), draw.rows(u[:, p:])
         f_a[r], f_b[r] = answers(ev, a, code), answers(ev, b, code)
-        for i, name in enumerate(names):
-            tell(progress, (r + (i + 1) / (len(names) + 1)) / PARTS, f"sample {r + 1} of {PARTS}")
-            f_ab[i, r] = answers(ev, a.assign(**{name: b[name]}), code)
+        together = max(1, ASKED_AT_ONCE // each)
+        for start in range(0, len(names), together):
+            tell(progress, (r + (start + 1) / (len(names) + 1)) / PARTS, f"sample {r + 1} of {PARTS}")
+            some = names[start : start + together]
+            moved = pd.concat([a.assign(**{name: b[name]}) for name in some], ignore_index=True)
+            f_ab[start : start + together, r] = answers(ev, moved, code).reshape(len(some), each)
     return f_a, f_b, f_ab
 
 

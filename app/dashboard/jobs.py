@@ -207,6 +207,11 @@ class Jobs:
         with self._changed:
             return self._waiting.index(job) if job in self._waiting else 0
 
+    @property
+    def queued(self) -> int:
+        """Count the pieces of work that have not begun."""
+        return len(self._waiting)
+
     def forget(self, key: Hashable) -> None:
         """Drop a job that is over, so that it may be started again."""
         with self._changed:

@@ -29,9 +29,9 @@ results = Cache(entries=400, size=400 * 2**20)
 jobs = Jobs()
 PATIENCE = 0.4
 EVERY, RARELY, STOPPING = 1.0, 4.0, 1.0
-"""Seconds between two looks at running work and, at most, at work far back in the queue; and those given to a stop.
+"""Seconds between two looks at running work and, at most, at work that waits or that other work waits for; and those given to a stop.
 
-Each look makes the browser draw the page anew: a page of twenty pieces of work must not keep it busy with waiting.
+Each look makes the browser go over the whole page: a page of twenty pieces of work must not keep it busy with waiting.
 """
 CONDITIONS = ("other", "cohort", "where")
 """Settings that are conditions."""
@@ -116,8 +116,8 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     if job.over:
         _ended(job, title)
     else:
-        waits = 1 + jobs.ahead(job) if job.state == "waiting" else 0
-        part(_watch, run_every=min(EVERY + waits, RARELY))(job, title, redraw.around())
+        more = 1 + jobs.ahead(job) if job.state == "waiting" else jobs.queued / 4
+        part(_watch, run_every=min(EVERY + more, RARELY))(job, title, redraw.around())
     return None
 
 

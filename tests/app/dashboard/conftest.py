@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import time
 import warnings
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -17,10 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import modelglass.app.dashboard
+from modelglass.analysis import registry
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.app.dashboard import opened, work
 
 MAIN = Path(modelglass.app.dashboard.__file__).with_name("main.py")
+SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
+    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
+"""A page with nothing under way."""
+PATIENCE = 120_000
 HOSTILE = "weird $x$ [a](b) :red[c] <b>"
 
 
@@ -165,3 +172,78 @@ def until():
         return at
 
     return came
+
+
+class Walk:
+    """A fresh browser context that notes every error of its console and every request that leaves the machine."""
+
+    def __init__(self, browser):
+        self.context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.faults: list[str] = []
+        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.faults.append(f"page: {e}"))
+        self.page.on("request", lambda r: None if LOCAL.match(r.url) else self.faults.append(f"request: {r.url}"))
+
+    def open(self, url, page=""):
+        """Open an address, at a page by its path: on the way over the first page most of the time would go into that one."""
+        parts = urlsplit(url)
+        self.page.goto(parts._replace(path=f"/{page}").geturl() if page else url)
+        return self.settle()
+
+    def settle(self):
+        self.page.wait_for_timeout(400)  # a click needs a moment to reach the server before the page turns busy
+        self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
+        assert self.page.locator("[data-testid=stException]").count() == 0
+        return self
+
+    def turn_to(self, title):
+        self.page.get_by_role("link", name=title, exact=True).click()
+        self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
+        return self.settle()
+
+    @property
+    def where(self):
+        return parse_qs(urlsplit(self.page.url).query).get("where", [None])[0]
+
+    @property
+    def side(self):
+        return self.page.locator("[data-testid=stSidebar]").inner_text()
+
+    def words(self):
+        return self.page.locator("[data-testid=stMain]").inner_text()
+
+
+LOCAL = re.compile(r"(https?|ws)://127\.0\.0\.1|data:|blob:|file:")
+
+
+@pytest.fixture
+def walk(chromium):
+    """A function: a fresh browser to walk with."""
+    walks = []
+
+    def start():
+        walks.append(Walk(chromium))
+        return walks[-1]
+
+    yield start
+    for one in walks:
+        one.context.close()
+
+
+@pytest.fixture(scope="module")
+def offered():
+    """A function: leave these analyses alone on the pages, in their order, until the tests of the module are over."""
+    known = registry.analyses()
+    all_of_them = dict(known)
+
+    def only(names):
+        kept = {name: record for name, record in all_of_them.items() if name in names}
+        assert len(kept) == len(names)
+        known.clear()
+        known.update(kept)
+
+    yield only
+    known.clear()
+    known.update(all_of_them)

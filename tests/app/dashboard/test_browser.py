@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import pandas as pd
@@ -18,16 +17,14 @@ from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.data, pytest.mark.timeout(600)]
-PATIENCE = 120_000
+FEW = {"rows": 50, "train_rows": 50, "points": 3, "n_samples": 100, "n_repeats": 1, "random": 19, "count": 2}
 FEW_ROWS = "&".join(
-    f"{analysis.name}.{setting.name}={max(50, setting.low)}"
+    f"{analysis.name}.{setting.name}={max(FEW[setting.name], setting.low)}"
     for analysis in analyses().values()
     for setting in analysis.settings
-    if setting.name in ("rows", "train_rows", "points") and setting.low is not None
+    if setting.name in FEW and setting.low is not None
 )
-"""Every analysis that says how many rows it looks at gets few: what is walked here is the pages."""
-SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
-    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
+"""Every analysis that says how much it looks at looks at little: what is walked here is the pages."""
 
 
 def fed_raw_columns(model):
@@ -72,63 +69,6 @@ def address(adult, diamonds):
     first.stop()
 
 
-class Walk:
-    """One fresh browser context that notes every error of its console and every request that leaves the machine."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(viewport={"width": 1440, "height": 1000}, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.faults: list[str] = []
-        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
-        self.page.on("pageerror", lambda e: self.faults.append(f"page: {e}"))
-        self.page.on(
-            "request",
-            lambda r: (
-                None
-                if re.match(r"(https?|ws)://127\.0\.0\.1|data:|blob:|file:", r.url)
-                else self.faults.append(f"request: {r.url}")
-            ),
-        )
-
-    def open(self, url):
-        self.page.goto(url)
-        return self.settle()
-
-    def settle(self):
-        self.page.wait_for_timeout(400)  # a click needs a moment to reach the server before the page turns busy
-        self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
-        assert self.page.locator("[data-testid=stException]").count() == 0
-        return self
-
-    def turn_to(self, title):
-        self.page.get_by_role("link", name=title, exact=True).click()
-        self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
-        return self.settle()
-
-    def words(self):
-        return self.page.locator("[data-testid=stMain]").inner_text()
-
-    def choose_sql(self, sql):
-        self.page.get_by_role("tab", name="SQL").click()
-        self.page.get_by_role("textbox", name="Condition").fill(sql)
-        self.page.locator("[data-testid=stSidebar]").get_by_role("button", name="Apply").locator("visible=true").click()
-        return self.settle()
-
-
-@pytest.fixture
-def walk(chromium):
-    walks = []
-
-    def start(**options):
-        walks.append(Walk(chromium, **options))
-        return walks[-1]
-
-    yield start
-    for one in walks:
-        one.context.close()
-
-
 def titles(ev):
     return [pages.title(g) for g in pages.offered(ev.task, True)]
 
@@ -143,10 +83,22 @@ def counted(ev, sql):
 @pytest.mark.parametrize(
     ("name", "sql"), [("adult", "sex = 'Female' AND age < 30"), ("diamonds", "cut = 'Ideal' AND carat >= 1")]
 )
-def test_every_page_says_the_number_of_rows_that_duckdb_counts(name, sql, address, walk, request):
+def choose_sql(here, sql):
+    here.page.get_by_role("tab", name="SQL").click()
+    here.page.get_by_role("textbox", name="Condition").fill(sql)
+    here.page.locator("[data-testid=stSidebar]").get_by_role("button", name="Apply").locator("visible=true").click()
+    return here.settle()
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"), [("adult", "sex = 'Female' AND age < 30"), ("diamonds", "cut = 'Ideal' AND carat >= 1")]
+)
+def test_every_page_says_the_number_of_rows_that_duckdb_counts_and_its_link_shows_the_same(
+    name, sql, address, walk, request
+):
     ev = request.getfixturevalue(name)
-    here = walk().open(address[name] + ("&" if "?" in address[name] else "?") + FEW_ROWS)
-    here.choose_sql(sql)
+    first = address[name] + ("&" if "?" in address[name] else "?") + FEW_ROWS
+    here = choose_sql(walk().open(first, "predictions"), sql)
     n = counted(ev, sql)
     for title in titles(ev):
         here.turn_to(title)
@@ -157,44 +109,41 @@ def test_every_page_says_the_number_of_rows_that_duckdb_counts(name, sql, addres
         if title not in ("Export", "One prediction", "Predictions", "Why here?"):
             assert f"Cohort: {n:,} rows" in words, title
             assert f"All {ev.n:,} rows" in words, title
+    moved = lower_a_slider(here.turn_to("Slices")).words()
+    assert moved == links_hold(here, walk).words()
     assert here.faults == []
 
 
-def test_a_copied_link_shows_the_same_in_a_fresh_browser(adult, address, walk):
-    first = walk().open(address["adult"] + "slices")
-    first.choose_sql("race = 'Black'")
-    slider = first.page.locator("[data-testid=stPopoverBody]").get_by_role("slider")
-    first.page.get_by_text("More settings").first.click()
+def lower_a_slider(here):
+    slider = here.page.locator("[data-testid=stPopoverBody]").get_by_role("slider")
+    here.page.get_by_text("More settings").first.click()
     slider.first.focus()
     for _ in range(3):
-        first.page.keyboard.press("ArrowLeft")
-    first.page.keyboard.press("Escape")
-    first.settle()
-    first.turn_to("Export").turn_to("Slices")
-    url = first.page.url
-    assert "where=" in url
-    assert "slice_metrics." in url
-    second = walk().open(url)
-    assert second.page.url == url
-    assert second.words() == first.words()
-    n = counted(adult, "race = 'Black'")
-    assert f"{n:,} of {adult.n:,} rows" in second.words()
-    assert first.faults + second.faults == []
+        here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("Escape")
+    return here.settle()
 
 
-def test_the_link_on_the_export_page_leads_to_the_page_looked_at_before(address, walk):
-    here = walk().open(address["adult"] + "errors")
-    here.choose_sql("age > 60")
-    words = here.words()
+def links_hold(here, walk):
+    """Open in fresh browsers the address of a page returned to, and the link on the export page."""
+    title, words = here.page.locator("h1").inner_text(), here.words()
     here.turn_to("Export")
     shown = here.page.locator("[data-testid=stMain] [data-testid=stCode]").first.inner_text().strip()
-    fresh = walk().open(shown)
-    assert fresh.page.locator("h1").inner_text() == "Errors"
+    url = here.turn_to(title).page.url
+    assert "where=" in url
+    assert "slice_metrics." in url
+    fresh = walk().open(url)
+    assert fresh.page.url == url
     assert fresh.words() == words
+    fresh.open(shown)
+    assert fresh.page.locator("h1").inner_text() == title
+    assert fresh.words() == words
+    assert fresh.faults == []
+    return fresh
 
 
 def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult, address, walk, monkeypatch):
-    here = walk().open(address["adult"])
+    here = walk().open(f"{address['adult']}?{FEW_ROWS}")
     asked = []
     monkeypatch.setattr(type(adult.model), "both", lambda self, X: asked.append(1))
     here.page.get_by_text("Set the threshold").click()
@@ -213,7 +162,7 @@ def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult
 
 
 def test_a_click_on_a_confusion_cell_opens_its_rows(adult, address, walk):
-    here = walk().open(address["adult"] + "errors")
+    here = walk().open(f"{address['adult']}?{FEW_ROWS}", "errors")
     n = int(((adult.y == 1) & (adult.predicted == 0)).sum())
     place = here.page.locator(".stPlotlyChart").first
     place.get_by_text(f"{n:,}").click(force=True)
@@ -242,7 +191,7 @@ def test_long_work_shows_progress_stops_and_leaves_others_free(adult, address, w
         "function",
         lambda self, known=registry.Analysis.function: _endless if self.name == "endless" else known(self),
     )
-    busy, other = walk(), walk().open(address["adult"] + "errors")
+    busy, other = walk(), walk().open(f"{address['adult']}?{FEW_ROWS}", "errors")
     busy.page.goto(address["adult"] + "endless")
     busy.page.get_by_text("turning").wait_for()
     other.turn_to("Predictions").turn_to("Errors")  # how fast: benchmarks/response.py

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,6 @@ from sklearn.preprocessing import OrdinalEncoder
 from modelglass.analysis.evaluation import Evaluation
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PATIENCE = 120_000
-SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
-    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
 MARKS = """title => {
     const charts = [...document.querySelectorAll('.js-plotly-plot')].filter(c => c.checkVisibility());
     const found = [];
@@ -38,6 +34,28 @@ MARKS = """title => {
     return found.filter(m => m.title.includes(title));
 }"""
 """Every mark that carries a condition: its chart, the condition, and where it stands on the screen."""
+
+
+CLICKED = [
+    "performance",
+    "slice_metrics",
+    "error_tree",
+    "error_heatmap",
+    "find_slices",
+    "fairness",
+    "confusion",
+    "worst_rows",
+    "calibration",
+    "predictions",
+    "residuals",
+    "projection",
+    "listing",
+    "why_here",
+    "contrast",
+    "partial_dependence",
+    "joint_effect",
+]
+"""Analyses whose marks are clicked on here, and two pages of longer work; all of every page is walked in test_browser."""
 
 
 @pytest.fixture(scope="module")
@@ -73,102 +91,52 @@ def spending(frame):
 
 
 @pytest.fixture(scope="module")
-def address(shop, spending):
+def address(shop, spending, offered):
     from modelglass.app.dashboard.launch import dashboard
 
+    offered(CLICKED)
     first = dashboard(shop, block=False, port=8790)
     second = dashboard(spending, block=False)
     yield {"shop": first.url + "/", "spending": second.url}
     first.stop()
 
 
-class Walk:
-    """A fresh browser context; faults are what its console complains of."""
-
-    def __init__(self, browser):
-        self.context = browser.new_context(viewport={"width": 1500, "height": 1100})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.faults: list[str] = []
-        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
-        self.page.on("pageerror", lambda e: self.faults.append(f"page: {e}"))
-
-    def open(self, url, page=""):
-        """Open an address, at a page by its path: on the way over the first page most of the time would go into that one."""
-        parts = urlsplit(url)
-        self.page.goto(parts._replace(path=f"/{page}").geturl() if page else url)
-        return self.settle()
-
-    def settle(self):
-        self.page.wait_for_timeout(500)
-        self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
-        self.page.wait_for_timeout(300)
-        assert self.page.locator("[data-testid=stException]").count() == 0
-        return self
-
-    def turn_to(self, title):
-        self.page.get_by_role("link", name=title, exact=True).click()
-        self.page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
-        return self.settle()
-
-    def marks(self, title, like=""):
-        """Give the marks of the charts with this in their title, and this in their condition; the first is in sight."""
-        self.page.wait_for_function(
-            "t => [...document.querySelectorAll('.js-plotly-plot')].some(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t))",
-            arg=title,
-        )
-        self.page.evaluate(
-            "t => [...document.querySelectorAll('.js-plotly-plot')].find(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t)).scrollIntoView({block: 'center'})",
-            title,
-        )
-        self.page.wait_for_timeout(300)
-        return [m for m in self.page.evaluate(MARKS, title) if re.search(like, m["where"])]
-
-    def click(self, mark):
-        for turn in range(40):  # a busy page is slow to see what is under the mouse
-            self.page.mouse.move(mark["x"] - turn % 2, mark["y"])
-            self.page.wait_for_timeout(150)
-            if self.page.locator(".hoverlayer .hovertext").count():
-                break
-        self.page.mouse.click(mark["x"], mark["y"])
-        self.page.wait_for_timeout(600)
-        return self.settle()
-
-    def choose(self, label, choice):
-        """Choose from a list in the side bar; a page that runs again meanwhile closes it."""
-        option = self.page.get_by_role("option", name=choice)
-        for _ in range(8):
-            self.settle()
-            self.page.locator("[data-testid=stSidebar]").get_by_role("combobox", name=label).click()
-            self.page.wait_for_timeout(700)
-            if option.count():
-                option.click()
-                return self.settle()
-        raise AssertionError(f"{choice} was not offered")
-
-    @property
-    def where(self):
-        return parse_qs(urlsplit(self.page.url).query).get("where", [None])[0]
-
-    @property
-    def side(self):
-        return self.page.locator("[data-testid=stSidebar]").inner_text()
-
-    def words(self):
-        return self.page.locator("[data-testid=stMain]").inner_text()
+def marks(here, title, like=""):
+    """Give the marks of the charts with this in their title, and this in their condition; the first is in sight."""
+    here.page.wait_for_function(
+        "t => [...document.querySelectorAll('.js-plotly-plot')].some(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t))",
+        arg=title,
+    )
+    here.page.evaluate(
+        "t => [...document.querySelectorAll('.js-plotly-plot')].find(c => c._fullLayout?.title?.text?.replaceAll('<br>', ' ').includes(t)).scrollIntoView({block: 'center'})",
+        title,
+    )
+    here.page.wait_for_timeout(300)
+    return [m for m in here.page.evaluate(MARKS, title) if re.search(like, m["where"])]
 
 
-@pytest.fixture
-def walk(chromium):
-    walks = []
+def click_on(here, mark):
+    for turn in range(40):  # a busy page is slow to see what is under the mouse
+        here.page.mouse.move(mark["x"] - turn % 2, mark["y"])
+        here.page.wait_for_timeout(150)
+        if here.page.locator(".hoverlayer .hovertext").count():
+            break
+    here.page.mouse.click(mark["x"], mark["y"])
+    here.page.wait_for_timeout(600)
+    return here.settle()
 
-    def start():
-        walks.append(Walk(chromium))
-        return walks[-1]
 
-    yield start
-    for one in walks:
-        one.context.close()
+def choose(here, label, choice):
+    """Choose from a list in the side bar; a page that runs again meanwhile closes it."""
+    option = here.page.get_by_role("option", name=choice)
+    for _ in range(8):
+        here.settle()
+        here.page.locator("[data-testid=stSidebar]").get_by_role("combobox", name=label).click()
+        here.page.wait_for_timeout(700)
+        if option.count():
+            option.click()
+            return here.settle()
+    raise AssertionError(f"{choice} was not offered")
 
 
 def counted(ev, sql):
@@ -198,16 +166,16 @@ def is_cohort(here, ev, where):
 
 def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_from(shop, address, walk):
     here = walk().open(address["shop"], "slices")
-    first = here.marks("worst Accuracy first", "Oslo")[0]
-    here.click(first)
+    first = marks(here, "worst Accuracy first", "Oslo")[0]
+    click_on(here, first)
     is_cohort(here, shop, "\"city\" = 'Oslo'")
-    left, right = sorted({m["chart"] for m in here.marks("worst Accuracy first")})[:2]
-    inside = next(m for m in here.marks("worst Accuracy first", '"age" <') if m["chart"] == left)
-    here.click(inside)
+    left, right = sorted({m["chart"] for m in marks(here, "worst Accuracy first")})[:2]
+    inside = next(m for m in marks(here, "worst Accuracy first", '"age" <') if m["chart"] == left)
+    click_on(here, inside)
     narrow = inside["where"].removeprefix("(\"city\" = 'Oslo') AND ")
     is_cohort(here, shop, f"\"city\" = 'Oslo' AND {narrow}")
-    outside = next(m for m in here.marks("worst Accuracy first", "Rome") if m["chart"] > left)
-    here.click(outside)
+    outside = next(m for m in marks(here, "worst Accuracy first", "Rome") if m["chart"] > left)
+    click_on(here, outside)
     is_cohort(here, shop, "\"city\" = 'Rome'")  # clicked among all rows, it takes the place of the one before
     here.page.get_by_role("button", name="Back").click()
     here.settle()
@@ -221,8 +189,8 @@ def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_f
 
 def test_a_confusion_cell_becomes_the_cohort_and_opens_its_rows(shop, address, walk):
     here = walk().open(address["shop"], "errors")
-    mark = here.marks("Actual against predicted", "_outcome = 'yes' AND _prediction = 'no'")[0]
-    here.click(mark)
+    mark = marks(here, "Actual against predicted", "_outcome = 'yes' AND _prediction = 'no'")[0]
+    click_on(here, mark)
     is_cohort(here, shop, "_outcome = 'yes' AND _prediction = 'no'")
     n = int(((shop.y == 1) & (shop.predicted == 0)).sum())
     here.page.get_by_text(f"Of {n:,} rows that are yes and predicted as no").wait_for()
@@ -253,9 +221,9 @@ def test_a_cohort_of_errors_moves_with_the_threshold(shop, address, walk):
 def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address, walk, request):
     ev = request.getfixturevalue(name)
     here = walk().open(address[name], page)
-    sizes = {m["where"]: counted(ev, m["where"]) for m in here.marks(title, like)}
-    mark = max(here.marks(title, like), key=lambda m: sizes[m["where"]])
-    here.click(mark)
+    sizes = {m["where"]: counted(ev, m["where"]) for m in marks(here, title, like)}
+    mark = max(marks(here, title, like), key=lambda m: sizes[m["where"]])
+    click_on(here, mark)
     is_cohort(here, ev, mark["where"])
     assert here.faults == []
 
@@ -288,11 +256,11 @@ def test_beside_the_rest_beside_a_saved_cohort_and_the_link_in_a_fresh_browser(s
         ("The rest", f"The rest: {shop.n - oslo:,} rows"),
         ("Cohort romans", f"Other cohort: {rome:,} rows"),
     ):
-        here.choose("Beside", choice)
+        choose(here, "Beside", choice)
         assert shown in here.words()
         assert f"Cohort: {oslo:,} rows" in here.words()
-    mark = next(m for m in here.marks("worst Accuracy first", '"age" <') if m["chart"] > 0)
-    here.click(mark)
+    mark = next(m for m in marks(here, "worst Accuracy first", '"age" <') if m["chart"] > 0)
+    click_on(here, mark)
     is_cohort(here, shop, mark["where"].replace("(city = 'Rome')", "city = 'Rome'"))
     fresh = walk().open(here.page.url)
     assert fresh.page.url == here.page.url
@@ -316,7 +284,7 @@ def around(here, marks_of, shown):
 
 def test_drawing_around_rows_of_the_map_makes_them_the_cohort(shop, address, walk):
     here = walk().open(address["shop"], "map")
-    shown = here.marks("Principal components of", "_row = ")
+    shown = marks(here, "Principal components of", "_row = ")
     assert len(shown) == shop.n
     middle = np.median([m["x"] for m in shown])
     some = [m for m in shown if m["x"] < middle and m["y"] < np.median([s["y"] for s in shown])]
@@ -347,8 +315,8 @@ def test_drawing_around_rows_of_the_map_makes_them_the_cohort(shop, address, wal
 )
 def test_leaves_cells_found_slices_and_groups_become_the_cohort(page, title, like, settings, shop, address, walk):
     here = walk().open(f"{address['shop']}?{settings}", page)
-    mark = here.marks(title, like)[-1]
-    here.click(mark)
+    mark = marks(here, title, like)[-1]
+    click_on(here, mark)
     is_cohort(here, shop, mark["where"])
     assert here.faults == []
 
