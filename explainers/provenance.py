@@ -298,6 +298,10 @@ RULES: dict[str, Callable[[Any, Sources], Sources | None]] = {
 }
 
 
+AT_ONCE = 4_096
+"""Rows of changed columns that go through a pipeline together, where each call costs more than the rows."""
+
+
 def _moved_elsewhere(made: Provenance, frame: pd.DataFrame, rows: int = 128) -> int | None:
     """Change each raw column alone on some rows; give the first that moves a column not claimed to come from it."""
     base = frame.iloc[:rows]
@@ -306,13 +310,17 @@ def _moved_elsewhere(made: Provenance, frame: pd.DataFrame, rows: int = 128) -> 
         return None
     shift = np.roll(np.arange(n), 1)
     before = dense(made.transform(base))
-    for raw in range(width):
-        moved = base.copy()
-        moved.isetitem(raw, base.iloc[shift, raw].set_axis(base.index))
-        after = dense(made.transform(moved))
-        strange = [c for c, s in enumerate(made.sources) if raw not in s]
-        if not np.array_equal(before[:, strange], after[:, strange], equal_nan=before.dtype.kind == "f"):
-            return raw
+    at_once = max(1, AT_ONCE // n)
+    for start in range(0, width, at_once):
+        some = range(start, min(start + at_once, width))
+        frames = [base.copy() for _ in some]
+        for raw, moved in zip(some, frames, strict=True):
+            moved.isetitem(raw, base.iloc[shift, raw].set_axis(base.index))
+        together = dense(made.transform(pd.concat(frames, ignore_index=True)))
+        for raw, after in zip(some, together.reshape(len(some), n, -1), strict=True):
+            strange = [c for c, s in enumerate(made.sources) if raw not in s]
+            if not np.array_equal(before[:, strange], after[:, strange], equal_nan=before.dtype.kind == "f"):
+                return raw
     return None
 
 

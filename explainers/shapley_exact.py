@@ -12,6 +12,7 @@ from scipy import special
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.kept import Kept
 from modelglass.analysis.models.outputs import OneLabel
 from modelglass.analysis.models.tree_models import TreeModel, tree_model
 from modelglass.analysis.progress import Progress
@@ -72,7 +73,12 @@ class ExactWay:
 
 
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
-    """Find the exact way for a model, or say why there is none (completing "because ...")."""
+    """Find the exact way for a model, or say why there is none (completing "because ..."); found once for all that explains it."""
+    kept: Kept = ev.whole.keep("exact ways", Kept)  # apart from the scores: finding it takes a while
+    return kept(kinds, lambda: _found(ev, kinds))
+
+
+def _found(ev: Evaluation, kinds: tuple[str, ...]) -> ExactWay | str:
     X = fed(ev, ev.whole.inputs().iloc[:128])
     if isinstance(ev.model, OneLabel):
         return "the model gives several labels a row, and this is one of them"
