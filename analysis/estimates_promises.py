@@ -71,7 +71,7 @@ def _rare(found: Estimates, groups: Groups) -> Estimates:
     """
     if groups.rows.task != "binary":
         return found
-    promised = groups.sum(np.asarray(groups.rows.score, float))
+    promised = groups.promised
     seen = groups.table.sum(2).min(1)
     rarer = np.maximum(seen, np.minimum(promised, groups.n - promised))
     return found.no_interval(

@@ -6,7 +6,7 @@ import numpy as np
 
 from modelglass.analysis import intervals
 from modelglass.analysis.estimated import Estimates, estimator, few_clusters, rows_text
-from modelglass.analysis.groups import Groups, finite
+from modelglass.analysis.groups import Groups, Moments, finite
 
 FEWEST_ROWS = 20
 FEWEST_FOR_R2 = 200
@@ -25,6 +25,15 @@ def _weighted_mean(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, np.n
     return mean, influence
 
 
+def _mean_and_moments(groups: Groups, values: np.ndarray) -> tuple[np.ndarray, Moments]:
+    """Give the mean (g,) and its moments; those of the values asked for last are kept, for a p-value asks at many levels."""
+    kept = groups.__dict__.get("_mean_of")
+    if kept is None or kept[0] is not values:
+        mean, influence = _weighted_mean(groups, values)
+        kept = groups.__dict__["_mean_of"] = (values, mean, groups.moments(influence))
+    return kept[1].copy(), kept[2]  # whoever gets an estimate may blank it
+
+
 def mean_of(
     groups: Groups,
     values: np.ndarray,
@@ -40,8 +49,7 @@ def mean_of(
     probabilities are as good as bounded, and their intervals too wide with it. ``size`` is that of the numbers whose differences the
     values are: what their rounding leaves is no spread.
     """
-    mean, influence = _weighted_mean(groups, values)
-    moments = groups.moments(influence)
+    mean, moments = _mean_and_moments(groups, values)
     df = moments.tail_df if tails and moments.tail_df is not None else moments.df
     low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, df, factor)
     found = Estimates(mean, low, high, groups.n, "t, corrected for skewness (Hall)")

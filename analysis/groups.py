@@ -175,6 +175,11 @@ class Groups:
         """Sum weight times value over the rows of each group."""
         return self.sum(values if self.rows.weight is None else self.rows.weight * values)
 
+    @cached_property
+    def promised(self) -> Floats:
+        """Sum of the scores over the rows of each group (of two classes), (g,): with probabilities, the positives that they promise."""
+        return self.sum(np.asarray(self.rows.score, float))
+
     def _table(self, power: int) -> np.ndarray:
         k = self.rows.classes
         key = self.codes * (k * k) + self.rows.cell

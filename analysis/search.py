@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.search_counts import counter
 from modelglass.analysis.search_scale import Scale, Score
 from modelglass.analysis.search_unions import Stack, stacks
 
@@ -126,7 +128,7 @@ def _checked(
             'Use score="difference".',
         )
     small = np.uint8 if max(levels, default=1) <= 256 else np.uint16
-    return np.ascontiguousarray(codes, dtype=small), loss if score == "sliceline" else loss - loss.min(initial=0.0)
+    return np.asfortranarray(codes, dtype=small), loss if score == "sliceline" else loss - loss.min(initial=0.0)
 
 
 class _Search:
@@ -144,9 +146,6 @@ class _Search:
         score: Score,
         alpha: float,
     ):
-        from modelglass.analysis import search_kernels
-
-        self.kernels = search_kernels
         self.codes, self.levels = codes, np.asarray(levels, np.int64)
         self.family = list(family) if family is not None else list(range(len(levels)))
         self.loss = loss if weight is None else loss * weight
@@ -167,13 +166,21 @@ class _Search:
 
     # counting --------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def by_row(self) -> np.ndarray:
+        """The codes with those of a row side by side in memory, as the compiled loops want them."""
+        return np.ascontiguousarray(self.codes)
+
     def counts(self, rows: np.ndarray, cells: np.ndarray, prefixes: int, columns: np.ndarray) -> tuple[np.ndarray, ...]:
         sizes = self.levels[columns]
         offsets = np.concatenate([[0], np.cumsum(sizes * prefixes)[:-1]]).astype(np.int64)
         total = int((sizes * prefixes).sum())
         n, e = np.zeros(total, np.int64), np.zeros(total)
         w = np.zeros(total if len(self.weight) else 0)
-        self.kernels.count(self.codes, rows, cells, columns, offsets, sizes, self.loss, self.weight, n, w, e)
+        counting, by_row = counter(len(rows) * len(columns))
+        counting(
+            self.by_row if by_row else self.codes, rows, cells, columns, offsets, sizes, self.loss, self.weight, n, w, e
+        )
         return n, (w if len(self.weight) else n.astype(np.float64)), e, offsets
 
     def offer(self, columns: np.ndarray, levels: np.ndarray, n: np.ndarray, w: Floats, e: Floats) -> None:
@@ -355,7 +362,9 @@ class _Search:
         place = np.full(len(part), -1, np.int32)
         place[kept] = np.arange(len(kept), dtype=np.int32)
         rows, cells = np.empty(len(self.codes), np.int32), np.empty(len(self.codes), np.int32)
-        r = self.kernels.descend(self.codes, first, second, size, place, rows, cells)
+        from modelglass.analysis import search_kernels
+
+        r = search_kernels.descend(self.by_row, first, second, size, place, rows, cells)
         for batch in self._batches(columns, len(kept)):
             n, w, e, offsets = self.counts(rows[:r], cells[:r], len(kept), batch)
             self._offer_all([first, second], [kept // size, kept % size], batch, offsets, n, w, e, len(kept))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.errors import InputError, MachineError
 from modelglass.app.dashboard.terms import LARGEST_UPLOAD, LOCAL
 
@@ -72,7 +73,8 @@ def serve(
     terms.agree(host, folders, budget)
     if opened is not None:
         registry.hand_over(opened, first=True)
-    with contextlib.suppress(KeyboardInterrupt):
+    # the two workers must not spin against each other, the pages or the browser; a notebook's own number is left alone
+    with blas_threads(max(1, (os.cpu_count() or 1) // 2)), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_Running(host, port).main(headless=headless, on_ready=on_ready))
 
 
@@ -259,6 +261,10 @@ class _KnownBase:
         if scope["type"] != "http" or scope["method"] != "GET" or "." in last or "/_stcore/" in scope["path"]:
             await self.app(scope, receive, send)
             return
+        if last == "":
+            from modelglass.app.dashboard import early
+
+            early.begin(scope.get("query_string", b"").decode("latin-1"))
         plain = {
             **scope,
             "headers": [

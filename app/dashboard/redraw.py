@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-_FOLLOWS = "mg.page_follows_work"
+_FOLLOWS, _THEN = "mg.page_follows_work", "mg.then_the_page"
 
 
 def around() -> str | None:
@@ -26,15 +26,24 @@ def around() -> str | None:
 def page_follows(follows: bool) -> None:
     """Note whether other parts of the page wait for work to end: then all of it is drawn when some has ended."""
     st.session_state[_FOLLOWS] = follows
+    st.session_state.pop(_THEN, None)
 
 
 def only(part: str | None) -> None:
-    """Draw this part anew, or the page where there is none or others follow; nothing after this call happens."""
-    if part is not None and not st.session_state.get(_FOLLOWS, False):
+    """Draw this part anew, and after it the page where others follow; the page where there is no part. Nothing after this call happens."""
+    if part is not None:
         with suppress(ImportError, AttributeError, TypeError):
+            if st.session_state.get(_FOLLOWS, False):
+                st.session_state[_THEN] = True
             _request(part)
             st.empty()  # Streamlit turns to the request where something is drawn
     st.rerun()
+
+
+def then_the_page() -> None:
+    """Draw the page where the part just drawn was to come first: people read it while the rest is made."""
+    if st.session_state.pop(_THEN, False):
+        st.rerun()
 
 
 def _request(part: str) -> None:

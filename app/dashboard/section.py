@@ -10,7 +10,7 @@ import streamlit as st
 
 from modelglass.analysis.registry import Analysis, lacking
 from modelglass.analysis.result import Result
-from modelglass.app.dashboard import settings, show, state, work
+from modelglass.app.dashboard import redraw, settings, show, state, work
 from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.text import plain
 
@@ -83,6 +83,7 @@ def section(
             st.caption(f"Set “{plain(asked.label or asked.name)}” to see this.")
             return
         side_by_side(desk, analysis, values, shown or usual(analysis))
+    redraw.then_the_page()
 
 
 def _same_reason(desk: state.Desk, analysis: Analysis, values: Mapping[str, Any]) -> str | None:

@@ -177,7 +177,7 @@ def test_budget_progress_and_refusals(ev):
             raise Stopped
 
     with pytest.raises(Stopped):
-        data_checks(ev, progress=stop)
+        data_checks(ev, rows=700, progress=stop)  # of so many rows nothing is kept yet
     assert seen[0] == "checking: rows that repeat"
 
 
@@ -220,3 +220,14 @@ def test_real_adult(data_file):
     assert codes == [(("capital_gain",), '"capital_gain" = 99999', int((frame["capital_gain"] == 99999).sum()))]
     assert {f.severity for f in result.found} <= {"medium", "low"}
     assert not [f for f in result.found if "hours_per_week" in f.features and f.severity != "low"]
+
+
+def test_asked_again_they_are_not_made_again_and_carry_the_threshold_of_now(ev, monkeypatch):
+    first = data_checks(ev)
+    monkeypatch.setitem(CHECKS, "duplicates", ("Rows that repeat", lambda data: pytest.fail("made again")))
+    again = data_checks(ev.with_threshold(0.7))
+    assert again.found == first.found
+    assert again.source.threshold == 0.7
+    assert first.source.threshold is None
+    monkeypatch.undo()
+    assert data_checks(ev, rows=500).settings["rows"] == 500

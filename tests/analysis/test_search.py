@@ -172,3 +172,37 @@ def test_columns_that_are_unions_of_others_are_found_by_sums(depth, weighted):
         assert found.n[i] == inside.sum()
         assert [c for c, _ in found.conditions(i)] == sorted(c for c, _ in found.conditions(i))
     assert found.searched == found.prefixes == 21 - 3 - 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("some", [False, True])
+def test_numpy_counts_to_the_last_bit_what_the_compiled_loop_counts(weighted, some):
+    from modelglass.analysis import search_counts, search_kernels
+
+    rng = np.random.default_rng(3)
+    codes = np.asfortranarray(rng.integers(0, 5, (2_000, 4)).astype(np.uint8))
+    loss, weight = rng.normal(size=2_000), rng.uniform(size=2_000) if weighted else np.zeros(0)
+    rows = np.flatnonzero(rng.random(2_000) < 0.4).astype(np.int32) if some else np.arange(2_000, dtype=np.int32)
+    cells = codes[rows, 0].astype(np.int32) % 3
+    columns, sizes = np.array([1, 3]), np.array([5, 5])
+    offsets = np.array([0, 15])
+    found = []
+    for count in (search_counts.count, search_kernels.count):
+        n, w, e = np.zeros(30, np.int64), np.zeros(30 if weighted else 0), np.zeros(30)
+        table = codes if count is search_counts.count else np.ascontiguousarray(codes)
+        count(table, rows, cells, columns, offsets, sizes, loss, weight, n, w, e)
+        found.append((n, w, e))
+    for own, compiled in zip(*found):
+        assert np.array_equal(own, compiled)
+    assert found[0][0].sum() == 2 * len(rows)
+
+
+def test_numba_is_loaded_only_where_there_is_much_to_count(monkeypatch):
+    import sys
+
+    from modelglass.analysis import search_counts, search_kernels
+
+    assert search_counts.counter(1) == (search_kernels.count, True)  # loaded already
+    monkeypatch.delitem(sys.modules, search_counts.COMPILED)
+    assert search_counts.counter(search_counts.FEW) == (search_counts.count, False)
+    assert search_counts.counter(search_counts.FEW + 1)[0] is not search_counts.count
