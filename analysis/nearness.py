@@ -12,6 +12,8 @@ from modelglass.analysis.progress import Progress, blocks, tell
 
 NEIGHBOURS = 10
 DRAWS = 999
+AT_ONCE = 20_000
+"""Errors dealt out at once: more no longer fit near the processor."""
 _SPARE = 8
 """Further places looked at, for those equally far."""
 _SAME = 1e-9
@@ -80,16 +82,18 @@ def nearness(
     if len(e) < 3 or not (w * e).sum() > 0 or np.ptp(e) == 0:
         return NONE
     around = _Around(np.asarray(xy, dtype=float), neighbours)
-    estimate = around.among(e, w)
+    estimate = float(around.among(e[:, None], w[:, None])[0])
     if draws < 1:
         return Nearness(estimate=estimate, expected=np.nan, low=np.nan, high=np.nan, p=np.nan)
     rng = np.random.default_rng((seed, 77_003))
     dealt = np.empty(draws)
+    size = max(1, AT_ONCE // len(e))
     for block in blocks(draws):
         tell(progress, block.start / draws, "dealing errors out at random")
-        for i in range(block.start, block.stop):
-            places = rng.permutation(len(e))
-            dealt[i] = around.among(e[places], w[places])
+        for start in range(block.start, block.stop, size):
+            stop = min(start + size, block.stop)
+            places = np.column_stack([rng.permutation(len(e)) for _ in range(start, stop)])
+            dealt[start:stop] = around.among(e[places], w[:, None] if weight is None else w[places])
     low, high = np.quantile(dealt, [(1 - level) / 2, (1 + level) / 2])
     larger = int((dealt >= estimate * (1 - 1e-12)).sum())
     return Nearness(
@@ -108,6 +112,10 @@ class _Around:
         self.at, self.count = self.at.ravel(), len(places)
         others = n - 1
         need = np.minimum(neighbours, len(xy) - 1) - others  # beyond the rows at the same place
+        # which rows are at a place
+        self.here = csr_array(
+            (np.ones(len(xy)), np.argsort(self.at, kind="stable"), np.r_[0, np.cumsum(n)]), shape=(self.count, len(xy))
+        )
         self.own = np.where(need >= 0, 1.0, neighbours / np.maximum(others, 1))
         k = min(neighbours + 1 + _SPARE, self.count)
         far, near = (
@@ -125,19 +133,19 @@ class _Around:
             (joined[0], (joined[1].astype(int), joined[2].astype(int))), shape=(self.count, self.count)
         )
 
-    def among(self, e: np.ndarray, w: np.ndarray) -> float:
-        """Give the mean error of neighbours, weighted by each row's own error."""
-        errors, mass = w * e, w
-        top = self._sum(errors)
-        below = self._sum(mass)
+    def among(self, e: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Give the mean error of neighbours, weighted by each row's own error, (d,); errors are (n, d), weights too or (n, 1)."""
+        errors = w * e
+        top, below = self._sum(errors), self._sum(w)
         found = np.divide(top, below, out=np.zeros_like(top), where=below > 0)
         used = errors * (below > 0)
-        return float(used @ found / used.sum()) if used.sum() > 0 else float("nan")
+        whole, part = used.sum(axis=0), (used * found).sum(axis=0)
+        return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
-        """Sum values over each row's neighbours."""
-        by_place = np.bincount(self.at, values, minlength=self.count)
-        return (self.own * by_place + self.links @ by_place)[self.at] - self.own[self.at] * values
+        """Sum values, (n, d), over each row's neighbours."""
+        by_place, own = self.here @ values, self.own[:, None]
+        return (own * by_place + self.links @ by_place)[self.at] - own[self.at] * values
 
 
 def _chosen(far: np.ndarray, rows: np.ndarray, need: int) -> tuple[np.ndarray, np.ndarray]:

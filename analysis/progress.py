@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 Progress = Callable[[float, str], None]
 """Called with (share done in [0, 1], what is being done); an exception it raises stops the work cleanly."""
 
+EVEN = 64
+"""Libraries of linear algebra take rows in small groups, and those left over in another way, which rounds differently."""
+
 
 def tell(progress: Progress | None, share: float, what: str) -> None:
     """Report, where someone listens."""
@@ -20,7 +23,8 @@ def blocks(n: int, *, start: int = 64, seconds: float = 0.2, most: int | None = 
 
     The time between two slices is measured and the next size follows it (at most fourfold growth a step), so a slow model
     is asked for few rows at a time and a fast one for many. Where asking for fewer rows does not make it quicker (each call costs
-    the same, on a busy machine say), it is asked for more instead. Never an empty slice.
+    the same, on a busy machine say), it is asked for more instead. Never an empty slice. Large slices are multiples of ``EVEN`` rows, so
+    that the last digit of what a row is worth does not hang on how fast the machine was.
 
     >>> [s.stop - s.start for s in blocks(10, start=4, most=4)]
     [4, 4, 2]
@@ -39,6 +43,7 @@ def blocks(n: int, *, start: int = 64, seconds: float = 0.2, most: int | None = 
         else:
             wanted, larger = rows * min(max(seconds / spent, 1.0), 4.0), None
         size = int(min(max(wanted, 1), most or n))
+        size -= size % EVEN if size >= 4 * EVEN else 0
         at = stop
 
 

@@ -18,8 +18,8 @@ from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_steps import answers_at
 from modelglass.explainers.effect_ways import FastWay
 from modelglass.explainers.layered import Layered, layered
-from modelglass.explainers.provenance import Provenance, dense, provenance
-from modelglass.explainers.shapley_exact import fed
+from modelglass.explainers.provenance import Provenance, dense
+from modelglass.explainers.shapley_exact import fed, provenance_of
 
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
@@ -281,7 +281,7 @@ def transformed(ev: Evaluation) -> Transformed | None:
     if isinstance(ev.model, OneLabel) or not (hasattr(ev.estimator, "steps") or layered(ev.estimator, ev.task)):
         return None
     few = fed(ev, ev.whole.inputs().iloc[:128])
-    made = provenance(ev.estimator, few)
+    made = provenance_of(ev)
     ready = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
     if not made.exact or not ready or not (made.steps or layered(made.estimator, ev.task)):
         return None

@@ -1,4 +1,7 @@
-"""Rows judged with some raw columns taken from other rows: through the trees themselves where they can be read, else by asking the model."""
+"""Rows judged with some raw columns taken from other rows: through the trees themselves where they can be read, else by asking.
+
+A plain Pipeline is asked about rows that its transformers saw once (``reshuffled_once``).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from modelglass.analysis.paired import judged_answers
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import tree_shapley
 from modelglass.explainers.provenance import unwrapped
+from modelglass.explainers.reshuffled_once import RunOnce, run_once
 from modelglass.explainers.rows import Stack
 from modelglass.explainers.shapley_exact import ExactWay, exact_way
 
@@ -47,6 +51,7 @@ class Reshuffled:
     _base: Rows = field(repr=False)
     _trees: _Trees | None = field(default=None, repr=False)
     _stack: Stack | None = field(default=None, repr=False)
+    _once: RunOnce | None = field(default=None, repr=False)
 
     def answers(
         self, groups: Sequence[Sequence[str]], orders: Sequence[Floats], progress: Progress | None = None
@@ -74,6 +79,8 @@ class Reshuffled:
         return _one_class(self.ev, changed, self.class_)
 
     def _asked(self, columns: Sequence[str], order: Floats, progress: Progress | None) -> Rows:
+        if self._once is not None:
+            return judged_answers(self.ev, *self._once.shuffled(columns, order, progress), self._base, self.class_)
         inputs = self.ev.inputs()
         if self._stack is None:
             self._stack = Stack(inputs)
@@ -143,10 +150,15 @@ def reshuffled(ev: Evaluation, class_: Any = None) -> Reshuffled:
 
     The trees of a model answer for it only where they give the score of every row of ``ev`` to 1e-5 and the very same decisions; a pipeline
     before them is run once, because a shuffled raw column gives its transformed columns in the shuffled order where each comes from one
-    raw column (checked, ``provenance``).
+    raw column (checked, ``provenance``). So it is with the last step of a plain Pipeline, where it gives the very same decisions of all rows.
     """
     base = rows_of(ev)
     trees = _trees(ev) if ev.n >= FEWEST_ROWS else None
+    once = run_once(ev, MOST_CELLS) if trees is None and ev.n >= FEWEST_ROWS else None
+    if once is not None:
+        clean = judged_answers(ev, once.predicted, once.score, base, class_)
+        how = "by asking the last step of the pipeline, whose other steps ran once"
+        return Reshuffled(ev, class_, clean, how, base, _once=once)
     if trees is None:
         return Reshuffled(ev, class_, rows_of(ev, class_), "by asking the model", base)
     predicted, score = trees.decide(trees.trees.base + trees.sums)

@@ -25,6 +25,8 @@ ISOLATED = "relative path length"
 """Of an isolation forest: comparisons that set a row apart, 1 for an ordinary row, less for a strange one; turned round where strange
 rows are the positive class.
 """
+FEW = 128
+"""Rows of the whole data on which a way is checked."""
 MATCH = 1e-5
 """The raw output, sent through its link, must give the model's own answer this closely."""
 
@@ -74,15 +76,19 @@ class ExactWay:
 
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
     """Find the exact way for a model, or say why there is none (completing "because ..."); found once for all that explains it."""
-    kept: Kept = ev.whole.keep("exact ways", Kept)  # apart from the scores: finding it takes a while
-    return kept(kinds, lambda: _found(ev, kinds))
+    return _kept(ev)(kinds, lambda: _found(ev, kinds))
+
+
+def _kept(ev: Evaluation) -> Kept:
+    """Give what is kept of ways, apart from the scores: finding one takes a while, and who asks for scores need not wait."""
+    kept: Kept = ev.whole.keep("exact ways", Kept)
+    return kept
 
 
 def _found(ev: Evaluation, kinds: tuple[str, ...]) -> ExactWay | str:
-    X = fed(ev, ev.whole.inputs().iloc[:128])
     if isinstance(ev.model, OneLabel):
         return "the model gives several labels a row, and this is one of them"
-    made = provenance(ev.estimator, X)
+    made = provenance_of(ev)
     kind = _kind(made.estimator)
     if kind not in kinds:
         return (
@@ -92,12 +98,12 @@ def _found(ev: Evaluation, kinds: tuple[str, ...]) -> ExactWay | str:
         )
     if not made.exact:
         return made.reason
-    Z = made.transform(X)
+    Z = made.transform(_few(ev))
     try:
         raw = margins_of(made.estimator, Z, kind)
     except (ValueError, TypeError, AttributeError) as error:
         return f"the raw output of {type(made.estimator).__name__} cannot be read ({error})"
-    scale = _link(ev, made.estimator, raw, rows.output(ev, ev.whole.inputs().iloc[:128]))
+    scale = _link(ev, made.estimator, raw, rows.output(ev, ev.whole.inputs().iloc[:FEW]))
     if scale is None:
         return f"the answer of {type(made.estimator).__name__} is not a known function of its raw output"
     if kind != "tree":
@@ -159,6 +165,15 @@ def exact_values(
         absent=absent,
         background=used,
     )
+
+
+def provenance_of(ev: Evaluation) -> Provenance:
+    """Follow the raw columns of a model to its final estimator; found once for an Evaluation, whoever asks."""
+    return _kept(ev)("provenance", lambda: provenance(ev.estimator, _few(ev)))
+
+
+def _few(ev: Evaluation) -> pd.DataFrame:
+    return fed(ev, ev.whole.inputs().iloc[:FEW])
 
 
 def fed(ev: Evaluation, frame: pd.DataFrame) -> pd.DataFrame:

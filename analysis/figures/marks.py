@@ -79,10 +79,12 @@ def without_rows(made: go.Figure) -> go.Figure:
     -------
     plotly Figure
         Marks that are rows (see ``SINGLE_ROWS``) keep place and colour. Their texts go, and they are put in the order of their places:
-        in the order of the data, marks at the same position of two traces would be one row.
+        in the order of the data, marks at the same position of two traces would be one row. The figure itself where no mark is a row.
     """
     import plotly.graph_objects as go
 
+    if not any(isinstance(trace.meta, dict) and trace.meta.get("rows") is not None for trace in made.data):
+        return made
     made = go.Figure(made)
     for trace in made.data:
         kind = trace.meta.get("rows") if isinstance(trace.meta, dict) else None

@@ -112,11 +112,19 @@ class SklearnModel(Model):
 
     def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Predict and score; a plain Pipeline runs its transformers once for both."""
-        if self.score_kind is None or not _is_plain_pipeline(self.estimator):
+        if self.score_kind is None or not self.is_plain_pipeline():
             return self._both_of(self.estimator, X)
         for _, step in self.estimator.steps[:-1]:
             if step is not None and not isinstance(step, str):
                 X = step.transform(X)
+        return self.after_steps(X)
+
+    def is_plain_pipeline(self) -> bool:
+        """Tell whether the answer is that of a Pipeline's last step, asked about what its transformers give."""
+        return _is_plain_pipeline(self.estimator)
+
+    def after_steps(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Predict and score rows that the transformers of a plain Pipeline have seen already."""
         return self._both_of(self.estimator.steps[-1][1], X)
 
     def _both_of(self, estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,9 +12,12 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LinearRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
@@ -88,6 +91,65 @@ def test_thresholds_and_the_other_class_through_the_trees():
         judge = reshuffled(one)
         assert judge.how.startswith("through the trees")
         assert np.array_equal(judge.clean.predicted, rows_of(one).predicted)
+
+
+def linear(final, target, **more):
+    """A pipeline whose last step is no tree."""
+    frame = tabular()
+    names = ["a", "b", "c", "twin", "city", "lat"]
+    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    coded = make_column_transformer((OneHotEncoder(), ["city"]), (numbers, ["lat", "c", "a", "b", "twin"]), **more)
+    model = make_pipeline(coded, final).fit(frame[names], frame[target])
+    return Evaluation(model, frame, target=target, ignore=[x for x in ("y", "y3", "t") if x != target])
+
+
+@pytest.mark.parametrize(
+    ("final", "target", "sparse"),
+    [
+        (LogisticRegression(), "y", 0),
+        (LogisticRegression(), "y3", 1),
+        (Ridge(), "t", 0),
+        (LinearSVC(), "y", 1),
+        (LinearSVC(), "y3", 0),
+    ],
+)
+def test_the_last_step_answers_as_the_whole_pipeline_does(final, target, sparse):
+    ev = linear(final, target, sparse_threshold=sparse)
+    judge = reshuffled(ev)
+    assert judge.how.startswith("by asking the last step of the pipeline")
+    groups, rng = [["c"], ["city"], ["b", "city", "c"]], np.random.default_rng(1)
+    orders = [rng.permutation(ev.n) for _ in groups]
+    for columns, order, got in zip(groups, orders, judge.answers(groups, orders), strict=True):
+        want = judged(ev, ev.inputs().assign(**{c: ev.inputs()[c].array[order] for c in columns}), rows_of(ev))
+        if target != "t":
+            assert np.array_equal(got.predicted, want.predicted)
+            assert np.abs(got.score - want.score).max() < 1e-12
+        assert np.abs(got.predicted - want.predicted).max() < 1e-12
+        assert not np.array_equal(got.predicted, judge.clean.predicted)
+
+
+def test_the_last_step_decides_by_the_threshold_and_for_the_class_asked():
+    ev = linear(LogisticRegression(), "y")
+    other = Evaluation(ev.estimator, ev.frame, target="y", positive="no", ignore=["y3", "t"])
+    order = np.random.default_rng(2).permutation(ev.n)
+    for one, class_ in ((ev.with_threshold(0.7), None), (other, None), (linear(LogisticRegression(), "y3"), "mid")):
+        judge = reshuffled(one, class_)
+        assert judge.how.startswith("by asking the last step of the pipeline")
+        assert np.array_equal(judge.clean.predicted, rows_of(one, class_).predicted)
+        (got,) = judge.answers([["a"]], [order])
+        want = judged(one, one.inputs().assign(a=one.inputs()["a"].array[order]), rows_of(one), class_)
+        assert np.array_equal(got.predicted, want.predicted)
+
+
+def test_a_pipeline_that_mixes_columns_or_decides_elsewhere_is_asked_whole():
+    frame = tabular()[["a", "b", "y"]]
+    for model in (
+        make_pipeline(PolynomialFeatures(), LogisticRegression()),
+        FixedThresholdClassifier(make_pipeline(StandardScaler(), LogisticRegression()), threshold=0.8),
+        make_pipeline(StandardScaler(), FixedThresholdClassifier(LogisticRegression(), threshold=0.8)),
+    ):
+        ev = Evaluation(model.fit(frame[["a", "b"]], frame.y), frame, target="y")
+        assert reshuffled(ev).how == "by asking the model"
 
 
 def test_other_models_and_few_rows_are_asked():
