@@ -11,6 +11,9 @@ PYTEST_ARGS ?=
 EXTRAS = test,boosting,onnx
 DOCTESTS = modelglass/analysis modelglass/explainers modelglass/app modelglass/sample_models
 
+# Tests start many processes, and each would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check clean
 
 $(VENV)/.done: pyproject.toml

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
 
 GUEST = Path(__file__).parent / "guest"
 
@@ -21,16 +25,11 @@ def place(tmp_path_factory):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: modelglass-guest\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[modelglass.analyses]\nrow_digits = modelglass_guest.digits:ANALYSIS\n")
-    make = """
-import numpy as np, pandas as pd, skops.io
-from sklearn.linear_model import LogisticRegression
-rng = np.random.default_rng(0)
-frame = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
-frame["y"] = (frame.a + rng.normal(size=300) > 0).astype(int)
-skops.io.dump(LogisticRegression().fit(frame[["a", "b"]], frame.y), "model.skops")
-frame.to_csv("data.csv", index=False)
-"""
-    subprocess.run([sys.executable, "-c", make], cwd=folder, check=True)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+    frame["y"] = (frame.a + rng.normal(size=300) > 0).astype(int)
+    skops.io.dump(LogisticRegression().fit(frame[["a", "b"]], frame.y), folder / "model.skops")
+    frame.to_csv(folder / "data.csv", index=False)
     return folder, {**os.environ, "PYTHONPATH": os.pathsep.join([str(GUEST), str(folder)])}
 
 
@@ -60,36 +59,25 @@ import modelglass as mg
 from modelglass.analysis.opening import open_evaluation
 ev = open_evaluation("model.skops", "data.csv", target="y")
 """
+APART = "\n=== the next face ===\n"
 
 
-def test_it_is_on_the_command_line(place):
-    assert "row_digits" in command(place, "analyses")
-    answer = json.loads(
-        command(place, "show", "row_digits", "model.skops", "data.csv", "--target", "y", "--set", "base=5", "--json")
-    )
-    result = answer["results"][0]
-    assert result["settings"] == {"base": 5}
-    assert len(result["frame"]["data"]) == 5
-
-
-def test_it_shows_itself_in_a_notebook(place):
-    html = python(place, OPEN + "from modelglass_guest.digits import row_digits\nprint(row_digits(ev)._repr_html_())")
-    assert "wrong most often" in html
-    assert "last digit" in html
-
-
-def test_it_is_in_the_report(place):
-    html = python(
-        place, OPEN + "print(open(mg.report(ev, 'out.html', analyses=['row_digits']), encoding='utf-8').read())"
-    )
-    assert "Wrong by last digit" in html
-    assert "wrong most often" in html
-
-
-def test_it_gets_a_page_of_its_own(place):
-    code = (
-        OPEN
-        + """
+@pytest.fixture(scope="module")
+def faces(place):
+    """What the list, a notebook, the report and the dashboard show of it; one process, as most of the time goes into starting one."""
+    code = f"""
+from modelglass.app import cli
+try:
+    cli.main(["analyses"])
+except SystemExit as stop:
+    assert not stop.code
+print({APART!r})
+{OPEN}
+from modelglass_guest.digits import row_digits
+print(row_digits(ev)._repr_html_())
+print({APART!r})
+print(open(mg.report(ev, 'out.html', analyses=['row_digits']), encoding='utf-8').read())
+print({APART!r})
 from pathlib import Path
 import modelglass.app.dashboard
 from modelglass.app.dashboard import opened, pages
@@ -102,8 +90,31 @@ at.run()
 assert not at.exception and not at.error
 print(at.title[0].value, [m.value for m in at.markdown], [s.label for s in at.slider])
 """
+    listed, notebook, report, page = python(place, code).split(APART)
+    return {"list": listed, "notebook": notebook, "report": report, "page": page.strip()}
+
+
+def test_it_is_on_the_command_line(place, faces):
+    assert "row_digits" in faces["list"]
+    answer = json.loads(
+        command(place, "show", "row_digits", "model.skops", "data.csv", "--target", "y", "--set", "base=5", "--json")
     )
-    shown = python(place, code)
-    assert shown.startswith("Row numbers")
-    assert "wrong most often" in shown
-    assert "Base" in shown
+    result = answer["results"][0]
+    assert result["settings"] == {"base": 5}
+    assert len(result["frame"]["data"]) == 5
+
+
+def test_it_shows_itself_in_a_notebook(faces):
+    assert "wrong most often" in faces["notebook"]
+    assert "last digit" in faces["notebook"]
+
+
+def test_it_is_in_the_report(faces):
+    assert "Wrong by last digit" in faces["report"]
+    assert "wrong most often" in faces["report"]
+
+
+def test_it_gets_a_page_of_its_own(faces):
+    assert faces["page"].startswith("Row numbers")
+    assert "wrong most often" in faces["page"]
+    assert "Base" in faces["page"]

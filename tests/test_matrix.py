@@ -128,7 +128,7 @@ def xgboost_native(task, X, y, path):
 def lightgbm_file(task, X, y, path):
     lightgbm = pytest.importorskip("lightgbm")
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
-    fitted = kind(n_estimators=5, min_child_samples=5, verbose=-1).fit(booster_levels(X), sorted_codes(y))
+    fitted = kind(n_estimators=5, min_child_samples=5, verbose=-1, n_jobs=1).fit(booster_levels(X), sorted_codes(y))
     fitted.booster_.save_model(path / "m.txt")
     return load_model(path / "m.txt"), own(fitted, booster_levels(X))
 
@@ -304,7 +304,7 @@ SHOWN = {
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_results_in_strict_json_and_a_report(kind, task, data, made, tmp_path):
-    """What ``--json`` prints, read back strictly; and the smallest report, with the same sentence and the same numbers."""
+    """What ``--json`` prints, read back strictly; and of every kind and task (each data in turn) the smallest report, with the same sentence."""
     ev, (labels, _) = made(kind, task, data)
     outcomes = [run(ev, name) for name in SHOWN[task]]
     assert [o.reason for o in outcomes if o.result is None] == []
@@ -317,6 +317,8 @@ def test_results_in_strict_json_and_a_report(kind, task, data, made, tmp_path):
         np.testing.assert_allclose(predicted, labels[: len(predicted)].astype(float), rtol=1e-6)
     else:
         assert [str(p) for p in predicted] == [str(v) for v in labels[: len(predicted)]]
+    if DATA[(list(KINDS).index(kind) + TASKS.index(task)) % len(DATA)] != data:
+        return
     path = mg.report(ev, tmp_path / "report.html", analyses=["performance"])
     text = html.unescape(path.read_text(encoding="utf-8"))
     assert outcomes[0].result.sentence() in text

@@ -169,7 +169,9 @@ def _model(library, task):
         module = pytest.importorskip("xgboost")
         return getattr(module, f"XGB{kind}")(n_estimators=8, max_depth=3, enable_categorical=True)
     if library == "lightgbm":
-        return getattr(pytest.importorskip("lightgbm"), f"LGBM{kind}")(n_estimators=8, num_leaves=8, verbose=-1)
+        return getattr(pytest.importorskip("lightgbm"), f"LGBM{kind}")(
+            n_estimators=8, num_leaves=8, verbose=-1, n_jobs=1
+        )
     import sklearn.ensemble
 
     if library == "hist":

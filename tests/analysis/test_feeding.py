@@ -23,7 +23,7 @@ def frame():
 
 def test_lightgbm_names_with_spaces(frame, tmp_path):
     lightgbm = pytest.importorskip("lightgbm")
-    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(frame[["net pay", "age"]], frame.y)
+    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(frame[["net pay", "age"]], frame.y)
     model.booster_.save_model(tmp_path / "model.txt")
     ev = mg.Evaluation(load_model(tmp_path / "model.txt"), frame[["y", "age", "net pay"]], target="y")
     assert ev.features == ("net pay", "age")

@@ -89,7 +89,7 @@ def boosters():
         "xgboost logistic": XGBRegressor(
             n_estimators=10, max_depth=3, enable_categorical=True, objective="reg:logistic"
         ),
-        "lightgbm": LGBMClassifier(n_estimators=20, num_leaves=15, verbose=-1, min_child_samples=5),
+        "lightgbm": LGBMClassifier(n_estimators=20, num_leaves=15, verbose=-1, min_child_samples=5, n_jobs=1),
         "hist": HistGradientBoostingClassifier(max_iter=20, categorical_features="from_dtype"),
         "catboost": CatBoostClassifier(iterations=20, depth=4, verbose=False, allow_writing_files=False),
     }

@@ -172,7 +172,9 @@ def test_a_poisson_model_is_explained_in_the_log_of_the_target(numbers):
 def test_boosters_add_up_to_their_raw_output(made, name, classes, native):
     library = pytest.importorskip(name)
     quiet = {"verbose": -1} if name == "lightgbm" else {"enable_categorical": True}
-    model = (library.LGBMClassifier if name == "lightgbm" else library.XGBClassifier)(n_estimators=15, **quiet)
+    model = (library.LGBMClassifier if name == "lightgbm" else library.XGBClassifier)(
+        n_estimators=15, n_jobs=1, **quiet
+    )
     rng = np.random.default_rng(0)
     X = pd.DataFrame(
         {

@@ -236,7 +236,7 @@ def test_boosted_libraries_equal_their_own_values(world, name, classes):
     frame = pd.DataFrame(X, columns=list("abcdef")).mask(np.random.default_rng(1).random(X.shape) < 0.1)
     made = {
         "xgboost": lambda: library.XGBClassifier(n_estimators=20),
-        "lightgbm": lambda: library.LGBMClassifier(n_estimators=20, verbose=-1),
+        "lightgbm": lambda: library.LGBMClassifier(n_estimators=20, verbose=-1, n_jobs=1),
         "catboost": lambda: library.CatBoostClassifier(iterations=20, verbose=0, allow_writing_files=False),
     }[name]()
     model = made.fit(frame, y3 if classes == 3 else drive > 0)

@@ -38,7 +38,7 @@ def booster(table):
 
 @pytest.fixture(scope="module")
 def light(table):
-    return lightgbm.LGBMClassifier(n_estimators=4, verbose=-1, min_child_samples=5).fit(*table)
+    return lightgbm.LGBMClassifier(n_estimators=4, verbose=-1, min_child_samples=5, n_jobs=1).fit(*table)
 
 
 @pytest.mark.parametrize("ending", ["json", "ubj"])
@@ -150,13 +150,13 @@ def test_lightgbm_file(light, table, tmp_path):
     labels, scores = model.both(model.prepare(frame))
     np.testing.assert_array_equal(labels, light.predict(frame))
     np.testing.assert_array_equal(scores, light.predict_proba(frame))
-    several = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(
+    several = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(
         frame[["a", "b"]], np.digitize(frame.b, [-0.5, 0.5])
     )
     several.booster_.save_model(tmp_path / "m.txt")
     model = load_model(tmp_path / "m.txt")
     np.testing.assert_array_equal(model.scores(frame[["a", "b"]]), several.predict_proba(frame[["a", "b"]]))
-    values = lightgbm.LGBMRegressor(n_estimators=3, verbose=-1).fit(frame[["a", "b"]].to_numpy(), y)
+    values = lightgbm.LGBMRegressor(n_estimators=3, verbose=-1, n_jobs=1).fit(frame[["a", "b"]].to_numpy(), y)
     values.booster_.save_model(tmp_path / "m.txt")
     model = load_model(tmp_path / "m.txt")
     assert (model.task, model.feature_names) == ("regression", None)

@@ -228,7 +228,7 @@ def test_mlflow_boosters(table, tmp_path):
     first = xgboost.XGBClassifier(n_estimators=3).fit(X, y)
     folder = folder_of(tmp_path / "x", {"xgboost": {"data": "model.ubj"}})
     first.save_model(folder / "model.ubj")
-    second = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, y)
+    second = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(X, y)
     light = folder_of(tmp_path / "l", {"lightgbm": {"data": "model.lgb"}})
     second.booster_.save_model(light / "model.lgb")
     for path, fitted in ((folder, first), (light, second)):

@@ -56,7 +56,7 @@ def test_ordered_categories_are_found_by_their_texts():
     X = PLAIN.assign(c=pd.Categorical(PLAIN.c, categories=["z", "x", "y"], ordered=True))
     model = booster(X, Y)
     np.testing.assert_array_equal(mg.Evaluation(model, PLAIN.assign(t=Y), target="t").score, model.predict(X))
-    fitted = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(X, Y)
+    fitted = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, Y)
     ev = mg.Evaluation(fitted, PLAIN.assign(t=Y), target="t")
     np.testing.assert_array_equal(ev.score, fitted.predict_proba(X)[:, 1])
 

@@ -32,7 +32,7 @@ def lightgbm_native(X, y, k, path):
 def lightgbm_classifier(X, y, k, path):
     lightgbm = pytest.importorskip("lightgbm")
     settings = {"objective": "ova", "num_class": k, "n_estimators": 4, "verbose": -1}
-    model = make_pipeline("passthrough", lightgbm.LGBMClassifier(**settings)).fit(X, y)
+    model = make_pipeline("passthrough", lightgbm.LGBMClassifier(**settings, n_jobs=1)).fit(X, y)
     return model, model.predict_proba(X)
 
 

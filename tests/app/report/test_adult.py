@@ -17,6 +17,10 @@ from modelglass.app.report import report
 pytestmark = [pytest.mark.data, pytest.mark.timeout(900)]
 
 
+SETTINGS = {"findings": {"budget": 120.0}}
+"""Time enough that a busy machine looks at as much for the report as for the call that it is compared with."""
+
+
 @pytest.fixture(scope="module")
 def adult(data_file):
     train, test = pd.read_csv(data_file("adult_train.csv")), pd.read_csv(data_file("adult_test.csv"))
@@ -33,44 +37,51 @@ def adult(data_file):
     return Evaluation(model, test, target="income", name="adult_test.csv")
 
 
-@pytest.fixture(scope="module")
-def file(adult, tmp_path_factory):
-    return report(adult, tmp_path_factory.mktemp("adult") / "report.html")
+@pytest.mark.browser
+def test_the_whole_report(adult, reading, request, tmp_path):
+    """One test, because the report is by far the longest work of all tests: in several, each process that took one would make it anew.
 
-
-def test_it_is_under_five_megabytes_and_nothing_failed(file, adult, reading):
+    What needs a browser comes last: where there is none, it is skipped after all the rest was held.
+    """
+    file = report(adult, tmp_path / "report.html", settings=SETTINGS)
     text = file.read_text(encoding="utf-8")
+    articles = reading.Read(text).articles
+    it_is_under_five_megabytes_and_nothing_failed(file, text, adult, articles)
+    no_row_is_named_in_any_chart_or_outside(text, reading)
+    each_section_equals_its_python_call(articles, adult, reading)
+    opened = request.getfixturevalue("opened")
+    for width in (1440, 420):
+        every_chart_is_drawn_offline(file, opened(file, width=width, scheme="dark"))
+
+
+def it_is_under_five_megabytes_and_nothing_failed(file, text, adult, articles):
     assert len(adult.frame) == 16_281
     assert file.stat().st_size < 5_000_000
     assert "This failed." not in text
     expected = {a.name for a in registry.fitting("binary") if a.report and not a.needs_cohort}
-    assert set(reading.Read(text).articles) == expected
+    assert set(articles) == expected
     assert {"performance", "slice_metrics", "roc", "calibration"} <= expected
 
 
-def test_no_row_is_named_in_any_chart_or_outside(file, reading):
-    charts = reading.check_rows(file.read_text(encoding="utf-8"))
+def no_row_is_named_in_any_chart_or_outside(text, reading):
+    charts = reading.check_rows(text)
     assert {"chart-shapley_values-0", "chart-label_errors-0"} <= set(charts)
 
 
-def test_each_section_equals_its_python_call(file, adult, reading):
-    articles = reading.Read(file.read_text(encoding="utf-8")).articles
+def each_section_equals_its_python_call(articles, adult, reading):
     compared = 0
     for name, blocks in articles.items():
         if registry.get(name).raw_rows:
             assert blocks == []
             continue
-        outcome = registry.run(adult, name)
+        outcome = registry.run(adult, name, **SETTINGS.get(name, {}))
         assert len(blocks) == 1
         if outcome.result is not None:
             compared += reading.check_block(blocks[0], outcome.result, name)
     assert compared > 500
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [1440, 420])
-def test_every_chart_of_adult_is_drawn_offline(file, opened, width):
-    page = opened(file, width=width, scheme="dark")
+def every_chart_is_drawn_offline(file, page):
     assert page.locator(".mg-chart").count() >= 6
     assert page.locator(".mg-chart:not(:has(.main-svg))").count() == 0
     assert page.asked == [file.as_uri()]
