@@ -61,3 +61,11 @@ def test_a_busy_moment_does_not_slow_the_rest(walk):
     late = itertools.count()
     sizes, _ = walk(100_000, lambda rows: (2.0 if next(late) in (2, 3, 4) else 0.0) + 1e-4 * rows, start=64)
     assert sizes[-2] >= 1_000
+
+
+def test_large_slices_are_multiples_of_64(walk):
+    """So that linear algebra groups the same rows however fast the machine is, and rounds them alike."""
+    for speed in (1.37e-5, 3.1e-5, 2.9e-4):
+        sizes, _ = walk(100_000, lambda rows, speed=speed: speed * rows, start=512)
+        assert len(sizes) > 3
+        assert {s % 64 for s in sizes[:-1] if s >= 256} == {0}

@@ -259,6 +259,27 @@ def test_errors_strewn_at_random_are_said_to_lie_together_as_seldom_as_the_level
     assert beyond <= 300 * 0.025 + 3 * np.sqrt(300 * 0.025 * 0.975) + 1
 
 
+def test_deals_by_brute_force():
+    """Errors are dealt with their weights: the same permutations, each row's three nearest others looked up one by one."""
+    rng = np.random.default_rng(1)
+    xy, error, weight = rng.normal(size=(12, 2)), rng.random(12), rng.exponential(size=12)
+    far = ((xy[:, None] - xy[None]) ** 2).sum(axis=2)
+    near = np.argsort(far + np.diag(np.full(12, np.inf)), axis=1)[:, :3]
+
+    def among(e, w):
+        means = [np.average(e[rows], weights=w[rows]) for rows in near]
+        return np.average(means, weights=w * e)
+
+    for w in (weight, None):
+        found = nearness(xy, error, w, neighbours=3, draws=40, seed=3)
+        mass, deals = np.ones(12) if w is None else w, np.random.default_rng((3, 77_003))
+        dealt = [among(error[at], mass[at]) for at in (deals.permutation(12) for _ in range(40))]
+        assert found.estimate == pytest.approx(among(error, mass), rel=1e-12)
+        assert found.expected == pytest.approx(np.mean(dealt), rel=1e-12)
+        assert [found.low, found.high] == pytest.approx(np.quantile(dealt, [0.025, 0.975]), rel=1e-12)
+        assert found.p == (1 + sum(d >= found.estimate for d in dealt)) / 41
+
+
 def test_errors_that_lie_together_are_found():
     rng = np.random.default_rng(0)
     xy = rng.normal(size=(400, 2))

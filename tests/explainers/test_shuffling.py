@@ -24,7 +24,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.paired import Tally, judged
-from modelglass.explainers import permutation_importance
+from modelglass.explainers import permutation_importance, shapley_exact
 from modelglass.explainers.going_together import associations, going_together
 from modelglass.explainers.reshuffled import reshuffled
 from modelglass.explainers.strata import strata_of, within
@@ -139,6 +139,18 @@ def test_the_last_step_decides_by_the_threshold_and_for_the_class_asked():
         (got,) = judge.answers([["a"]], [order])
         want = judged(one, one.inputs().assign(a=one.inputs()["a"].array[order]), rows_of(one), class_)
         assert np.array_equal(got.predicted, want.predicted)
+
+
+def test_how_columns_reach_the_last_step_is_found_once(monkeypatch):
+    ev, asked = linear(LogisticRegression(), "y"), []
+    found = shapley_exact.provenance
+    monkeypatch.setattr(shapley_exact, "provenance", lambda *given: asked.append(1) or found(*given))
+    for one in (ev, ev.with_threshold(0.3), ev.where("a > 0")):
+        way = shapley_exact.exact_way(one)
+        assert way.kind == "linear"
+        assert shapley_exact.exact_way(one, ("tree",)) == "the model is of kind linear"
+        assert shapley_exact.exact_way(ev) is way
+    assert len(asked) == 1
 
 
 def test_a_pipeline_that_mixes_columns_or_decides_elsewhere_is_asked_whole():
