@@ -204,9 +204,27 @@ def checked_frame(frame: Any) -> pd.DataFrame:
             f"More than one column is called {listed(repr(c) for c in twice)}.",
             "Rename them.",
         )
+    _check_writable(frame)
     if isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1:
         return frame
     return frame.reset_index(drop=True)
+
+
+def _check_writable(frame: pd.DataFrame) -> None:
+    """Refuse texts with half of a pair of UTF-16 ("lone surrogates"), which the text columns of pandas 3 cannot hold."""
+    if pd.Series(["text"]).dtype == object:
+        return
+    for name in frame.columns:
+        texts = [name, *(v for v in frame[name] if isinstance(v, str))] if frame[name].dtype == object else [name]
+        try:
+            for text in texts:
+                text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                "Expected texts that can be written as UTF-8.",
+                f"The column {ascii(name)} holds half a character: {ascii(error.object[:40])}.",
+                "Read the data with the right encoding, or take such characters away.",
+            ) from None
 
 
 def kept_rows(frame: pd.DataFrame, understood: Target) -> pd.DataFrame:

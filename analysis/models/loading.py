@@ -148,7 +148,16 @@ def wrap_model(obj: Any) -> Model:
     """
     if isinstance(obj, Model):
         return obj
-    model = _wrapped(obj, "in memory")
+    try:
+        model = _wrapped(obj, "in memory")
+    except AnalysisError:
+        raise
+    except Exception as error:  # noqa: BLE001  attributes of a foreign object may raise anything
+        raise InputError(
+            "Expected a fitted model whose attributes can be read.",
+            f"An object of type {type(obj).__name__} raised {words_of(error, 200)}.",
+            "Let its attributes raise AttributeError where they are not there, or pass its predict method.",
+        ) from error
     model.fingerprint = None if model.kind == FUNCTION else _pickle_hash(obj)
     return model
 

@@ -380,3 +380,24 @@ def test_seeds_that_numpy_does_not_take_are_refused_once(seed):
     with pytest.raises(InputError, match="from 0 to 4294967295 as the seed"):
         mg.Evaluation.from_predictions(frame.y, frame.y, frame=frame[["x"]], seed=seed)
     assert mg.Evaluation.from_predictions(frame.y, frame.y, frame=frame[["x"]], seed=2**32 - 1).seed == 2**32 - 1
+
+
+def test_half_a_character_is_refused_in_words_where_pandas_cannot_hold_it():
+    frame = pd.DataFrame(
+        {"a": [0.0, 1.0] * 50, "t": pd.Series(["fine", "x\ud800"] * 50, dtype=object), "y": [0, 1] * 50}
+    )
+    model = LogisticRegression().fit(frame[["a"]], frame.y)
+    if pd.Series(["text"]).dtype == object:  # pandas 2 can
+        assert Evaluation(model, frame, target="y").where("a > 0").n == 50
+        return
+    with pytest.raises(InputError, match=r"(?s)UTF-8.*'t' holds half a character: 'x.ud800'"):
+        Evaluation(model, frame, target="y")
+
+
+def test_an_object_whose_attributes_raise_is_refused_in_words():
+    class Grumpy:
+        def __getattr__(self, name):
+            raise RuntimeError("not today")
+
+    with pytest.raises(InputError, match=r"(?s)type Grumpy raised RuntimeError: not today"):
+        Evaluation(Grumpy(), pd.DataFrame({"a": [0.0, 1.0], "y": [0, 1]}), target="y")
