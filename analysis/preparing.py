@@ -222,7 +222,7 @@ def _check_writable(frame: pd.DataFrame) -> None:
         except UnicodeEncodeError as error:
             raise InputError(
                 "Expected texts that can be written as UTF-8.",
-                f"The column {ascii(name)} holds half a character: {ascii(error.object[:40])}.",
+                f"The column {name!a} holds half a character: {error.object[:40]!a}.",
                 "Read the data with the right encoding, or take such characters away.",
             ) from None
 

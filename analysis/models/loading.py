@@ -152,7 +152,7 @@ def wrap_model(obj: Any) -> Model:
         model = _wrapped(obj, "in memory")
     except AnalysisError:
         raise
-    except Exception as error:  # noqa: BLE001  attributes of a foreign object may raise anything
+    except Exception as error:
         raise InputError(
             "Expected a fitted model whose attributes can be read.",
             f"An object of type {type(obj).__name__} raised {words_of(error, 200)}.",

@@ -388,10 +388,10 @@ def test_half_a_character_is_refused_in_words_where_pandas_cannot_hold_it():
     )
     model = LogisticRegression().fit(frame[["a"]], frame.y)
     if pd.Series(["text"]).dtype == object:  # pandas 2 can
-        assert Evaluation(model, frame, target="y").where("a > 0").n == 50
+        assert mg.Evaluation(model, frame, target="y").where("a > 0").n == 50
         return
     with pytest.raises(InputError, match=r"(?s)UTF-8.*'t' holds half a character: 'x.ud800'"):
-        Evaluation(model, frame, target="y")
+        mg.Evaluation(model, frame, target="y")
 
 
 def test_an_object_whose_attributes_raise_is_refused_in_words():
@@ -400,4 +400,4 @@ def test_an_object_whose_attributes_raise_is_refused_in_words():
             raise RuntimeError("not today")
 
     with pytest.raises(InputError, match=r"(?s)type Grumpy raised RuntimeError: not today"):
-        Evaluation(Grumpy(), pd.DataFrame({"a": [0.0, 1.0], "y": [0, 1]}), target="y")
+        mg.Evaluation(Grumpy(), pd.DataFrame({"a": [0.0, 1.0], "y": [0, 1]}), target="y")
