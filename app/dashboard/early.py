@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from modelglass.analysis.errors import AnalysisError
-from modelglass.analysis.registry import Analysis, analyses
+from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import opened, work
-
-if TYPE_CHECKING:
-    from modelglass.analysis.evaluation import Evaluation
 
 
 def begin(query: str) -> None:
@@ -28,11 +24,4 @@ def begin(query: str) -> None:
     with suppress(AnalysisError):  # of a model that is not open here, or a full queue: the page says so
         ev = opened.fetch(asked.get("model", [None])[-1])
         if ev is not None:
-            ahead(analyses()["findings"], ev)
-
-
-def ahead(analysis: Analysis, ev: Evaluation) -> None:
-    """Begin longer work with usual settings, under the key by which the page asks for it."""
-    key = work._asked_for(analysis, ev, {})
-    if work.results.get(key) is None and work.jobs.get(key) is None:
-        work.jobs.start(key, lambda progress: work._unkept(key, work._within_budget(analysis, ev, {}, progress)))
+            work.ahead(analyses()["findings"], ev)

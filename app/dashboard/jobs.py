@@ -208,6 +208,11 @@ class Jobs:
             return self._waiting.index(job) if job in self._waiting else 0
 
     @property
+    def busy(self) -> bool:
+        """Whether all workers have work, so that more would wait for its turn."""
+        return sum(job.state in ("waiting", "running") for job in list(self._jobs.values())) >= self._workers
+
+    @property
     def queued(self) -> int:
         """Count the pieces of work that have not begun."""
         return len(self._waiting)

@@ -71,6 +71,13 @@ def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bo
     return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
 
 
+def ahead(analysis: Analysis, ev: Evaluation) -> None:
+    """Begin longer work with usual settings, under the key by which the page will ask for it."""
+    key = _asked_for(analysis, ev, {})
+    if results.get(key) is None and jobs.get(key) is None:
+        jobs.start(key, lambda progress: _unkept(key, _within_budget(analysis, ev, {}, progress)))
+
+
 def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     """Tell whether a job works on an outcome, or waits to."""
     job = jobs.get(_asked_for(analysis, ev, settings))
@@ -110,8 +117,9 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     if job is not None and job.value is not None:
         return job.value
     if job is None or job.state == "done":
+        patience = 0.0 if jobs.busy else PATIENCE  # what waits for other work first is not there in a moment
         job = jobs.start(key, lambda progress: _unkept(key, work(progress)))
-        if job.wait(PATIENCE) and job.state == "done":
+        if job.wait(patience) and job.state == "done":
             return later(key, title, work)
     if job.over:
         _ended(job, title)

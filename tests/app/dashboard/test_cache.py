@@ -1,4 +1,5 @@
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from modelglass.app.dashboard import work
 from modelglass.app.dashboard.cache import Cache, size_of
+from modelglass.app.dashboard.jobs import Job
 
 
 def test_the_value_used_longest_ago_goes_first():
@@ -85,3 +87,21 @@ def test_a_result_too_large_for_the_cache_is_made_once_and_shown(monkeypatch):
     assert work.later("too large", "A thing", slow) == "x" * 1000
     assert calls == [1, 1]
     work.jobs.forget("too large")
+
+
+def test_a_page_does_not_wait_for_what_waits_for_other_work(monkeypatch):
+    ended, waited = threading.Event(), []
+    monkeypatch.setattr(work, "part", lambda function, **_: lambda *_: None)
+    for k in range(work.jobs._workers):
+        work.jobs.start(("long", k), lambda progress: ended.wait(30))
+    try:
+        monkeypatch.setattr(Job, "wait", lambda self, seconds: waited.append((self.key, seconds)))
+        assert work.later("behind it", "A thing", lambda progress: 1) is None
+        assert waited == [("behind it", 0.0)]
+    finally:
+        ended.set()
+        monkeypatch.undo()
+        while not all(job.over for job in work.jobs._jobs.values()):
+            time.sleep(0.01)
+    assert work.later("behind it", "A thing", lambda progress: 2) == 1
+    assert not work.jobs.busy

@@ -45,7 +45,7 @@ def test_the_first_page_finds_them_begun_and_they_are_made_once(jobs, binary):
     assert job.wait(60)
     assert job.state == "done"
     assert work.outcome(record, binary, {}).result.settings["budget"] == 30.0  # the page has them at once
-    early.ahead(record, binary)
+    work.ahead(record, binary)
     assert jobs.get(key) is None  # kept: not begun again
 
 
