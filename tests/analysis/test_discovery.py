@@ -77,6 +77,43 @@ def test_numbers_come_from_the_judging_half_only():
     assert row["rows"] == (codings[1].codes == 0).sum()
 
 
+@pytest.mark.parametrize(("adjust", "name"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_p_is_adjusted_for_all_that_was_proposed(adjust, name):
+    from statsmodels.stats.multitest import multipletests
+
+    rows, codings = classified(4, 4000, wrong_in=[(1, 0)], share=0.15)
+    found = measure(rows, codings, "accuracy", adjust=adjust).proposed
+    assert len(found) > 3
+    np.testing.assert_allclose(found["p_adjusted"], multipletests(found["p"], method=name)[1])
+    assert (found["p_adjusted"] > 1.5 * found["p"]).any()
+
+
+def test_clusters_are_judged_as_clusters():
+    """Each row three times over, as clusters: the numbers of judging the rows once, not intervals that three times the rows would give."""
+    rows, codings = classified(2, 3000, wrong_in=[(1, 0)], share=0.3)
+    three = np.repeat(np.arange(3000), 3)
+    together = Rows(
+        task="binary",
+        y=rows.y[three],
+        predicted=rows.predicted[three],
+        score=rows.score[three],
+        probability=True,
+        cluster=three,
+    )
+    codings = [coded(c.column, c.codes[three], len(c.labels)) for c in codings]
+    first, second = halves(together, 0, np.column_stack([c.codes for c in codings]))
+    assert not set(three[first]) & set(three[second])
+    row = measure(together, codings, "accuracy", depth=1).frame().iloc[0]
+    assert row["where"] == "c1 = 0"
+    inside = codings[1].codes[second] == 0
+    right = (together.y == together.predicted)[second]
+    share, n = right[inside].mean(), inside.sum() / 3
+    width = (
+        2 * 1.96 * np.sqrt(share * (1 - share) / n)
+    )  # of so many clusters; of the rows it would be 1.7 times narrower
+    assert 0.9 * width < row["high"] - row["low"] < 1.25 * width
+
+
 @pytest.mark.parametrize("kind", ["plain", "weights", "clusters", "values"])
 def test_data_without_a_bad_slice_reports_none(kind):
     """80 null data sets at 5 %: at most 7 report any (here one direction counts, so fewer are expected; exact binomial: at a level of

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from modelglass.analysis.difference import difference
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness_find import find
 from modelglass.analysis.finding import Budget
+from modelglass.analysis.groups import rows_of
+from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.registry import get, run
 
 
@@ -48,6 +51,20 @@ def test_groups_that_differ_only_in_outcomes_are_no_finding(task):
     found = [find(world(seed, 1500, task=task), Budget(30)) for seed in range(60)]
     assert sum(bool(f) for f in found) <= 5
     assert not any(g.severity == "high" for f in found for g in f)
+
+
+@pytest.mark.parametrize(("task", "metric"), [("binary", "calibration_gap"), ("regression", "bias")])
+def test_p_is_adjusted_for_all_levels_of_all_columns(task, metric):
+    from statsmodels.stats.multitest import multipletests
+
+    ev = world(1, 2000, gap=0.12 if task == "binary" else 0.35, task=task)
+    levels = [(c, v) for c in ("kind", "side") for v in sorted(ev.frame[c].unique())]
+    p = [difference(METRICS[metric], rows_of(ev), (ev.frame[c] == v).to_numpy()).p for c, v in levels]
+    wanted = dict(zip(levels, multipletests(p, method="holm")[1], strict=True))
+    found = find(ev, Budget(30))
+    assert [f.where for f in found] == ["\"kind\" = 'c'"]
+    assert found[0].p_adjusted == pytest.approx(wanted["kind", "c"], rel=1e-9)
+    assert found[0].p_adjusted > 2 * p[levels.index(("kind", "c"))]
 
 
 def test_what_cannot_be_told_is_said():
