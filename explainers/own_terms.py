@@ -127,7 +127,7 @@ def own_terms(
     parts = parts_of(ev)
     if isinstance(parts, str):
         raise NotApplicable(
-            f"the model cannot be read as it is: {way}, and {parts}; see surrogate_tree for one that imitates it"
+            f"the model cannot be read as it is: {way}, and {parts}; “A tree that imitates the model” shows one that can be read"
         )
     table, middle = terms_of(ev, parts, points, progress)
     table = table[table.group.isin(names)].reset_index(drop=True)

@@ -97,7 +97,7 @@ def add_operating(made: go.Figure, index: int, points: pd.DataFrame, x: str, y: 
         y=points[y],
         mode="markers+text" if label else "markers",
         text=["as used now"] if label else None,
-        textposition="bottom right" if float(points[x].iloc[0]) < 0.75 else "bottom left",
+        textposition=_free_side(float(points[x].iloc[0]), above=y == "precision"),
         hovertext=texts,
         hoverinfo="text",
         marker={"size": 10, "color": colour, "symbol": "diamond", "line": {"width": 1, "color": "#ffffff"}},
@@ -107,6 +107,13 @@ def add_operating(made: go.Figure, index: int, points: pd.DataFrame, x: str, y: 
         error_y=style.intervals(points[f"{y}_low"], points[y], points[f"{y}_high"], line=colour),
         name="as used now",
     )
+
+
+def _free_side(x: float, *, above: bool) -> Any:
+    """Choose where words beside a point of a curve stand on no curve: a ROC curve is free below, one of precision above until its right end."""
+    if x >= 0.75:
+        return "bottom left"
+    return "top right" if above else "bottom right"
 
 
 def square(made: go.Figure) -> go.Figure:

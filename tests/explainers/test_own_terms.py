@@ -176,7 +176,7 @@ def test_additive_models_by_their_terms():
 
 
 def test_what_cannot_be_read(made):
-    with pytest.raises(NotApplicable, match=r"made of 5 trees.*surrogate_tree"):
+    with pytest.raises(NotApplicable, match=r"made of 5 trees.*A tree that imitates"):
         own_terms(made(RandomForestClassifier(5, max_depth=2), n=200))
     with pytest.raises(NotApplicable, match="no exact method for SVC"):
         own_terms(made(SVC(), n=200))
