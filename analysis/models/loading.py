@@ -210,10 +210,14 @@ def _wrapped(obj: Any, name: str) -> Model:
     from sklearn.base import BaseEstimator
 
     from modelglass.analysis.models.object import wrap_object
-    from modelglass.analysis.models.sklearn import SklearnModel
+    from modelglass.analysis.models.sklearn import SklearnModel, final_step
 
     if isinstance(obj, BaseEstimator) and callable(getattr(obj, "predict", None)):
-        return SklearnModel(obj, name=name)
+        model = SklearnModel(obj, name=name)
+        last = final_step(obj)
+        if type(last).__module__.partition(".")[0] in ("xgboost", "catboost"):
+            model.output_quantiles = _wrapped(last, name).output_quantiles
+        return model
     return wrap_object(obj, name)
 
 

@@ -2,8 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
@@ -120,6 +124,22 @@ def several_quantiles(kind, X, y, path):
     model = made.fit(X, y)
     model.save_model(path / "m.cbm")
     return load_model(path / "m.cbm"), model.predict(X)
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_quantiles_of_a_model_at_the_end_of_a_pipeline(searched):
+    xgboost = pytest.importorskip("xgboost")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=300), "kind": rng.choice(["x", "y"], 300)})
+    coded = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    last = xgboost.XGBRegressor(objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9], n_estimators=5, n_jobs=1)
+    model = make_pipeline(coded, last)
+    if searched:
+        model = GridSearchCV(model, {"xgbregressor__max_depth": [2]}, cv=2, scoring=lambda m, X, y: 0.0)
+    ev = Evaluation(model.fit(X, X.a), X.assign(t=X.a), target="t")
+    np.testing.assert_array_equal(np.column_stack(list(ev.quantiles.values())), model.predict(X).astype(float))
+    np.testing.assert_array_equal(ev.predicted, model.predict(X)[:, 1].astype(float))
+    assert list(ev.quantiles) == [0.1, 0.5, 0.9]
 
 
 @pytest.mark.parametrize("kind", ["xgboost", "catboost"])
