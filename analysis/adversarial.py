@@ -24,6 +24,7 @@ from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import say
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -236,7 +237,7 @@ def _result(
     certain: Certificate, level: float, settings: dict[str, Any],
 ) -> Adversarial:  # fmt: skip
     changes = changed_cells(space, kept.frame.index.to_numpy(), np.arange(kept.n), found.best)
-    verb = f"moves the prediction by {settings['amount']:.3g}" if ev.task == "regression" else "changes the decision"
+    verb = f"moves the prediction by {say(settings['amount'])}" if ev.task == "regression" else "changes the decision"
     return Adversarial(
         curve=_curve(kept, found.cost, certain, level),
         rows=_rows(chosen, kept, why, space, answers, found, certain),

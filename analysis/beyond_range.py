@@ -22,6 +22,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import signed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -74,7 +75,9 @@ class BeyondRange(Result):
         if len(bad):
             worst = bad.loc[bad.change.abs().idxmax()]
             at = self.steps[(self.steps.feature == worst.feature) & (self.steps.side == worst.side)].iloc[-1]
-            text += f" It changes most {worst.side} the range of {worst.feature}: by {worst.change:+.3g} at {at.value}."
+            text += (
+                f" It changes most {worst.side} the range of {worst.feature}: by {signed(worst.change)} at {at.value}."
+            )
             if worst.outside > 0:
                 text += f" There {worst.outside:.0%} of answers lie outside all answers on the data."
         return text

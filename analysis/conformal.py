@@ -18,6 +18,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.probing import share
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import say
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -62,7 +63,7 @@ class Conformal(Result):
             f"{whole.high:.1%}) of {rows_text(int(whole.n))} that they were not made on."
         )
         if np.isnan(self.undecided):
-            text += f" They reach {self.cut:.3g} to either side of the prediction."
+            text += f" They reach {say(self.cut)} to either side of the prediction."
         else:
             text += (
                 f" {self.undecided:.1%} ({self.undecided_low:.1%} to {self.undecided_high:.1%}) of decisions lie within the prediction's own "

@@ -19,6 +19,7 @@ from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, label_of
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.wording import signed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -54,7 +55,7 @@ class MissingRobustness(ProbedResult):
             worst = alone.loc[alone.moved.idxmax()]
             text = f"Without {worst.feature}, {self.does(worst)}; {rows_text(int(worst.n))}, every one without it."
             if np.isfinite(worst.filled):
-                text += f" With a usual value in its place {self.label} changes by {worst.filled:+.3g} instead of {worst.estimate:+.3g}."
+                text += f" With a usual value in its place {self.label} changes by {signed(worst.filled)} instead of {signed(worst.estimate)}."
         else:
             text = f"The model answers no row of {self.source.rows:,} in which a value is missing: it must be filled before."
         code = known[known.how == CODED]

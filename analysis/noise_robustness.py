@@ -19,6 +19,7 @@ from modelglass.analysis.performance import check_level, label_of, shown
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.wording import signed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -53,17 +54,17 @@ class NoiseRobustness(ProbedResult):
         most = ""
         if single.moved.notna().any():
             worst = single.loc[single.moved.idxmax()]
-            most = f" The most sensitive column is {worst.feature} ({self.label} {worst.estimate:+.3g} when it alone is noisy)."
+            most = f" The most sensitive column is {worst.feature} ({self.label} {signed(worst.estimate)} when it alone is noisy)."
         if np.isnan(at.estimate):
             return f"Cannot say what noise on all columns does.{refused_text(self.refused)}{most}"
         interval = (
             "no interval: too few rows"
             if np.isnan(at.low)
-            else f"{100 * self.settings['level']:.4g} % interval {at.low:+.3g} to {at.high:+.3g}"
+            else f"{100 * self.settings['level']:.4g} % interval {signed(at.low)} to {signed(at.high)}"
         )
         return (
             f"With noise of {at.level:g} spreads on every column, {self.label} goes from {shown(self.before)} to "
-            f"{shown(self.before + at.estimate)} (change {at.estimate:+.3g}, {interval}){decisions}; {rows_text(int(at.n))}.{most}"
+            f"{shown(self.before + at.estimate)} (change {signed(at.estimate)}, {interval}){decisions}; {rows_text(int(at.n))}.{most}"
             f"{refused_text(self.refused)}"
         )
 

@@ -108,12 +108,12 @@ def in_sentence(label: str) -> str:
 def shown(value: float) -> str:
     """Write a metric's value for people: three decimals, or as many digits as matter for large and tiny ones.
 
-    >>> shown(0.8734), shown(1234.56), shown(0.00001234)
-    ('0.873', '1,235', '1.23e-05')
+    >>> shown(0.8734), shown(1234.56), shown(999.7), shown(0.00001234)
+    ('0.873', '1,235', '1,000', '1.23e-05')
     """
     if not np.isfinite(value):
         return "unknown"
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}"
     if abs(value) >= 10 or 0 < abs(value) < 0.001:
         return f"{value:.3g}"

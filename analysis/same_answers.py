@@ -14,6 +14,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import say
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -47,7 +48,7 @@ class SameAnswers(Result):
         if len(wrong):
             worst = wrong.loc[wrong.largest.idxmax()]
             decided = "" if np.isnan(worst.changed) else f", and {worst.changed:.1%} of decisions change"
-            text += f" Handed over as {worst.way}, an answer changes by up to {worst.largest:.3g}{decided}."
+            text += f" Handed over as {worst.way}, an answer changes by up to {say(worst.largest)}{decided}."
         if len(refused):
             first = refused.iloc[0]
             text += f" The model refuses {first.way}: {first.note}."

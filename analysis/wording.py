@@ -8,10 +8,10 @@ import math
 def say(value: float) -> str:
     """Write a number: whole from 1,000 on, else three digits that count.
 
-    >>> say(12345.6), say(0.012345)
-    ('12,346', '0.0123')
+    >>> say(12345.6), say(999.7), say(0.012345)
+    ('12,346', '1,000', '0.0123')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def signed(value: float) -> str:

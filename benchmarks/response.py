@@ -60,19 +60,30 @@ def answered(page: Page, title: str) -> float:
 def stopped(page: Page, process: subprocess.Popen[bytes]) -> tuple[float, float]:
     """Press every Stop; give the seconds from the last press until the page says it of all, and until the processor is free."""
     stop, said = page.get_by_role("button", name="Stop"), page.get_by_text("was stopped")
-    began = time.perf_counter()
     while stop.count():
-        already = said.count()
-        began = time.perf_counter()
+        already, free = said.count(), None
+        began = looked = time.perf_counter()
+        before = used(process)
         stop.first.click()
         while said.count() == already and stop.count():
             page.wait_for_timeout(20)
+            looked, before, free = free_since(process, began, looked, before, free)
     told = time.perf_counter() - began
-    while True:
-        at, before = time.perf_counter() - began, used(process)
-        time.sleep(1 / 3)
-        if used(process) - before < 1 / 30:
-            return told, at
+    while free is None:
+        page.wait_for_timeout(20)
+        looked, before, free = free_since(process, began, looked, before, free)
+    return told, free
+
+
+def free_since(
+    process: subprocess.Popen[bytes], began: float, looked: float, before: float, free: float | None
+) -> tuple[float, float, float | None]:
+    """Look at the processor every third of a second: once it was all but idle, the seconds from the press to the last look before."""
+    now = time.perf_counter()
+    if now - looked < 1 / 3:
+        return looked, before, free
+    spent = used(process)
+    return now, spent, looked - began if free is None and spent - before < (now - looked) / 10 else free
 
 
 def main() -> None:

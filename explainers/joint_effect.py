@@ -18,6 +18,7 @@ from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import signed
 from modelglass.explainers import joint_steps
 from modelglass.explainers import rows as shared
 from modelglass.explainers.accumulated_local_effects import Steps, measure, steps_of
@@ -87,7 +88,7 @@ class JointEffect(Result):
         )
         return (
             f"{a} and {b} together{chosen}: {self.scale}{of} from {shown(low.estimate)} at {place(low)} to {shown(high.estimate)} at {place(high)}; "
-            f"{shown(typical)} of it is typically more than the sum of both, most {most.beyond:+.3g} at {place(most)}; "
+            f"{shown(typical)} of it is typically more than the sum of both, most {signed(most.beyond)} at {place(most)}; "
             f"{rows_text(int(self.cells.n.iloc[0]))}, {ASKED[self.settings['method']]}.{guess}"
         )
 

@@ -18,6 +18,7 @@ from modelglass.analysis.performance import check_level, shown
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers, Effect
 from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
@@ -99,7 +100,7 @@ class IndividualConditionalExpectation(Result):
         for (feature, group), curves in self.typical.groupby(["feature", "group"], sort=False):
             if group == self.groups[-1] and curves.cluster.nunique() > 1:
                 named = [
-                    f"{c.share.iloc[0]:.0%} by {c.output.iloc[-1] - c.output.iloc[0]:+.3g}"
+                    f"{c.share.iloc[0]:.0%} by {signed(c.output.iloc[-1] - c.output.iloc[0])}"
                     for _, c in curves.groupby("cluster")
                 ]
                 parts.append(f"{feature} ({', '.join(named)})")

@@ -21,6 +21,7 @@ from modelglass.analysis.performance import check_level, label_of, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 
 FORM = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign>[-+*]=|=)\s*(?P<value>.*?)\s*")
@@ -71,11 +72,11 @@ class WhatIf(Result):
         interval = (
             "no interval: too few rows"
             if np.isnan(first.low)
-            else f"{100 * self.settings['level']:.4g} % interval {first.low:+.3g} to {first.high:+.3g}"
+            else f"{100 * self.settings['level']:.4g} % interval {signed(first.low)} to {signed(first.high)}"
         )
         flips = "" if np.isnan(self.changed) else f"; {self.changed:.1%} of decisions change"
         return (
-            f"With {self.said}, {first.label} goes from {shown(first.before)} to {shown(first.after)} (change {first.estimate:+.3g}, {interval}){flips}; "
+            f"With {self.said}, {first.label} goes from {shown(first.before)} to {shown(first.after)} (change {signed(first.estimate)}, {interval}){flips}; "
             f"{rows_text(int(first.n))}, {self.touched:,} of them touched.{warning} This is what the model would say, not what would happen."
         )
 

@@ -100,8 +100,15 @@ def tidy(frame: pd.DataFrame) -> pd.DataFrame:
     for name in shown.columns:
         column = shown[name]
         if pd.api.types.is_object_dtype(column.dtype):
-            shown[name] = column.map(lambda v: None if v is None or v is pd.NA or v != v else str(v))
+            shown[name] = column.map(lambda v: None if v is None or v is pd.NA or v != v else _cell(v))
     return shown
+
+
+def _cell(value: Any) -> str:
+    """Write a value that stands among others of any kind: digits that a person reads."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def formats(frame: pd.DataFrame) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _panel(
             "len": domain[1] - domain[0],
             "y": sum(domain) / 2,
             "nticks": 5,
-            "tickformat": ".3~g",
+            "tickformat": ",.3~r",
         },
         **scale,
         **at,

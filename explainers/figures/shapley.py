@@ -92,7 +92,7 @@ def _swarm(result: ShapleyValues, j: int, level: int, places: np.ndarray) -> go.
         marker={"size": 5, "color": colour, **scale},
         meta=marks.SINGLE_ROWS,
         hovertext=[f"{style.short(w, 30)}, row {r}" for w, r in zip(words, result.rows[places], strict=True)],
-        hovertemplate=f"{style.short(result.features[j], 30)} = %{{hovertext}}<br>Shapley value %{{x:.3g}}<extra></extra>",
+        hovertemplate=f"{style.short(result.features[j], 30)} = %{{hovertext}}<br>Shapley value %{{x:,.3~r}}<extra></extra>",
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
+from modelglass.analysis.wording import signed
 from modelglass.explainers.figures.bars import NARROW
 from modelglass.explainers.shapley_interactions import ShapleyInteractions
 
@@ -116,7 +117,7 @@ def _heat(cells: pd.DataFrame, xs: list[str], ys: list[str], names: tuple[str, s
         x=[x[j] for _, j in places],
         y=[y[i] for i, _ in places],
         mode="text",
-        text=[f"{v:+.1g}" for v in cells.estimate],
+        text=[signed(float(f"{v:.1g}")) for v in cells.estimate],
         textfont={"color": ["white" if abs(v) > STRONG * most else style.TEXT for v in cells.estimate], "size": 11},
         hoverinfo="skip",
         showlegend=False,

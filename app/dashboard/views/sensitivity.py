@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.registry import analyses
+from modelglass.analysis.wording import say
 from modelglass.app.dashboard import constraint_table, pages, show
 from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.section import section
@@ -69,4 +70,4 @@ def _one(result: Adversarial, rows: list[Any], key: str) -> None:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return say(value) if isinstance(value, float) else str(value)
