@@ -178,7 +178,7 @@ class Walk:
     """A fresh browser context that notes every error of its console and every request that leaves the machine."""
 
     def __init__(self, browser):
-        self.context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        self.context = browser.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.faults: list[str] = []
