@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from modelglass.analysis.declared_breaks import ANALYSES as BREAKS
 from modelglass.analysis.declared_breaks import CONSTRAINTS
+from modelglass.analysis.declared_curves import ANALYSES as CURVES
+from modelglass.analysis.declared_slices import ANALYSES as SLICES
 from modelglass.analysis.declared_stress import ANALYSES as STRESS
 from modelglass.analysis.declared_why import ANALYSES as WHY
 from modelglass.analysis.listing import OUTCOMES
@@ -11,20 +13,6 @@ from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC, ROW
 
 __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
-
-_CURVES_BY = Setting(
-    name="by",
-    kind="column",
-    label="By slice",
-    help="A column: one curve of all rows, and one of each of its 8 levels with the most rows.",
-    empty="none",
-)
-_CURVES_OF = Setting(
-    name="class_",
-    kind="class",
-    label="Class",
-    help="One class against the rest. Empty: the positive class, or each of several.",
-)
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -128,117 +116,7 @@ ANALYSES: list[Analysis] = [
             LEVEL,
         ),
     ),
-    Analysis(
-        name="slice_metrics",
-        title="Slices",
-        question="Where is the model good, and where is it bad?",
-        page="slices",
-        compute="modelglass.analysis.slices:slice_metrics",
-        order=10,
-        settings=(
-            Setting(
-                name="by",
-                kind="columns",
-                label="Slice by",
-                help='Columns, or columns crossed as "a*b". Empty: every column by itself.',
-            ),
-            Setting(name="metrics", kind="metrics", label="Metrics", help="Empty: the usual ones of the task."),
-            AGAINST_REST,
-            LEVEL,
-            Setting(name="bins", kind="integer", default=5, low=2, high=20, label="Bins of a numeric column"),
-            Setting(
-                name="min_rows",
-                kind="integer",
-                default=1,
-                low=1,
-                high=100_000,
-                label="Fewest rows of a slice",
-                help="Smaller slices stay in the table without numbers.",
-            ),
-        ),
-    ),
-    Analysis(
-        name="find_slices",
-        title="Slices found",
-        question="On which slices is the model worst, of all that can be named?",
-        page="slices",
-        compute="modelglass.analysis.discovery:find_slices",
-        find="modelglass.analysis.discovery_find:find",
-        cost="seconds",
-        order=20,
-        settings=(
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
-            Setting(name="depth", kind="integer", default=2, low=1, high=3, label="Most conditions of a slice"),
-            Setting(name="k", kind="integer", default=10, low=1, high=50, label="Most slices proposed"),
-            Setting(
-                name="support",
-                kind="integer",
-                low=10,
-                high=1_000_000,
-                label="Fewest rows",
-                help="Empty: 1 % of a half.",
-            ),
-            Setting(name="columns", kind="columns", label="Columns searched", help="Empty: all that can be sliced."),
-            Setting(
-                name="alpha",
-                kind="number",
-                default=0.05,
-                low=0.001,
-                high=0.5,
-                step=0.01,
-                label="Highest adjusted p-value",
-            ),
-            Setting(
-                name="adjust",
-                kind="choice",
-                default="holm",
-                choices=("holm", "bh"),
-                label="Adjusted by",
-                help="holm: hardly any false slice; bh: few false ones among those shown.",
-            ),
-            AGAINST_REST,
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="error_tree",
-        title="Error tree",
-        question="Which few conditions part the rows where the model errs from the others?",
-        page="slices",
-        compute="modelglass.analysis.error_tree:error_tree",
-        cost="seconds",
-        order=25,
-        settings=(
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
-            Setting(name="max_leaves", kind="integer", default=8, low=2, high=64, label="Most leaves"),
-            Setting(name="depth", kind="integer", default=3, low=1, high=6, label="Most conditions of a leaf"),
-            Setting(
-                name="support", kind="integer", low=1, high=1_000_000, label="Fewest rows", help="Empty: 2 % of a half."
-            ),
-            Setting(name="columns", kind="columns", label="Columns split by", help="Empty: all that can be sliced."),
-            AGAINST_REST,
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="error_heatmap",
-        title="Two columns together",
-        question="Where do two columns together go with errors?",
-        page="slices",
-        compute="modelglass.analysis.error_heatmap:error_heatmap",
-        cost="seconds",
-        order=30,
-        settings=(
-            Setting(name="x", kind="column", label="Across", help="Empty: chosen so that the two explain most errors."),
-            Setting(
-                name="y", kind="column", label="Upwards", help="Empty: chosen so that the two explain most errors."
-            ),
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
-            Setting(name="bins", kind="integer", default=5, low=2, high=10, label="Bins of a numeric column"),
-            AGAINST_REST,
-            LEVEL,
-        ),
-    ),
+    *SLICES,
     Analysis(
         name="projection",
         title="Rows in two dimensions",
@@ -377,163 +255,7 @@ ANALYSES: list[Analysis] = [
             Setting(name="seed", kind="integer", default=0, low=0, high=2**31 - 1, label="Seed of a random order"),
         ),
     ),
-    Analysis(
-        name="roc",
-        title="ROC curve",
-        question="How well do the scores separate the classes, at every threshold?",
-        page="curves",
-        compute="modelglass.analysis.roc:roc",
-        tasks=CLASSIFICATION,
-        order=10,
-        settings=(_CURVES_BY, _CURVES_OF, LEVEL),
-    ),
-    Analysis(
-        name="precision_recall",
-        title="Precision and recall",
-        page="curves",
-        question="What share of the flagged rows is right, and what share of the class is found?",
-        compute="modelglass.analysis.precision_recall:precision_recall",
-        tasks=CLASSIFICATION,
-        order=20,
-        settings=(_CURVES_BY, _CURVES_OF, LEVEL),
-    ),
-    Analysis(
-        name="lift",
-        title="Gain and lift",
-        page="curves",
-        question="How much of the class do the rows with the highest scores hold?",
-        compute="modelglass.analysis.lift:lift",
-        tasks=CLASSIFICATION,
-        order=25,
-        reads_threshold="never",
-        settings=(
-            Setting(
-                name="top",
-                kind="number",
-                default=0.1,
-                low=0.001,
-                high=1.0,
-                step=0.01,
-                label="Share of rows taken",
-                help="The depth told in the sentence: 0.1 is the tenth of the rows that scores highest.",
-            ),
-            _CURVES_BY,
-            _CURVES_OF,
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="calibration",
-        title="Calibration",
-        question="Does the promised probability come true?",
-        page="curves",
-        compute="modelglass.analysis.calibration:calibration",
-        find="modelglass.analysis.calibration_find:find",
-        tasks=CLASSIFICATION,
-        order=30,
-        settings=(
-            _CURVES_BY,
-            _CURVES_OF,
-            Setting(name="n_bins", kind="integer", default=10, low=2, high=50, label="Bins"),
-            Setting(
-                name="strategy",
-                kind="choice",
-                default="uniform",
-                choices=("uniform", "quantile"),
-                label="Bins of",
-                help="uniform: equal width; quantile: equal weight.",
-            ),
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="thresholds",
-        title="Thresholds and costs",
-        question="What does each threshold do, and which one costs least?",
-        page="curves",
-        compute="modelglass.analysis.thresholds:thresholds",
-        tasks=CLASSIFICATION,
-        order=40,
-        settings=(
-            Setting(
-                name="costs",
-                kind="text",
-                label="Costs",
-                help="Cost of a row of each kind, such as fp=1, fn=5; a gain is negative, and a column gives an amount for each "
-                "row: fp=10, fn=0.4*amount. Empty: none.",
-            ),
-            Setting(
-                name="top",
-                kind="number",
-                low=0,
-                high=1e9,
-                label="Most rows that can be flagged",
-                help="A number of these rows, or a share of them below 1; empty: no limit.",
-            ),
-            _CURVES_OF,
-            LEVEL,
-            Setting(
-                name="n_points", kind="integer", default=200, low=10, high=1_000, step=10, label="Thresholds shown"
-            ),
-        ),
-    ),
-    Analysis(
-        name="thresholds_by_slice",
-        title="A threshold for each slice",
-        question="What would a threshold of its own for each slice gain, and what would it do to fairness?",
-        page="curves",
-        compute="modelglass.analysis.thresholds_by_slice:thresholds_by_slice",
-        asks="by",
-        tasks=CLASSIFICATION,
-        cost="seconds",
-        order=45,
-        reads_threshold="never",
-        settings=(
-            Setting(
-                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
-            ),
-            Setting(
-                name="costs",
-                kind="text",
-                label="Costs",
-                help="Cost of a row of each kind, such as fp=1, fn=5 or fp=10, fn=0.4*amount; empty: every error costs 1.",
-            ),
-            _CURVES_OF,
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="fairness_by_threshold",
-        title="Fairness at each threshold",
-        question="Does the threshold decide how alike groups are treated?",
-        page="curves",
-        compute="modelglass.analysis.fairness_by_threshold:fairness_by_threshold",
-        asks="by",
-        tasks=CLASSIFICATION,
-        cost="seconds",
-        order=47,
-        settings=(
-            Setting(
-                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
-            ),
-            Setting(name="n_points", kind="integer", default=50, low=2, high=500, step=10, label="Thresholds shown"),
-            _CURVES_OF,
-            LEVEL,
-        ),
-    ),
-    Analysis(
-        name="predictions",
-        title="Predictions and outcomes",
-        question="How are the predictions spread, beside what happened?",
-        page="curves",
-        compute="modelglass.analysis.predictions:predictions",
-        order=50,
-        settings=(
-            Setting(name="bins", kind="integer", default=40, low=5, high=200, label="Bins"),
-            _CURVES_OF,
-            LEVEL,
-        ),
-    ),
+    *CURVES,
     Analysis(
         name="residuals",
         title="Residuals",
