@@ -16,6 +16,8 @@ from modelglass.analysis.progress import Progress
 log = logging.getLogger(__name__)
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 UNWATCHED = 10.0
+MOST_WAITING = 96
+"""Pieces of work that may wait: the fullest page has 28, and a person who turns pages leaves some behind for ten seconds."""
 WAY = 2.0
 """Seconds for which a piece of work gives way to pages at each of its reports, at most: it goes on however often people click."""
 
@@ -159,7 +161,7 @@ class Jobs:
     When others wait, a job nobody has watched for ten seconds gives up its place.
     """
 
-    def __init__(self, workers: int = 2, most: int = 24):
+    def __init__(self, workers: int = 2, most: int = MOST_WAITING):
         self.most = most
         self._jobs: dict[Hashable, Job] = {}
         self._waiting: list[Job] = []

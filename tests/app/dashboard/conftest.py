@@ -41,6 +41,18 @@ def libraries_imported_before_jobs_run_side_by_side():
                 importlib.import_module(name)
 
 
+@pytest.fixture(autouse=True)
+def no_work_left_behind():
+    """Pages left before their work was done must not keep the next test waiting, nor fill the queue."""
+    yield
+    left = list(work.jobs._jobs.values())
+    for job in left:
+        job.stop()
+    for job in left:
+        job.wait(5)
+    work.jobs._jobs.clear()
+
+
 def table(rows=300, seed=0):
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(
