@@ -167,6 +167,20 @@ def texts():
     return words
 
 
+FEW = {"rows": 50, "train_rows": 50, "points": 3, "n_samples": 100, "n_repeats": 1, "random": 19, "count": 2}
+
+
+@pytest.fixture(scope="session")
+def few():
+    """Settings with which every analysis that says how much it looks at looks at little: where the pages are looked at and not the numbers."""
+    return {
+        f"{analysis.name}.{setting.name}": str(max(FEW[setting.name], setting.low))
+        for analysis in registry.analyses().values()
+        for setting in analysis.settings
+        if setting.name in FEW and setting.low is not None
+    }
+
+
 @pytest.fixture
 def until():
     """A function: run the page again until something is there, and wait for the work in between as a person does.

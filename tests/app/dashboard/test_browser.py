@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import urlencode
 
 import pandas as pd
 import pytest
@@ -13,18 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.data, pytest.mark.timeout(600)]
-FEW = {"rows": 50, "train_rows": 50, "points": 3, "n_samples": 100, "n_repeats": 1, "random": 19, "count": 2}
-FEW_ROWS = "&".join(
-    f"{analysis.name}.{setting.name}={max(FEW[setting.name], setting.low)}"
-    for analysis in analyses().values()
-    for setting in analysis.settings
-    if setting.name in FEW and setting.low is not None
-)
-"""Every analysis that says how much it looks at looks at little: what is walked here is the pages."""
 
 
 def fed_raw_columns(model):
@@ -94,10 +86,10 @@ def choose_sql(here, sql):
     ("name", "sql"), [("adult", "sex = 'Female' AND age < 30"), ("diamonds", "cut = 'Ideal' AND carat >= 1")]
 )
 def test_every_page_says_the_number_of_rows_that_duckdb_counts_and_its_link_shows_the_same(
-    name, sql, address, walk, request
+    name, sql, address, walk, few, request
 ):
     ev = request.getfixturevalue(name)
-    first = address[name] + ("&" if "?" in address[name] else "?") + FEW_ROWS
+    first = address[name] + ("&" if "?" in address[name] else "?") + urlencode(few)
     here = choose_sql(walk().open(first, "predictions"), sql)
     n = counted(ev, sql)
     for title in titles(ev):
@@ -142,8 +134,8 @@ def links_hold(here, walk):
     return fresh
 
 
-def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult, address, walk, monkeypatch):
-    here = walk().open(f"{address['adult']}?{FEW_ROWS}")
+def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult, address, walk, monkeypatch, few):
+    here = walk().open(f"{address['adult']}?{urlencode(few)}")
     asked = []
     monkeypatch.setattr(type(adult.model), "both", lambda self, X: asked.append(1))
     here.page.get_by_text("Set the threshold").click()
@@ -161,8 +153,8 @@ def test_moving_the_threshold_changes_the_numbers_and_never_asks_the_model(adult
     assert here.faults == []
 
 
-def test_a_click_on_a_confusion_cell_opens_its_rows(adult, address, walk):
-    here = walk().open(f"{address['adult']}?{FEW_ROWS}", "errors")
+def test_a_click_on_a_confusion_cell_opens_its_rows(adult, address, walk, few):
+    here = walk().open(f"{address['adult']}?{urlencode(few)}", "errors")
     n = int(((adult.y == 1) & (adult.predicted == 0)).sum())
     place = here.page.locator(".stPlotlyChart").first
     place.get_by_text(f"{n:,}").click(force=True)
@@ -171,7 +163,7 @@ def test_a_click_on_a_confusion_cell_opens_its_rows(adult, address, walk):
     assert here.faults == []
 
 
-def test_long_work_shows_progress_stops_and_leaves_others_free(adult, address, walk, monkeypatch):
+def test_long_work_shows_progress_stops_and_leaves_others_free(adult, address, walk, monkeypatch, few):
     from modelglass.analysis import registry
 
     monkeypatch.setitem(
@@ -191,7 +183,7 @@ def test_long_work_shows_progress_stops_and_leaves_others_free(adult, address, w
         "function",
         lambda self, known=registry.Analysis.function: _endless if self.name == "endless" else known(self),
     )
-    busy, other = walk(), walk().open(f"{address['adult']}?{FEW_ROWS}", "errors")
+    busy, other = walk(), walk().open(f"{address['adult']}?{urlencode(few)}", "errors")
     busy.page.goto(address["adult"] + "endless")
     busy.page.get_by_text("turning").wait_for()
     other.turn_to("Predictions").turn_to("Errors")  # how fast: benchmarks/response.py
@@ -222,8 +214,8 @@ def _endless(ev, progress=None):
         _ended.append(True)
 
 
-def test_the_report_is_made_downloaded_and_opens_without_a_network(adult, address, walk, tmp_path):
-    here = walk().open(f"{address['adult']}export?{FEW_ROWS}")
+def test_the_report_is_made_downloaded_and_opens_without_a_network(adult, address, walk, tmp_path, few):
+    here = walk().open(f"{address['adult']}export?{urlencode(few)}")
     here.page.get_by_role("button", name="Make the report").click()
     button = here.page.get_by_role("button", name="Download the report")
     button.wait_for()

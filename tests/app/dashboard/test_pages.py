@@ -18,10 +18,10 @@ def expected(ev):
 
 
 @pytest.mark.parametrize("evaluation", TASKS, indirect=True)
-def test_every_page_offered_stands(evaluation, show, go, texts):
-    at = show(evaluation)
+def test_every_page_offered_stands(evaluation, show, go, until, texts, few):
+    at = show(evaluation, **few)
     for page in expected(evaluation):
-        go(at, page)
+        until(go(at, page), lambda at: not at.get("progress"))
         assert not at.exception
         assert not at.error, (page, [e.value for e in at.error])
         assert len(at.title) == 1
