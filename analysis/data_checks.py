@@ -179,10 +179,9 @@ def data_checks(
     Each check adjusts its p-values for the columns it looked at (Bonferroni or Holm) and tells what is below 1e-4, so that all of
     them together seldom cry wolf; simulated in ``benchmarks/data_checks.py``.
     """
+    # Kept, because findings ask for the same and no threshold changes it; made outside of what others wait for
     key = ("data_checks", tuple(checks or ()), rows)
-    if (
-        key not in ev.keep
-    ):  # findings ask for the same, and no threshold changes it; made outside of what others wait for
+    if key not in ev.keep:
         ev.keep.put(key, measure(of_evaluation(ev, rows), checks=checks, source=ev.source, progress=progress))
     kept: DataChecks = ev.keep(key, lambda: None)
     return replace(kept, source=ev.source)

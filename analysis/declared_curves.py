@@ -18,6 +18,9 @@ _CURVES_OF = Setting(
     label="Class",
     help="One class against the rest. Empty: the positive class, or each of several.",
 )
+_SLICES_OF = Setting(
+    name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
+)
 
 ANALYSES: list[Analysis] = [
     Analysis(
@@ -132,9 +135,7 @@ ANALYSES: list[Analysis] = [
         order=45,
         reads_threshold="never",
         settings=(
-            Setting(
-                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
-            ),
+            _SLICES_OF,
             Setting(
                 name="costs",
                 kind="text",
@@ -156,9 +157,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=47,
         settings=(
-            Setting(
-                name="by", kind="column", label="Slices of", help="A column; its 8 levels with the most rows are used."
-            ),
+            _SLICES_OF,
             Setting(name="n_points", kind="integer", default=50, low=2, high=500, step=10, label="Thresholds shown"),
             _CURVES_OF,
             LEVEL,

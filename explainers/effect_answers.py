@@ -19,7 +19,7 @@ from modelglass.explainers.effect_steps import answers_at
 from modelglass.explainers.effect_ways import FastWay
 from modelglass.explainers.layered import Layered, layered
 from modelglass.explainers.provenance import Provenance, dense
-from modelglass.explainers.shapley_exact import fed, provenance_of
+from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
 
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
@@ -280,15 +280,14 @@ def transformed(ev: Evaluation) -> Transformed | None:
     """Give the final estimator to ask, where a Pipeline turns each raw column into numbers of its own; None where it does not."""
     if isinstance(ev.model, OneLabel) or not (hasattr(ev.estimator, "steps") or layered(ev.estimator, ev.task)):
         return None
-    few = fed(ev, ev.whole.inputs().iloc[:128])
-    made = provenance_of(ev)
+    first, made = first_rows(ev), provenance_of(ev)
     ready = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
     if not made.exact or not ready or not (made.steps or layered(made.estimator, ev.task)):
         return None
-    if not made.steps and not all(map(pd.api.types.is_numeric_dtype, few.dtypes)):
+    if not made.steps and not all(map(pd.api.types.is_numeric_dtype, first.dtypes)):
         return None
     found = Transformed(ev, made)
-    Z = found.numbers(few)
+    Z = found.numbers(first)
     return found if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
 
 

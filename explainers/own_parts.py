@@ -16,7 +16,7 @@ from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.sql_text import literal, quote_name
 from modelglass.explainers import rows as shared
 from modelglass.explainers.provenance import dense
-from modelglass.explainers.shapley_exact import coefficients_of, exact_way, fed, link_of, oriented, provenance_of
+from modelglass.explainers.shapley_exact import FEW, coefficients_of, exact_way, fed, link_of, oriented, provenance_of
 
 STRAIGHT = 1e-6
 """A column's part is a straight line where it is off by at most this share of its range."""
@@ -44,7 +44,7 @@ def parts_of(ev: Evaluation) -> Parts | str:
     """Read a model as a sum of parts, or say why it is none (completing "because ...")."""
     if not hasattr(ev.estimator, "predict"):
         return "it is no object that can be read"
-    X = ev.whole.inputs().iloc[:128]
+    X = ev.whole.inputs().iloc[:FEW]
     made = provenance_of(ev)
     if all(hasattr(made.estimator, a) for a in ("eval_terms", "term_features_", "intercept_")):
         return _additive(ev, made, X)

@@ -98,7 +98,7 @@ def _found(ev: Evaluation, kinds: tuple[str, ...]) -> ExactWay | str:
         )
     if not made.exact:
         return made.reason
-    Z = made.transform(_few(ev))
+    Z = made.transform(first_rows(ev))
     try:
         raw = margins_of(made.estimator, Z, kind)
     except (ValueError, TypeError, AttributeError) as error:
@@ -169,10 +169,11 @@ def exact_values(
 
 def provenance_of(ev: Evaluation) -> Provenance:
     """Follow the raw columns of a model to its final estimator; found once for an Evaluation, whoever asks."""
-    return _kept(ev)("provenance", lambda: provenance(ev.estimator, _few(ev)))
+    return _kept(ev)("provenance", lambda: provenance(ev.estimator, first_rows(ev)))
 
 
-def _few(ev: Evaluation) -> pd.DataFrame:
+def first_rows(ev: Evaluation) -> pd.DataFrame:
+    """Give the first rows of the whole data, as the model is handed them."""
     return fed(ev, ev.whole.inputs().iloc[:FEW])
 
 

@@ -215,7 +215,7 @@ def _wrapped(obj: Any, name: str) -> Model:
     if isinstance(obj, BaseEstimator) and callable(getattr(obj, "predict", None)):
         model = SklearnModel(obj, name=name)
         last = final_step(obj)
-        if type(last).__module__.partition(".")[0] in ("xgboost", "catboost"):
+        if model.task == "regression" and type(last).__module__.partition(".")[0] in ("xgboost", "catboost"):
             model.output_quantiles = _wrapped(last, name).output_quantiles
         return model
     return wrap_object(obj, name)

@@ -121,7 +121,14 @@ class SklearnModel(Model):
 
     def is_plain_pipeline(self) -> bool:
         """Tell whether the answer is that of a Pipeline's last step, asked about what its transformers give."""
-        return _is_plain_pipeline(self.estimator)
+        from sklearn import get_config
+
+        return (
+            type(self.estimator) is Pipeline
+            and getattr(self.estimator, "transform_input", None) is None
+            and not get_config()["enable_metadata_routing"]
+            and not isinstance(self.estimator.steps[-1][1], (str, type(None)))
+        )
 
     def after_steps(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Predict and score rows that the transformers of a plain Pipeline have seen already."""
@@ -184,17 +191,6 @@ def check_fitted(estimator: Any) -> None:
 
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
-
-
-def _is_plain_pipeline(estimator: Any) -> bool:
-    from sklearn import get_config
-
-    return (
-        type(estimator) is Pipeline
-        and getattr(estimator, "transform_input", None) is None
-        and not get_config()["enable_metadata_routing"]
-        and not isinstance(estimator.steps[-1][1], (str, type(None)))
-    )
 
 
 def _reads_text(estimator: Any) -> bool:

@@ -58,11 +58,14 @@ def _chooses_rows(ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     return True
 
 
+def _as_asked(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Evaluation:
+    """Give the evaluation that is worked on: without a threshold where that plays no part."""
+    return ev.with_threshold(None, same_rows=True) if _beyond_threshold(analysis, ev, settings) else ev
+
+
 def _asked_for(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Hashable:
     """Give the key under which ``outcome`` keeps this, or works on it."""
-    if _beyond_threshold(analysis, ev, settings):
-        ev = ev.with_threshold(None, same_rows=True)
-    return key_of(ev, analysis.name, settings)
+    return key_of(_as_asked(analysis, ev, settings), analysis.name, settings)
 
 
 def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
@@ -73,9 +76,10 @@ def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bo
 
 def ahead(analysis: Analysis, ev: Evaluation) -> None:
     """Begin longer work with usual settings, under the key by which the page will ask for it."""
-    key = _asked_for(analysis, ev, {})
+    asked = _as_asked(analysis, ev, {})
+    key = key_of(asked, analysis.name, {})
     if results.get(key) is None and jobs.get(key) is None:
-        jobs.start(key, lambda progress: _unkept(key, _within_budget(analysis, ev, {}, progress)))
+        _begin(key, lambda progress: _within_budget(analysis, asked, {}, progress))
 
 
 def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
@@ -86,10 +90,9 @@ def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -
 
 def outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> Outcome | None:
     """Give what came of an analysis; None while a job works on it (its progress is drawn here)."""
-    if not _beyond_threshold(analysis, ev, settings):
-        return _outcome(analysis, ev, settings)
-    done = _outcome(analysis, ev.with_threshold(None, same_rows=True), settings)
-    if done is None or done.result is None:
+    asked = _as_asked(analysis, ev, settings)
+    done = _outcome(analysis, asked, settings)
+    if asked is ev or done is None or done.result is None:
         return done
     told: Any = done.result
     return replace(done, result=replace(told, source=replace(told.source, threshold=ev.threshold)))
@@ -118,7 +121,7 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
         return job.value
     if job is None or job.state == "done":
         patience = 0.0 if jobs.busy else PATIENCE  # what waits for other work first is not there in a moment
-        job = jobs.start(key, lambda progress: _unkept(key, work(progress)))
+        job = _begin(key, work)
         if job.wait(patience) and job.state == "done":
             return later(key, title, work)
     if job.over:
@@ -127,6 +130,11 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
         more = 1 + jobs.ahead(job) if job.state == "waiting" else jobs.queued / 4
         part(_watch, run_every=min(EVERY + more, RARELY))(job, title, redraw.around())
     return None
+
+
+def _begin(key: Hashable, work: Callable[[Progress], Any]) -> Job:
+    """Start a piece of work whose value goes into the cache."""
+    return jobs.start(key, lambda progress: _unkept(key, work(progress)))
 
 
 def _unkept(key: Hashable, value: Any) -> Any:

@@ -108,9 +108,8 @@ def test_clusters_are_judged_as_clusters():
     inside = codings[1].codes[second] == 0
     right = (together.y == together.predicted)[second]
     share, n = right[inside].mean(), inside.sum() / 3
-    width = (
-        2 * 1.96 * np.sqrt(share * (1 - share) / n)
-    )  # of so many clusters; of the rows it would be 1.7 times narrower
+    # of so many clusters; of the rows it would be 1.7 times narrower
+    width = 2 * 1.96 * np.sqrt(share * (1 - share) / n)
     assert 0.9 * width < row["high"] - row["low"] < 1.25 * width
 
 
