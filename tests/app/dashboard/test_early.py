@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelglass.analysis.registry import get
+from modelglass.analysis.registry import analyses, get
 from modelglass.app.dashboard import early, opened, work
 from modelglass.app.dashboard.jobs import Jobs
 
@@ -67,3 +67,16 @@ def test_nothing_is_open(jobs, monkeypatch):
     monkeypatch.setattr(opened, "_first", None)
     early.begin("")
     assert not jobs._jobs
+
+
+def test_work_begun_ahead_leaves_out_a_threshold_that_plays_no_part(jobs, binary, monkeypatch):
+    record = next(a for a in analyses().values() if a.reads_threshold == "never" and a.cost == "seconds")
+    begun = []
+    monkeypatch.setattr(
+        work, "_within_budget", lambda analysis, ev, *_: begun.append((analysis.name, ev.threshold)) or 1
+    )
+    at = binary.with_threshold(0.7)
+    work.ahead(record, at)
+    assert jobs.get(work._asked_for(record, at, {})).wait(30)
+    assert (record.name, None) in begun  # the findings of the tests before may begin now too
+    assert (record.name, 0.7) not in begun
