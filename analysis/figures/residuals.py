@@ -62,10 +62,17 @@ def _(result: Residuals) -> go.Figure:
         row=1,
         col=1,
     )
-    made.update_xaxes(
-        title_text="rows" if result.source.weight is None else "weight", nticks=3, tickangle=0, row=1, col=2
-    )
+    made.update_xaxes(**_one_tick(bars.weight, result.source.weight), row=1, col=2)
     return marks.clickable(made)
+
+
+def _one_tick(weights: pd.Series, weighted: str | None) -> dict:
+    """Write one round number above the narrow histogram: more would touch each other, or the labels of the other axis, on a narrow screen."""
+    most = float(weights.max())
+    step = 10.0 ** np.floor(np.log10(most)) if most > 0 else 1.0
+    tick = most // step * step
+    text = f"{tick:,.10g} {'rows' if weighted is None else 'weight'}"
+    return {"side": "top", "tickvals": [tick], "ticktext": [text], "tickangle": 0}
 
 
 def _far_apart(result: Residuals) -> bool:

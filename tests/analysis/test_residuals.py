@@ -185,3 +185,11 @@ def test_predictions_far_apart_stand_on_a_scale_of_powers():
     near = rng.normal(100, 5, 800)
     assert figure(measure(near + rng.normal(0, 1, 800), near)).layout.xaxis.type is None
     assert figure(measure(wide, wide - 2_000)).layout.xaxis.type is None  # some are below 0
+
+
+def test_the_histogram_beside_them_has_one_round_number_of_rows_above():
+    y = np.repeat([0.0, 1.0], [2_600, 400])
+    axis = figure(measure(y, np.zeros(3_000))).layout.xaxis2
+    most = int(measure(y, np.zeros(3_000)).histogram.n.max())
+    assert 2_000 <= most < 3_000
+    assert (axis.side, axis.tickvals, axis.ticktext) == ("top", (2_000,), ("2,000 rows",))
