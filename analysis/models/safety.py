@@ -49,17 +49,20 @@ def check_model(model: Any, file: str) -> None:
         Naming the place, where an index could leave its array or a shape does not agree.
     """
     seen: dict[int, Any] = {}
+    results: set[int] = set()
     stack: list[tuple[Any, str, Any]] = [(model, "model", None)]
     while stack:
         item, where, parent = stack.pop()
         if _plain(item):
             continue
         try:
-            _check_place(item, where, parent)
+            _check_place(item, where, parent, results)
             if id(item) in seen:
                 continue
             seen[id(item)] = item
             children = _visit(item)
+            if qualified(item).startswith(SEARCHES):
+                results.update(id(child) for step, child in children if step == ".cv_results_")
         except Damaged as error:
             raise InputError(
                 "Expected a model whose parts agree with each other.",
@@ -80,15 +83,16 @@ def _plain(item: Any) -> bool:
     return item is None or isinstance(item, kinds)
 
 
-def _check_place(item: Any, where: str, parent: Any) -> None:
+def _check_place(item: Any, where: str, parent: Any, results: set[int]) -> None:
     """Refuse what is dangerous anywhere but in one place.
 
     A tree outside its estimator would be asked with any number of columns; a masked array hides from numpy, and so from every check,
-    numbers that compiled code reads all the same (searches keep their settings in such).
+    numbers that compiled code reads all the same (searches keep their settings in such: ``results`` are the ids of those tables,
+    which hold them directly, so that no model that stands in one as well is let through with its own).
     """
     if _is_tree(item) and not (where.endswith(".tree_") and qualified(parent) in TREES):
         raise Damaged("a tree stands outside a tree model")
-    if isinstance(item, np.ndarray) and type(item) is not np.ndarray and ".cv_results_[" not in where:
+    if isinstance(item, np.ndarray) and type(item) is not np.ndarray and id(parent) not in results:
         raise Damaged(f"an array is a {type(item).__name__}")
 
 
@@ -126,6 +130,7 @@ def _visit(item: Any) -> list[tuple[str, Any]]:
     name = qualified(item)
     if name.startswith(("sklearn.", "scipy.")):
         _check_shadows(type(item), attributes)
+    _check_written(attributes)
     rule = RULES.get(name)
     if rule is not None and not (name in FITTED and _unfitted(attributes)):
         rule(item)
@@ -152,6 +157,14 @@ def _check_shadows(kind: type, attributes: Mapping[str, Any]) -> None:
     hidden = _method_names(kind) & attributes.keys()
     if hidden:
         raise Damaged(f"{kind.__name__} has something in place of its method {sorted(hidden)[0]}")
+
+
+def _check_written(attributes: Mapping[str, Any]) -> None:
+    """Refuse settings by which a numpy function would write into arrays of the model once they are checked."""
+    for name in HANDED_ON:
+        settings = attributes.get(name)
+        if isinstance(settings, dict) and settings.get("out") is not None:
+            raise Damaged(f"{name} lets a function write into an array (out)")
 
 
 def check_tree_estimator(est: Any) -> None:
@@ -334,6 +347,9 @@ def _check_predictor(predictor: Any, columns: int, categorical: np.ndarray) -> N
     check_tree(parse_hist(predictor), columns)
 
 
+SEARCHES = "sklearn.model_selection._search"
+HANDED_ON = ("kw_args", "inv_kw_args", "kernel_params", "metric_params")
+"""Attributes that are handed to a function of the file as its keywords."""
 _T, _F = "sklearn.tree._classes.", "sklearn.ensemble._forest."
 _N, _S = "sklearn.neighbors.", "sklearn.svm._classes."
 _X, _H = (

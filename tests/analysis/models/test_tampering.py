@@ -359,6 +359,34 @@ def test_masked_arrays_cannot_hide_numbers_from_the_check(small, tmp_path):
     assert "an array is a MaskedArray" in refused(dumped(search, tmp_path))
 
 
+def test_a_model_among_the_results_of_a_search_is_checked_like_any(small, tmp_path):
+    """Reached first through the table of results, where settings may be masked; its own arrays may not."""
+    search = GridSearchCV(HistGradientBoostingClassifier(max_iter=1), {"max_depth": [2, 3]}, cv=2)
+    search.fit(small.X, small.y)
+    predictor = search.best_estimator_._predictors[0][0]
+    mask = np.zeros(len(predictor.nodes), dtype=[(name, bool) for name in predictor.nodes.dtype.names])
+    leaf = np.flatnonzero(predictor.nodes["is_leaf"])[0]
+    predictor.nodes["left"][leaf] = predictor.nodes["right"][leaf] = 10**8
+    predictor.nodes["is_leaf"][leaf], mask["is_leaf"][leaf] = 0, True
+    predictor.nodes = np.ma.MaskedArray(predictor.nodes, mask)
+    search.cv_results_["model"] = search.best_estimator_
+    search.cv_results_ = search.__dict__.pop("cv_results_")  # last attribute: looked at first
+    assert "an array is a MaskedArray" in refused(dumped(search, tmp_path))
+    vote = VotingClassifier([("l", LogisticRegression(max_iter=500))]).fit(small.X, small.y)
+    vote.named_estimators_[".cv_results_["] = search.best_estimator_
+    vote.estimators_.append(search.best_estimator_)
+    assert "an array is a MaskedArray" in refused(dumped(vote, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["kw_args", "inv_kw_args"])
+def test_no_function_writes_into_arrays_that_were_checked(name, small, tmp_path):
+    nearest = KNeighborsClassifier(algorithm="brute").fit(small.X, small.y)
+    step = FunctionTransformer(np.exp2, **{name: {"out": nearest._y, "casting": "unsafe"}})
+    assert "lets a function write into an array" in refused(dumped(make_pipeline(step, nearest), tmp_path))
+    step = FunctionTransformer(np.exp2, **{name: {"casting": "unsafe"}})
+    assert load_model(dumped(make_pipeline(step, nearest), tmp_path)).task == "multiclass"
+
+
 def test_sparse_arrays_of_another_format_and_text_from_files(small, tmp_path):
     model = LogisticRegression(max_iter=500).fit(small.X, small.y)
     model.coef_ = sparse.csr_matrix(model.coef_)
