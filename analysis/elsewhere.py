@@ -14,6 +14,7 @@ from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.predictions import PredictionsOnly
 from modelglass.analysis.outcome import Target, in_order, understand
+from modelglass.analysis.plain import different
 from modelglass.analysis.preparing import (
     SUM_SLACK,
     Prepared,
@@ -72,6 +73,9 @@ def prepare_predictions(
     if target not in frame.columns:
         frame = frame.assign(**{target: values.array})
     check_columns(frame, {"weight": weight, "time": time, "cluster": cluster, "id": id}, ignore)
+    different(values, f"the target column {target!r}")
+    if prediction is not None:
+        different(pd.Series(np.asarray(prediction)), "the column of predictions")
     model = _described(values, prediction, score, task)
     understood = understand(values, model, task=task, positive=positive)
     kept = understood.kept

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from modelglass.analysis.models.loading import load_model
+from modelglass.analysis.plain import unique
 from modelglass.analysis.reading import read_file
 
 USUAL = ("target", "label", "y", "class", "outcome", "labels", "targets", "ground_truth", "actual", "response")
@@ -48,8 +49,10 @@ def draft(model: str | Path, data: str | Path) -> Draft:
     labels = {}
     for name in frame.columns:
         values = frame[name].dropna()
-        if values.head(1_000).nunique() <= 2 and values.nunique() == 2:
-            labels[str(name)] = tuple(sorted(str(v) for v in values.unique()))
+        few = unique(values.head(1_000))
+        found = unique(values) if few is not None and len(few) <= 2 else None
+        if found is not None and len(found) == 2:
+            labels[str(name)] = tuple(sorted(str(v) for v in found))
     return Draft(
         columns=tuple(map(str, frame.columns)),
         rows=len(frame),
@@ -100,7 +103,7 @@ def guess_target(
 
 
 def _holds(column: pd.Series, known: set[str]) -> bool:
-    values = column.dropna().unique()
-    if not 0 < len(values) <= max(len(known), MOST_LABELS):
+    values = unique(column)
+    if values is None or not 0 < len(values) <= max(len(known), MOST_LABELS):
         return False
     return {str(v).removesuffix(".0") for v in values} <= {k.removesuffix(".0") for k in known}

@@ -13,6 +13,7 @@ import pandas as pd
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.models.answers import without_point
 from modelglass.analysis.models.base import Model
+from modelglass.analysis.plain import different
 
 TASKS = ("binary", "multiclass", "regression")
 MOST_CLASSES_GUESSED = 20
@@ -66,7 +67,7 @@ def understand(
         else [f"{len(values) - len(kept):,} of {len(values):,} rows have no value in {name!r} and are left out."]
     )
     known = values.iloc[kept]
-    if known.nunique() == 1:
+    if different(known, f"the target column {name!r}") == 1:
         raise InputError(
             f"Expected at least two different values in the target column {name!r}.",
             f"All {len(known):,} rows hold {_plain(known.iloc[0])!r}." if len(known) > 1 else "There is only one row.",
@@ -104,6 +105,7 @@ def understand_like(values: pd.Series, target: Target) -> Target:
         else (f"{lost:,} of {len(values):,} rows have no value in {str(values.name)!r} and are left out.",)
     )
     known = values.iloc[kept]
+    different(known, f"the target column {str(values.name)!r}")
     if target.task == "regression":
         return replace(target, y=_numbers(known), kept=kept, notes=notes)
     by_text = {str(label): code for label, code in target.codes.items()}

@@ -39,6 +39,32 @@ def as_datetime(series: pd.Series) -> pd.Series:
     return times
 
 
+def unique(values: pd.Series) -> Any:
+    """Give the different values, missing not counted; None where they cannot be told apart, such as lists."""
+    try:
+        return values.dropna().unique()
+    except (TypeError, NotImplementedError):  # not hashable; of Arrow's nested types
+        return None
+
+
+def different(values: pd.Series, what: str) -> int:
+    """Count different values, missing not counted; ``what`` is the column for people.
+
+    Raises
+    ------
+    InputError
+        Values that cannot be told apart, such as lists.
+    """
+    found = unique(values)
+    if found is None:
+        raise InputError(
+            f"Expected one number, text or date a row in {what}.",
+            f"It holds values such as {example(values)}.",
+            "Choose another column, or make one of plain values from it.",
+        )
+    return len(found)
+
+
 def plain(series: pd.Series) -> pd.Series | None:
     """Bring a column of any dtype to one of few: what coding and SQL conditions both read, so that they agree.
 

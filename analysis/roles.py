@@ -11,6 +11,7 @@ import pandas as pd
 from modelglass.analysis.columns import as_datetime
 from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.plain import different
 from modelglass.analysis.selfcheck import Note
 
 
@@ -93,9 +94,8 @@ def _clusters(values: pd.Series) -> np.ndarray:
             f"{rows_text(int(values.isna().sum()))} without one.",
             "Fill them, or leave out --cluster.",
         )
-    codes = pd.factorize(values)[0].astype(np.int64)
-    if codes.max() < 1:
+    if different(values, f"the cluster column {values.name!r}") < 2:
         raise InputError(
             f"Expected at least two clusters in the column {values.name!r}.", "There is one.", "Leave out --cluster."
         )
-    return codes
+    return pd.factorize(values)[0].astype(np.int64)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed, nearest
 from modelglass.analysis.models.base import Model
+from modelglass.analysis.plain import different
 
 
 class OneOutput(Model):
@@ -78,6 +79,7 @@ def one_label(model: Model, labels: Sequence[Sequence[Any]], target: pd.Series, 
     InputError
         No such output, or none was asked for and the labels do not tell; all are listed with their labels.
     """
+    different(target, f"the target column {target.name!r}")
     held = {str(v) for v in pd.unique(target.dropna())}
     fitting = [i for i, known in enumerate(labels) if held <= {str(v) for v in known}]
     if asked is None and len(fitting) == 1:

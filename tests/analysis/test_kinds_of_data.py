@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
 
 import modelglass as mg
 from modelglass.analysis import slice_metrics
 from modelglass.analysis.columns import infer_columns
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.guessing import draft
 from modelglass.analysis.result import result_json
 
 N = 240
@@ -207,6 +210,32 @@ def test_nested_values_are_left_out_and_refused_by_name(name):
     with pytest.raises(InputError, match="'c'"):
         ev.where("c = 1")
     assert ev.fingerprint
+
+
+@pytest.mark.parametrize("name", ["lists", "dicts", "arrays", "list arrow", "struct arrow"])
+def test_nested_values_are_no_outcomes_predictions_or_clusters(name):
+    y = pd.Series(np.where(np.arange(N) % 2, "b", "a"))
+    nested = NESTED[name]
+    frame = pd.DataFrame({"x": NUMBERS, "c": nested, "y": y})
+    model = LogisticRegression().fit(frame[["x"]], y)
+    with pytest.raises(InputError, match="one number, text or date a row in the target column 'c'"):
+        mg.Evaluation(model, frame, target="c")
+    with pytest.raises(InputError, match="cluster column 'c'"):
+        mg.Evaluation(model, frame, target="y", cluster="c")
+    with pytest.raises(InputError, match="target column 'y'"):
+        mg.Evaluation(model, frame, target="y", train=frame.assign(y=nested))
+    with pytest.raises(InputError, match="target column 'target'"):
+        mg.Evaluation.from_predictions(nested, y)
+    with pytest.raises(InputError, match="column of predictions"):
+        mg.Evaluation.from_predictions(y, nested)
+
+
+def test_a_table_with_nested_values_is_guessed_like_any(tmp_path):
+    frame = pd.DataFrame({"x": NUMBERS, "c": [[1, 2]] * N, "y": np.where(np.arange(N) % 2, "b", "a")})
+    skops.io.dump(LogisticRegression().fit(frame[["x"]], frame.y), tmp_path / "m.skops")
+    frame.to_parquet(tmp_path / "d.parquet")
+    found = draft(tmp_path / "m.skops", tmp_path / "d.parquet")
+    assert (found.target, found.labels) == ("y", {"y": ("a", "b")})
 
 
 class Reads:
