@@ -197,6 +197,12 @@ def _classes(
         if pairs is None:
             raise _labels_do_not_match(found, model_classes, str(known.name))
         notes.append("Labels are matched as " + listed(f"{d!r} = the model's {m!r}" for d, m in pairs.items()) + ".")
+    if len(set(map(model_classes.index, pairs.values()))) == 1:
+        raise InputError(
+            "Expected --label to leave at least two classes.",
+            f"Every label of the target column {str(known.name)!r} ({listed(map(repr, in_order(found)))}) is mapped to {next(iter(pairs.values()))!r}.",
+            "Map each label to the class of the model that it means.",
+        )
     shown = {m: d for d, m in reversed(list(pairs.items()))}
     classes = tuple(shown.get(m, m) for m in model_classes)
     codes_of = {d: model_classes.index(m) for d, m in pairs.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -66,8 +67,9 @@ def read_data(path: Any, *, na: Sequence[str] | str = ()) -> pd.DataFrame:
 
 def read_file(path: str | Path, na: Sequence[str] | str = ()) -> ReadFile:
     """Read data and say what they were: name, fingerprint, and what counted as missing. See `read_data`."""
-    text, path = str(path), Path(path).expanduser()
-    check_path(path)
+    text = str(path)
+    check_path(text)
+    path = Path(os.path.expanduser(path))
     if path.is_dir() or (is_pattern(text) and not path.exists()):
         found = read_folder(path)
         frame, name = found.frame, found.name

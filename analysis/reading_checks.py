@@ -180,16 +180,18 @@ def _size(bytes_: float) -> str:
     return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e8 else f"{bytes_ / 1e6:,.1f} MB"
 
 
-def check_path(path: Path) -> None:
-    """Refuse a path that the machine itself does not take, such as a name of hundreds of letters.
+def check_path(path: str | Path) -> None:
+    """Refuse a path that the machine itself does not take, such as a name of hundreds of letters, and an empty one.
 
     Raises
     ------
     InputError
-        The path is too long, or holds a sign that no path may hold.
+        The path is empty (as a path it would be the folder one is in), too long, or holds a sign that no path may hold.
     """
+    if not str(path).strip():
+        raise InputError("Expected the path of a file or folder.", "Got nothing.", "Write . for the folder you are in.")
     try:
-        path.stat()
+        Path(path).stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return  # told where the file is opened
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -67,7 +68,7 @@ def columns(context: click.Context) -> Iterable[str]:
     """Names of the columns of DATA, from its first line or footer only."""
     # an option that still waits for its value leaves everything unread: then DATA is among the words
     words = [context.params.get("data"), *reversed(context.args)]
-    paths = [Path(w).expanduser() for w in words if isinstance(w, str)]
+    paths = [Path(os.path.expanduser(w)) for w in words if isinstance(w, str)]
     return next((found for found in map(header, filter(Path.is_file, paths)) if found), [])
 
 

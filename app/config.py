@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,9 @@ def _read(context: click.Context, parameter: click.Parameter, key: str, written:
     many = isinstance(parameter, click.Option) and parameter.multiple
     try:
         return parameter.type_cast_value(context, (written,) if many else written)
-    except click.BadParameter as error:
-        raise _wrong(key, f"a usable value ({error.message.rstrip('.')})", described(written), path, lines) from None
+    except (click.BadParameter, ValueError) as error:  # a path that holds a NUL is no path
+        why = error.message if isinstance(error, click.BadParameter) else str(error)
+        raise _wrong(key, f"a usable value ({why.rstrip('.')})", described(written), path, lines) from None
 
 
 def _check_texts(items: Sequence[Any], key: str, path: str, lines: Lines, expected: str, places: Sequence[Any]) -> None:
@@ -131,6 +133,6 @@ def _wrong(key: str, expected: str, came: str, path: str, lines: Lines, *below: 
 
 def _from_folder(text: str, path: str) -> str:
     """Take a relative path from the folder of the file; what is no path stays."""
-    if text == "-" or "://" in text or names_object(text):
+    if not text.strip() or text == "-" or "://" in text or names_object(text):
         return text
-    return str(Path(path).expanduser().parent / Path(text).expanduser())
+    return str(Path(os.path.expanduser(path)).parent / os.path.expanduser(text))

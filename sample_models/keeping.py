@@ -27,7 +27,7 @@ def home() -> Path:
     ``$MODELGLASS_HOME`` decides; else ``$XDG_DATA_HOME/modelglass``; else the platform's own place.
     """
     if chosen := os.environ.get("MODELGLASS_HOME"):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     if data := os.environ.get("XDG_DATA_HOME"):
         return Path(data) / "modelglass"
     if sys.platform == "win32":

@@ -71,6 +71,7 @@ def load_model(path: str | Path, *, trust: bool = False, trust_types: Sequence[s
         from modelglass.analysis.models.remote import load_remote
 
         return load_remote(path)
+    check_path(path)
     path = Path(path)
     _check_there(path)
     if path.is_dir():
@@ -163,7 +164,6 @@ def wrap_model(obj: Any) -> Model:
 
 
 def _check_there(path: Path) -> None:
-    check_path(path)
     if path.is_dir():
         if (path / MLMODEL).is_file():
             return

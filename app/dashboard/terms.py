@@ -28,9 +28,9 @@ def agree(host: str = "127.0.0.1", folders: Sequence[str] = (), budget: float | 
     """
     global _folders, _shared, _budget
     for folder in folders:
-        if not Path(folder).expanduser().is_dir():
+        if not os.path.isdir(os.path.expanduser(folder)):
             raise InputError("Expected a folder as --folder.", f"{folder} is none.", "Check the path.")
-    _folders = tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in folders))
+    _folders = tuple(dict.fromkeys(Path(os.path.expanduser(f)).resolve() for f in folders))
     _shared, _budget = host not in LOCAL, None if budget is None else checked_seconds(budget)
 
 

@@ -17,7 +17,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     InputError
         The path is a folder, its folder does not exist, or nothing can be written in it.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     folder = path.absolute().parent
     expected = "Expected a path for the report, such as report.html."
     if path.is_dir():

@@ -276,6 +276,11 @@ WRONG = {
     "label form": ((*COMMON, "--label", "yes"), ["--label"]),
     "no condition": ((*COMMON, "--where", ""), ["condition"]),
     "seed": ((*COMMON, "--seed", "-3"), ["seed"]),
+    "empty model": (("", *COMMON[1:]), ["Got nothing"]),
+    "empty data": (("model.skops", "", "--target", "rich"), ["Got nothing"]),
+    "empty train": ((*COMMON, "--train", ""), ["Got nothing"]),
+    "home of nobody": (("model.skops", "~no-such-user/d.csv", "--target", "rich"), ["no folder ~no-such-user"]),
+    "one class left": ((*COMMON, "--label", "yes=no"), ["two classes", "'yes'"]),
     "text as score": (("-", "scored.parquet", "--target", "rich", "--score", "sex"), ["numbers"]),
 }
 
@@ -290,6 +295,14 @@ def test_wrong_input_is_refused_in_a_few_lines(command, case):
     assert "Traceback" not in err
     for part in parts:
         assert part in err
+
+
+def test_a_place_for_results_and_a_folder_of_nobody_are_refused(command):
+    for words in (("report", *COMMON, "-o", "~no-such-user/r.html"), ("--folder", "~no-such-user")):
+        code, out, err = command(*words)
+        assert (code, out) == (2, "")
+        assert "~no-such-user" in err
+        assert 1 <= len(err.strip().splitlines()) <= 5
 
 
 def test_an_address_that_is_not_here_is_told_before_anything_else(command):

@@ -195,6 +195,16 @@ def test_a_wrong_file_is_refused_by_file_line_and_key(command, written, case):
         assert part in err
 
 
+@pytest.mark.parametrize(
+    ("data", "part"), [('"a\\0b"', "'data' in "), ('"~no-such-user/d.csv"', "no folder"), ('""', "Got nothing")]
+)
+def test_a_path_in_the_file_that_cannot_be_one(command, written, data, part):
+    code, out, err = command("slices", "--config", written(f"model: ../model.skops\ndata: {data}\ntarget: rich\n"))
+    assert (code, out) == (2, "")
+    assert part in err
+    assert 1 <= len(err.strip().splitlines()) <= 5, err
+
+
 def test_a_file_that_is_no_mapping_or_not_there(command, written):
     assert "lines of key: value" in command("slices", "--config", written("- a\n- b\n"))[2]
     code, _, err = command("slices", "--config", "sub/rum.yaml")
