@@ -13,6 +13,10 @@ from modelglass.analysis.groups import Groups
 
 Floats = NDArray[Any]
 FEWEST_CLUSTERS = 10
+ROUNDING = 1e-20
+"""Variance of a number of the order of 1 that is nothing but rounding: a standard error of 1e-10."""
+FLAT = 1e-9
+"""Width of an interval, as a share of the numbers at its ends, that is nothing but rounding."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +56,13 @@ class Estimates:
         self.low[where] = np.nan
         self.high[where] = np.nan
         return self
+
+    def not_flat(self) -> Estimates:
+        """Take away intervals without width: where nothing varies among the rows, they do not tell how far the estimate may be off."""
+        flat = self.high - self.low <= FLAT * np.maximum(np.abs(self.low), np.abs(self.high))
+        return self.no_interval(
+            flat, lambda g: f"nothing varies among the {rows_text(int(self.support[g]))} that it rests on"
+        )
 
     def within(self, low: float, high: float) -> Estimates:
         """Keep the interval inside the metric's range."""

@@ -46,4 +46,4 @@ def estimate(metric: Metric, groups: Groups, level: float = 0.95, own: Bootstrap
         ~(np.isfinite(found.low) & np.isfinite(found.high)) & np.isfinite(found.estimate),
         lambda g: "the rows that it rests on are too few or their weights too uneven to tell how far it may be off",
     )
-    return found.within(*metric.range)
+    return found.not_flat().within(*metric.range)

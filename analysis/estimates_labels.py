@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis import intervals
-from modelglass.analysis.estimated import ESTIMATORS, Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.estimated import ESTIMATORS, ROUNDING, Estimates, estimator, few_clusters, rows_text
 from modelglass.analysis.groups import Groups, finite
 
 Floats = NDArray[Any]
@@ -79,7 +79,7 @@ def _clustered_n(
     variance = groups.cell_variance(finite(gradient))
     part = denominator.reshape(-1)[groups.rows.cell].astype(float)
     units = groups.unit_moments(part if groups.rows.weight is None else part * groups.rows.weight)[0]
-    inside = (share > 0) & (share < 1) & (variance > 0)
+    inside = (share > 0) & (share < 1) & (variance > ROUNDING)
     return np.where(inside, share * (1 - share) / variance, bottom**2 / units)
 
 
@@ -189,7 +189,7 @@ def _balanced_accuracy(groups: Groups, level: float) -> Estimates:
     method = "Jeffreys by class, joined by MOVER"
     if groups.clustered:
         variance, df = delta_variance(groups, macro_parts(groups.table_w, "recall", groups.table_w.sum(2) > 0)[1])
-        inside = (mean > 0) & (mean < 1) & (variance > 0)
+        inside = (mean > 0) & (mean < 1) & (variance > ROUNDING)
         delta = intervals.on_logit(mean, variance, level, np.maximum(df - (k - 1), 1))
         low, high = np.where(inside, delta[0], low), np.where(inside, delta[1], high)
         method = "delta method on the logit scale"

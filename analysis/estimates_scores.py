@@ -10,7 +10,7 @@ import numpy as np
 
 from modelglass.analysis import intervals
 from modelglass.analysis.auc import ByGroup, auc_by_group, average_precision_by_group
-from modelglass.analysis.estimated import ESTIMATORS, Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.estimated import ESTIMATORS, ROUNDING, Estimates, estimator, few_clusters, rows_text
 from modelglass.analysis.estimates_labels import (
     FEWEST_OF_EACH_CLASS,
     binary_proportion,
@@ -120,7 +120,7 @@ def _auc_by_logit(groups: Groups, auc: np.ndarray, moments: Moments, level: floa
     hall = intervals.skewed(auc, moments.variance, moments.skewness, level, moments.df, AUC_SKEWNESS_FACTOR)
     low, high = ((1 - uneven) * a + uneven * np.clip(b, 0, 1) for a, b in zip(logit, hall))
     found = Estimates(auc, low, high, smallest_class(groups), "DeLong, t on the logit scale, corrected for skewness")
-    flat = ~(moments.variance > 0) & np.isfinite(auc)
+    flat = ~(moments.variance > ROUNDING) & np.isfinite(auc)
     at_limit = intervals.wilson(auc, found.support, level, groups.df)
     found.low[flat], found.high[flat] = at_limit[0][flat], at_limit[1][flat]
     return found
@@ -162,7 +162,8 @@ def _average_precision(groups: Groups, level: float, average: Average = "macro")
     else:
         found.cannot(np.isnan(value), lambda g: f"{_absent(groups, g)} among {rows_text(groups.n[g])}")
     found.no_interval(
-        (value >= 1) | ~(moments.variance > 0), lambda g: f"the estimate is at its limit on {rows_text(groups.n[g])}"
+        (value >= 1) | ~(moments.variance > ROUNDING),
+        lambda g: f"the estimate is at its limit on {rows_text(groups.n[g])}",
     )
     fewest = FEWEST_POSITIVES if groups.rows.task == "binary" else FEWEST_OF_EACH_CLASS
     return few_clusters(rare(found, groups, fewest), groups)

@@ -312,3 +312,35 @@ def test_excess_brier_score_is_brier_less_what_is_promised(task):
     found = estimate(METRICS["excess_brier_score"], Groups(rows, np.zeros(400, int), 1), 0.95)
     assert found.estimate[0] == pytest.approx(expected, abs=1e-12)
     assert found.low[0] < expected < found.high[0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("classes", [2, 6, 10])
+def test_no_interval_is_without_width_where_all_rows_are_right_or_wrong(classes, right, weighted):
+    """A mean of six recalls of 1 is 0.9999999999999999, so rounding must not pass for a known spread."""
+    rng = np.random.default_rng(classes)
+    y = rng.permutation(np.arange(40 * classes) % classes)
+    predicted = y if right else (y + 1) % classes
+    score = np.where(np.eye(classes)[predicted] > 0, 0.5, 0.5 / (classes - 1)) if classes > 2 else 0.1 + 0.8 * predicted
+    weight = rng.random(len(y)) + 0.1 if weighted else None
+    task = "binary" if classes == 2 else "multiclass"
+    for cluster in (None, np.arange(len(y)) // 4):
+        rows = Rows(
+            task=task,
+            y=y,
+            predicted=predicted,
+            score=score,
+            probability=True,
+            weight=weight,
+            cluster=cluster,
+            classes=classes,
+        )
+        groups = Groups(rows, rng.integers(0, 2, len(y)), 2)
+        for metric in metrics_for(task):
+            found = estimate(metric, groups)
+            given = np.isfinite(found.low)
+            assert (found.high[given] - found.low[given] > 1e-6).all(), metric.name
+            assert (found.note[~given] != "").all(), metric.name
+            if metric.name in ("accuracy", "roc_auc", "roc_auc_ovr_weighted", "roc_auc_ovo") and right:
+                assert given.all(), metric.name
