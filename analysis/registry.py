@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 
@@ -179,7 +179,7 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
     Raises
     ------
     InputError
-        A setting that does not exist, or input the analysis refuses.
+        A setting that does not exist or is lacking, or input the analysis refuses.
     """
     record = get(analysis) if isinstance(analysis, str) else analysis
     known = [s.name for s in record.settings]
@@ -196,10 +196,24 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
             reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
         )
     function, progress = record.function(), watched(progress)
-    if progress is not None and "progress" in inspect.signature(function).parameters:
+    takes = inspect.signature(function).parameters
+    _check_given(record, takes, settings)
+    if progress is not None and "progress" in takes:
         settings = {**settings, "progress": progress}
     try:
         check_budget()
         return Outcome(analysis=record, result=function(ev, **settings))
     except (NotApplicable, BudgetSpent) as answer:
         return Outcome(analysis=record, reason=answer.reason)
+
+
+def _check_given(record: Analysis, takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any]) -> None:
+    """Refuse a call without a setting that has no usual value, such as the row of an explanation of one row."""
+    named = [p for p in list(takes.values())[1:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    lacking = [p.name for p in named if p.default is p.empty and p.name not in settings]
+    if lacking:
+        raise InputError(
+            f"Expected a value for {listed(lacking)}, without which {record.name} has no answer.",
+            "None was given.",
+            f"Give it: --set {lacking[0]}=... (in Python: {lacking[0]}=...).",
+        )

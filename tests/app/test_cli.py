@@ -12,6 +12,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, recall_score
 
+from modelglass.analysis.registry import analyses
 from modelglass.app import cli
 
 
@@ -319,6 +320,17 @@ def test_unknown_analysis_and_settings(command):
     code, _, err = command("show", "calibration", *COMMON, "--set", "n_bins=many")
     assert code == 2
     assert "n_bins" in err
+
+
+@pytest.mark.parametrize(
+    "name", [a.name for a in analyses().values() if "binary" in a.tasks and any(s.kind == "row" for s in a.settings)]
+)
+def test_an_analysis_of_one_row_without_the_row_is_refused(command, name):
+    code, out, err = command("show", name, *COMMON, "--quiet")
+    if code != 0:  # a few take the first row, or tell of themselves that they cannot say
+        assert (code, out) == (2, "")
+        assert "--set " in err
+        assert 1 <= len(err.strip().splitlines()) <= 5
 
 
 def test_remarks_go_to_standard_error(command, place):
