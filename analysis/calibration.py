@@ -15,6 +15,7 @@ from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.joining import conjoined, in_bins
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import kish, one, one_group, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -123,6 +124,7 @@ def calibration(
     NotApplicable
         Without probabilities, and in regression.
     """
+    level = check_level(level)
     of, note = parts(ev, by=by, class_=class_, probability=True)
     measured = [
         measure(

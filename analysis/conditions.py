@@ -83,7 +83,7 @@ class Conditions:
 
     def reads(self, sql: str) -> list[Any]:
         """Give the columns that a condition names; errors as of ``mask``."""
-        if sql not in self._read:
+        if not isinstance(sql, str) or sql not in self._read:
             if len(self._read) >= MOST_KEPT:
                 self._read.pop(next(iter(self._read)), None)
             self._read[sql] = self._check(sql)

@@ -17,6 +17,7 @@ from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.moved import decided, moved
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import one, share, weights
 from modelglass.analysis.reserved import OUTCOME, PREDICTION
 from modelglass.analysis.result import Result
@@ -98,6 +99,7 @@ def confusion(ev: Evaluation, *, normalize: str = "actual", level: float = 0.95)
     NotApplicable
         In regression.
     """
+    level = check_level(level)
     if ev.task == "regression":
         raise NotApplicable("the target is a number and not a class")
     if normalize in NORMALIZE and moved(ev) is not None:

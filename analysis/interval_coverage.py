@@ -14,6 +14,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import one_group, share, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -100,6 +101,7 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
     NotApplicable
         In classification and without quantiles.
     """
+    level = check_level(level)
     if ev.task != "regression":
         raise NotApplicable("the target is a class and not a number, so there are no quantiles of it")
     if not ev.quantiles:

@@ -15,6 +15,7 @@ from modelglass.analysis.curves import curves, told
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.ks import ks_statistic
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import Ranking, kish, one_group, ranking_of, share
 from modelglass.analysis.rates import decisions
 from modelglass.analysis.result import Result
@@ -96,6 +97,7 @@ def lift(ev: Evaluation, *, top: float = 0.1, by: str | None = None, class_: Any
     NotApplicable
         Without scores, in regression, and where there is only one class among the rows.
     """
+    level = check_level(level)
     return Lift(**curves(ev, measure, by=by, class_=class_, level=level, top=top, seed=ev.seed))
 
 

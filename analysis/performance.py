@@ -122,7 +122,7 @@ def shown(value: float) -> str:
 
 def check_level(level: float) -> float:
     """Give the level, or refuse one outside (0, 1)."""
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
         raise InputError("Expected a level between 0 and 1, such as 0.95.", f"Got {level!r}.")
     return float(level)
 

@@ -15,6 +15,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, share, thinned
 from modelglass.analysis.rates import decisions, metric
 from modelglass.analysis.result import Result
@@ -99,6 +100,7 @@ def precision_recall(
     NotApplicable
         Without scores, in regression, and where no row belongs to the class.
     """
+    level = check_level(level)
     return PrecisionRecall(**curves(ev, measure, by=by, class_=class_, level=level))
 
 

@@ -18,6 +18,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, class_of
 from modelglass.analysis.joining import conjoined, in_bins
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import one, one_group, share, weights
 from modelglass.analysis.reserved import OUTCOME, PREDICTION
 from modelglass.analysis.result import Result
@@ -96,6 +97,7 @@ def predictions(ev: Evaluation, *, bins: int = 40, class_: Any = None, level: fl
     InputError
         A class that does not exist, fewer than two bins.
     """
+    level = check_level(level)
     if bins < 2:
         raise InputError("Expected two bins or more.", f"Got {bins}.")
     if ev.task == "regression":

@@ -13,6 +13,7 @@ from modelglass.analysis.encoding import HOW, Encoded, encode, of_numbers
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.nearness import NEIGHBOURS, NONE, Nearness, nearness
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.plane import METHODS, NAMES, NEIGHBOURHOODS, SUPERVISED, WEIGHTED, Plane, plane, strongest
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.reserved import ROW
@@ -135,6 +136,7 @@ def projection(
     InputError
         An unknown method, column, analysis or colour.
     """
+    level = check_level(level)
     if method not in METHODS:
         raise unknown_name("method of projection", str(method), METHODS)
     if n is not None and n < 4:

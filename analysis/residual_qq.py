@@ -11,9 +11,10 @@ import pandas as pd
 from scipy import special
 
 from modelglass.analysis import intervals
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates_labels import share_and_effective_n
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import kish, ranked, weights
 from modelglass.analysis.rates import decisions
 from modelglass.analysis.result import Result
@@ -106,8 +107,7 @@ def measure(
     >>> float(found.points.estimate.iloc[49])
     49.0
     """
-    if not 0 < level < 1:
-        raise InputError("Expected a level between 0 and 1, such as 0.95.", f"Got {level!r}.")
+    level = check_level(level)
     r = np.asarray(actual, dtype=float) - np.asarray(predicted, dtype=float)
     weights(weight, len(r))
     along = _Sorted(r, weight, cluster)

@@ -17,6 +17,7 @@ from modelglass.analysis.estimates_values import SIGNED_SKEWNESS_FACTOR, mean_of
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import SKEWNESS_FACTOR
 from modelglass.analysis.joining import in_bins
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import one, one_group, weights
 from modelglass.analysis.reserved import ERROR, PREDICTION
 from modelglass.analysis.result import Result
@@ -116,6 +117,7 @@ def residuals(ev: Evaluation, *, against: str | None = None, bins: int = 10, lev
     InputError
         A column that does not exist.
     """
+    level = check_level(level)
     if ev.task != "regression":
         raise NotApplicable("the target is a class and not a number, so there are no residuals")
     if bins < 1:

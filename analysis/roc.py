@@ -15,6 +15,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, thinned
 from modelglass.analysis.rates import decisions, metric
 from modelglass.analysis.result import Result
@@ -90,6 +91,7 @@ def roc(ev: Evaluation, *, by: str | None = None, class_: Any = None, level: flo
     NotApplicable
         Without scores, in regression, and where there is only one class among the rows.
     """
+    level = check_level(level)
     return Roc(**curves(ev, measure, by=by, class_=class_, level=level))
 
 

@@ -14,6 +14,7 @@ from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import critical
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import weights
 from modelglass.analysis.reserved import PREDICTION
 from modelglass.analysis.residuals import MOST_POINTS, binned, spans
@@ -80,6 +81,7 @@ def scale_location(ev: Evaluation, *, bins: int = 10, level: float = 0.95) -> Sc
     NotApplicable
         In classification, and where all predictions are the same.
     """
+    level = check_level(level)
     if ev.task != "regression":
         raise NotApplicable("the target is a class and not a number, so there are no residuals")
     found = measure(

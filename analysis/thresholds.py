@@ -20,6 +20,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.lift import captured
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, weights
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -160,6 +161,7 @@ def thresholds(
         Costs that cannot be read, do not depend on the decision, or name a column without numbers; a limit that is neither a
         whole number nor a share.
     """
+    level = check_level(level)
     part = one_class(ev, class_)
     said = read_costs(costs)
     found = measure(

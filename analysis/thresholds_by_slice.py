@@ -19,6 +19,7 @@ from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.gaps import NAMES, RATES, correlations, enough, largest_slices, pairs, strict, widest
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.ranking import one_group
 from modelglass.analysis.result import Result
@@ -124,6 +125,7 @@ def thresholds_by_slice(
     InputError
         A column that does not exist, or costs that cannot be read.
     """
+    level = check_level(level)
     part = one_class(ev, class_)
     if not by:
         raise NotApplicable("no column is chosen whose levels could have thresholds of their own; choose one (by)")

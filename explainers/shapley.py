@@ -13,6 +13,7 @@ from scipy import special
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -187,6 +188,7 @@ def shapley_values(
     NotApplicable
         Without a model, or where the method asked for does not fit it.
     """
+    level = check_level(level)
     if row is not None:
         how = {"background": background, "method": method, "class_": class_, "level": level, "seed": seed}
         return shapley_row(ev, row=row, **how, progress=progress)  # type: ignore[arg-type]
@@ -250,6 +252,7 @@ def shapley_row(
     class_ : label of a class, optional
         Of several classes only this one.
     """
+    level = check_level(level)
     seed = checked(ev, method, None, background, seed)
     place, group = shared.row_place(ev, row), shared.group_of(ev, class_)
     one = ev.take([place])
