@@ -19,7 +19,9 @@ MOST_POINTS = 500
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Ranking:
-    """Counts of both classes among the rows whose score reaches each threshold.
+    """Counts of both classes among the rows whose score reaches each threshold: exact at each, without bins.
+
+    At any threshold the counts of parts of the rows add up to those of all rows (not ``products``, where a cluster is in two parts).
 
     threshold   (k,) the distinct scores, falling
     powers      (3, 2, k + 1) sums of the first, second and third power of the weights of the positive and of

@@ -267,24 +267,9 @@ def _answer(
 
 
 def _json(ev: Evaluation, outcomes: list[Outcome]) -> str:
-    from modelglass import __version__
-    from modelglass.analysis.result import as_json, result_json
+    from modelglass.app.answers import as_object
 
-    results = [
-        result_json(o.analysis.name, o.result)
-        if o.result is not None
-        else {"analysis": o.analysis.name, "not_applicable": o.reason}
-        for o in outcomes
-    ]
-    return json.dumps(
-        {
-            "modelglass": __version__,
-            "source": as_json(ev.source.as_dict()),
-            "notes": [{"level": n.level, "text": n.text} for n in ev.notes],
-            "results": results,
-        },
-        allow_nan=False,
-    )
+    return json.dumps(as_object(ev, outcomes), allow_nan=False)
 
 
 def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:

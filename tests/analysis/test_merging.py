@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 import modelglass as mg
 from modelglass.analysis import slice_metrics
-from modelglass.analysis.cells import Cells, count_cells, score_edges
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.groups import Groups, rows_of
+from modelglass.analysis.ranking import ranked
 from modelglass.analysis.registry import fitting, run
 from modelglass.analysis.result import result_json
 
@@ -162,28 +164,54 @@ def _point(ev, condition):
     return dict(zip(whole["metric"], whole["estimate"].astype(float)))
 
 
+def parted(ev, data):
+    """Give the places of the rows of up to three parts, drawn."""
+    part = np.array(data.draw(st.lists(st.integers(0, 2), min_size=ev.n, max_size=ev.n)))
+    return [places for p in range(3) if len(places := np.flatnonzero(part == p))]
+
+
 @QUIET
 @given(worlds(), st.data())
 def test_parts_merge_to_the_whole(world, data):
+    """Rows, weights, tables and sums of losses of slices, counted in parts of the rows, add up to those of all rows."""
     ev = evaluation(world, weight="w")
-    n, task = ev.n, ev.task
-    coding = ev.coding(
-        next(iter(world["frame"].columns)) if _conditions(ev, next(iter(world["frame"].columns))) else "w"
-    )
-    part = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)))
-    score = ev.score if task == "binary" else None
-    edges = score_edges(score, 4) if score is not None else ()
+    name = next((c for c in world["frame"] if _conditions(ev, c)), "w")
+    coding, rows = ev.coding(name), rows_of(ev)
 
-    def cells(rows):
-        return count_cells(
-            ev.y[rows], ev.predicted[rows], coding.codes[rows], len(coding.labels), score=None if score is None else score[rows],
-            weight=ev.weight[rows], edges=edges, task=task, classes=max(len(ev.classes), 2),
-        )  # fmt: skip
+    def counted(places):
+        groups = Groups(rows.cut(places), coding.codes[places], len(coding.labels))
+        off = np.asarray(groups.rows.predicted - groups.rows.y, float)
+        found = {
+            "n": groups.n,
+            "w": groups.w,
+            "squared": groups.weighted_sum(off**2),
+            "absolute": groups.weighted_sum(abs(off)),
+        }
+        return found if ev.task == "regression" else found | {t: getattr(groups, t) for t in ("table", "table_w", "table_w2")}  # fmt: skip
 
-    whole = cells(np.arange(n))
-    merged = functools.reduce(Cells.__add__, [cells(np.flatnonzero(part == p)) for p in range(3)])
-    for field in ("n", "w", "w2", "table", "table_w", "table_w2", "sums", "w2x", "binned", "y_mean", "y_square"):
-        np.testing.assert_allclose(getattr(merged, field), getattr(whole, field), rtol=1e-9, atol=1e-6, err_msg=field)
+    whole, parts = counted(np.arange(ev.n)), [counted(places) for places in parted(ev, data)]
+    for field, values in whole.items():
+        np.testing.assert_allclose(sum(p[field] for p in parts), values, rtol=1e-9, atol=1e-6, err_msg=field)
+
+
+@QUIET
+@given(worlds(tasks=("binary",)), st.data())
+def test_counts_of_parts_merge_at_every_threshold(world, data):
+    """What threshold curves and their sliders read, counted in parts, adds up at any threshold, and ROC AUC follows exactly."""
+    ev = evaluation(world, weight="w")
+    at = np.append(np.unique(ev.score)[::-1], 0.37)
+
+    def counted(places):
+        ranking = ranked(ev.y[places], ev.score[places], ev.weight[places])
+        place = ranking.place(at)
+        return np.vstack([ranking.powers[:, :, place].reshape(6, -1), ranking.selected[place], ranking.hits[place]])
+
+    merged = sum(counted(places) for places in parted(ev, data))
+    np.testing.assert_allclose(merged, counted(np.arange(ev.n)), rtol=1e-9, atol=1e-9)
+    tp, fp = (np.append(0.0, merged[k, :-1]) for k in (0, 1))
+    if tp[-1] and fp[-1]:
+        area = ((tp[1:] + tp[:-1]) / 2 * np.diff(fp)).sum() / (tp[-1] * fp[-1])
+        assert area == pytest.approx(roc_auc_score(ev.y, ev.score, sample_weight=ev.weight), abs=1e-9)
 
 
 def written(analysis, constant):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.progress import Progress
-from modelglass.analysis.registry import Analysis, Outcome, fitting
+from modelglass.analysis.registry import Analysis, fitting
+from modelglass.app.answers import as_object
 from modelglass.app.dashboard import pages, settings, state, work
 from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.rows import ROW
@@ -152,7 +153,7 @@ def _numbers(desk: Desk) -> None:
             return
         st.download_button(
             "Download the numbers",
-            json.dumps(as_object(ev, done), indent=1, allow_nan=False),
+            json.dumps(as_object(ev, [done]), indent=1, allow_nan=False),
             f"{file_name(analysis.name)}.json",
             "application/json",
             key="mg.json",
@@ -184,16 +185,3 @@ def _chosen_analysis(able: Mapping[str, Analysis]) -> str | None:
     return st.selectbox(
         "Analysis", list(able), format_func=said, key="mg.json_of", index=None, placeholder="Choose an analysis"
     )
-
-
-def as_object(ev: Evaluation, done: Outcome) -> dict[str, object]:
-    """Give the object that ``--json`` gives on the command line."""
-    from importlib.metadata import version
-
-    from modelglass.analysis.result import result_json
-
-    name = done.analysis.name
-    answer = (
-        result_json(name, done.result) if done.result is not None else {"analysis": name, "not_applicable": done.reason}
-    )
-    return {"modelglass": version("modelglass"), "source": ev.source.as_dict(), "results": [answer]}

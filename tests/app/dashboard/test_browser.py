@@ -72,9 +72,6 @@ def counted(ev, sql):
     return duckdb.sql(f"SELECT count(*) FROM frame WHERE {sql}").fetchall()[0][0]
 
 
-@pytest.mark.parametrize(
-    ("name", "sql"), [("adult", "sex = 'Female' AND age < 30"), ("diamonds", "cut = 'Ideal' AND carat >= 1")]
-)
 def choose_sql(here, sql):
     here.page.get_by_role("tab", name="SQL").click()
     here.page.get_by_role("textbox", name="Condition").fill(sql)

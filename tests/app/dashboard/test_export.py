@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import skops.io
 
 from modelglass.analysis import registry
+from modelglass.app import cli
 from modelglass.app.dashboard import state, work
 from modelglass.app.dashboard.views import export
 
@@ -73,12 +75,34 @@ def test_what_was_computed_on_its_page_is_offered_at_once(binary, show, texts):
     assert "Download the numbers" in labels(at, "download_button")
 
 
-def test_the_object_is_the_command_lines(binary):
-    done = registry.run(binary, "calibration", n_bins=20)
-    read = json.loads(json.dumps(export.as_object(binary, done), allow_nan=False))
-    assert read["results"][0]["settings"]["n_bins"] == 20
-    assert read["results"][0]["sentence"] == done.result.sentence()
-    assert read["source"]["rows"] == binary.n
+def test_the_file_holds_the_object_of_the_command_line(binary, show, monkeypatch, tmp_path, capsys):
+    """It says so: and it left out the notes on model and data."""
+    files = {}
+    offered = export.st.download_button
+    monkeypatch.setattr(
+        export.st, "download_button", lambda label, data, *a, **k: (files.update({label: data}), offered(label, data, *a, **k))[1]
+    )  # fmt: skip
+    at = show(binary, "export", **{"calibration.n_bins": "20"})
+    at.selectbox(key="mg.json_of").set_value("calibration").run()
+    skops.io.dump(binary.estimator, tmp_path / "m.skops")
+    binary.frame.to_csv(tmp_path / "d.csv", index=False)
+    asked = [
+        "show",
+        "calibration",
+        str(tmp_path / "m.skops"),
+        str(tmp_path / "d.csv"),
+        "--target",
+        "bought",
+        "--positive",
+        "yes",
+    ]
+    with pytest.raises(SystemExit):
+        cli.main([*asked, "--set", "n_bins=20", "--json", "--quiet"])
+    said, here = json.loads(capsys.readouterr().out), json.loads(files["Download the numbers"])
+    assert here["results"] == said["results"]
+    assert set(here) == set(said)
+    assert set(here["source"]) == set(said["source"])
+    assert here["notes"] == [{"level": n.level, "text": n.text} for n in binary.notes] != []
 
 
 def test_numbers_of_one_row_are_offered_once_a_row_was_chosen(binary, show):
