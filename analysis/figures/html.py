@@ -31,6 +31,8 @@ HEIGHT = 420
 """Height of a chart, pixels, where the figure names none."""
 PACK_FROM = 24_000
 """A figure whose JSON is longer than this many characters is compressed."""
+SMALLER_FROM = (25, 16, 10)
+"""Numbers of columns from which a table is written smaller on paper: the classes of html.css."""
 WAIT = "The chart is drawn where scripts may run. Its numbers are in the table."
 LATE = (
     "The chart waits for plotly.js, which stands in the first modelglass output of this notebook. "
@@ -246,12 +248,12 @@ def table_html(frame: pd.DataFrame, *, label: str = "Numbers", first: int = 50, 
     frame = frame.iloc[:cap, full]
     if not total or not full:
         return '<p class="mg-note">The table is empty.</p>'
-    head, rows = _heads(frame), _rows(frame)
-    parts = [_box(head, rows[:first], label)]
+    head, rows, kind = _heads(frame), _rows(frame), _kind(frame.shape[1])
+    parts = [_box(head, rows[:first], label, kind)]
     if len(rows) > first:
         parts.append(
             f'<details class="mg-more"><summary>Rows {first + 1:,} to {len(rows):,} of {total:,}</summary>'
-            f"{_box(head, rows[first:], label + ', continued')}</details>"
+            f"{_box(head, rows[first:], label + ', continued', kind)}</details>"
         )
     if total > cap:
         parts.append(
@@ -260,10 +262,15 @@ def table_html(frame: pd.DataFrame, *, label: str = "Numbers", first: int = 50, 
     return "".join(parts)
 
 
-def _box(head: str, rows: Sequence[str], label: str) -> str:
+def _kind(columns: int) -> str:
+    """Give the classes of a table: on paper one of many columns is written smaller."""
+    return " ".join(["mg-table", *(f"mg-{least}" for least in SMALLER_FROM if columns >= least)][:2])
+
+
+def _box(head: str, rows: Sequence[str], label: str, kind: str) -> str:
     return (
         f'<div class="mg-scroll" role="region" tabindex="0" aria-label="{clean(label)}">'
-        f'<table class="mg-table">{head}<tbody>{"".join(rows)}</tbody></table></div>'
+        f'<table class="{kind}">{head}<tbody>{"".join(rows)}</tbody></table></div>'
     )
 
 

@@ -1,6 +1,7 @@
 """The server: in this process, on this machine only, silent, stoppable, startable again."""
 
 import socket
+import sys
 import urllib.error
 import urllib.request
 
@@ -71,6 +72,9 @@ def test_nothing_is_sent_asked_or_open_to_others(binary, taken):
             "client.showErrorDetails": "none",
         }.items():
             assert config.get_option(name) == value, name
+        if sys.platform.startswith("linux"):  # where 127.0.0.2 is this machine too, as another of its addresses
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", int(running.url.rsplit(":")[-1])), timeout=10)
     finally:
         running.stop()
 

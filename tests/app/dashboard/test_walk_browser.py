@@ -333,3 +333,24 @@ def test_work_that_ends_draws_its_own_part_anew_and_not_the_page(address, walk, 
     assert len(set(parts_drawn)) >= 2
     assert here.page.locator(".js-plotly-plot").count() >= 2
     assert here.faults == []
+
+
+def test_a_slider_reruns_its_own_part_and_neither_the_page_nor_the_model(shop, address, walk, monkeypatch):
+    from modelglass.analysis import feeding
+    from modelglass.app.dashboard import sidebar
+
+    here = walk().open(address["shop"], "curves")
+    before, pages_drawn, asked = here.words(), [], []
+    monkeypatch.setattr(sidebar, "sidebar", lambda *a, known=sidebar.sidebar: (pages_drawn.append(1), known(*a)))
+    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
+    slider = here.page.locator("[data-testid=stMain]").get_by_role("slider", name="Bins").first
+    slider.focus()
+    for _ in range(3):
+        here.page.keyboard.press("ArrowRight")
+    here.page.wait_for_function("() => location.search.includes('predictions.bins=43')")
+    here.settle()
+    assert here.words() != before
+    assert (pages_drawn, asked) == ([], [])
+    here.turn_to("Slices")
+    assert pages_drawn == [1]
+    assert here.faults == []

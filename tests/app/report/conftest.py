@@ -25,6 +25,7 @@ from modelglass.analysis.progress import tell
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.app.report.sections import ROW_COLUMNS
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -236,6 +237,7 @@ def check_block(block, result, name):
     assert block["sentence"] == result.sentence(), name
     frame = result.frame()
     if not block["tables"]:
+        assert frame.empty or ROW_COLUMNS & set(map(str, frame.columns)), f"the table of {name} is missing"
         return 0
     head = block["tables"][0][0]
     kept = [

@@ -195,3 +195,16 @@ def test_no_word_of_a_chart_is_cut(prices, opened, width):
     page = opened(prices, width=width)
     assert page.locator(".js-plotly-plot").count() == 8
     assert page.evaluate(CUT_IN_CHARTS) == []
+
+
+WIDER = """() => [...document.querySelectorAll('.mg-scroll')].map(box => [box.ariaLabel, box.querySelector('table').scrollWidth, box.clientWidth])
+  .filter(([, table, paper]) => table > paper + 1)"""
+
+
+def test_no_table_is_wider_than_the_paper(prices, opened):
+    """It would be cut, and the browser would print the whole report smaller."""
+    page = opened(prices, width=687)  # A4 less the margins, at 96 dpi
+    assert page.locator(".mg-16").count() >= 1
+    assert page.evaluate(WIDER) != [], "on the screen it scrolls in its box"
+    page.emulate_media(media="print")
+    assert page.evaluate(WIDER) == []
