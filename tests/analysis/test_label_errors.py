@@ -10,6 +10,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import LinearSVC
+from statsmodels.stats.multitest import multipletests
 
 import modelglass as mg
 from modelglass.analysis import label_errors
@@ -18,7 +20,7 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.marks import conditions_of
 from modelglass.analysis.finding import Budget
-from modelglass.analysis.label_errors import measure_values
+from modelglass.analysis.label_errors import measure, measure_values
 from modelglass.analysis.label_errors_find import find
 
 
@@ -126,3 +128,40 @@ def test_what_cannot_be_said():
     assert np.isnan(label_errors(bare).p)
     assert "cannot be said" in label_errors(bare).sentence()
     assert find(bare, Budget(5)) == []
+
+
+def test_p_values_are_adjusted_over_all_classes_looked_at():
+    found = label_errors(world(0, 1500, noise=(0.1, 0.1))[0])
+    known = found.sides["p"].dropna().to_numpy(float)
+    assert len(known) > 1
+    np.testing.assert_allclose(found.sides["p_adjusted"].dropna(), multipletests(known, method="holm")[1])
+    assert found.p == found.sides["p_adjusted"].min() > known.min()
+
+
+def test_a_weight_of_two_is_the_row_twice():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([0.5] * 3, 400)
+    y = (p.cumsum(axis=1) < rng.random((400, 1))).sum(axis=1).clip(0, 2)
+    times = rng.integers(1, 4, 400)
+    twice = np.repeat(np.arange(400), times)
+    found = measure(y, p, weight=times)
+    np.testing.assert_allclose(found.settings["thresholds"], thresholds(y[twice], p[twice]))
+    _, joint = confident_joint(y[twice], likely_class(p[twice], thresholds(y[twice], p[twice])), 3)
+    pairs = found.pairs[["given", "likely"]].astype(int).to_numpy()
+    np.testing.assert_allclose(found.pairs["joint"], joint[pairs[:, 0], pairs[:, 1]])
+
+
+def test_copies_of_rows_in_one_cluster_tell_no_more_than_the_rows_once():
+    ev, flip = world(0, 800, noise=(0.1, 0.1))
+    four = pd.concat([ev.frame.assign(who=range(ev.n))] * 4, ignore_index=True)
+    _, low, high = label_errors(mg.Evaluation(ev.estimator, four, target="y", cluster="who")).noise
+    once = label_errors(ev).noise
+    assert low <= flip.mean() <= high
+    assert high - low == pytest.approx(once[2] - once[1], rel=0.25)
+
+
+def test_scores_that_are_no_probabilities_do_not_tell_how_sure_a_model_is():
+    ev, _ = world(0, 400)
+    model = LinearSVC().fit(ev.train[list("abcde")], ev.train["y"])
+    with pytest.raises(NotApplicable, match="no probabilities"):
+        label_errors(mg.Evaluation(model, ev.frame, target="y"))
