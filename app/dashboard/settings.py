@@ -185,7 +185,7 @@ def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
     elif setting.kind == "text":
         st.text_input(value=st.session_state[key], placeholder=_empty(analysis, setting), **common)
     else:
-        _numeric(setting, common, _empty(analysis, setting))
+        _numeric(setting, common, _empty(analysis, setting), slides=analysis.cost == "instant")
 
 
 def _empty(analysis: Analysis, setting: Setting) -> str:
@@ -207,13 +207,15 @@ def _one_of(setting: Setting, ev: Evaluation, common: dict[str, Any], empty: str
         st.selectbox(options=known, format_func=_label_of(setting), index=at or 0, **common)
 
 
-def _numeric(setting: Setting, common: dict[str, Any], empty: str) -> None:
+def _numeric(setting: Setting, common: dict[str, Any], empty: str, *, slides: bool) -> None:
+    """Draw a number; a slider only where an answer is there at once: long work must not begin anew at every step of a slider on its way."""
     whole = setting.kind != "number"
     low, high, step = (
         None if v is None else (int(v) if whole else float(v)) for v in (setting.low, setting.high, setting.step)
     )
     value = st.session_state[common["key"]]
-    if low is not None and high is not None and setting.default is not None and high - low <= (200 if whole else 100):
+    few = 200 if whole else 100
+    if slides and low is not None and high is not None and setting.default is not None and high - low <= few:
         st.slider(
             min_value=low, max_value=high, step=step or (1 if whole else (high - low) / 100), value=value, **common
         )

@@ -167,7 +167,7 @@ def test_a_widget_is_given_its_value_also_as_its_default(binary, show):
     at = show(binary, "row", **{"row.row": "12", "edit.columns": "age", "edit.age": "44"})
     assert at.number_input(key="mg.row").proto.default == 12
     assert at.number_input(key="mg.edit.age").proto.default == 44
-    assert at.slider(key="lime_weights.n_features").proto.default == [10]
+    assert at.number_input(key="lime_weights.n_features").proto.default == 10
     given = {"kind": "wrong", "n": "25", "descending": "yes", "find": "", "start": "25"}
     at = show(binary, "predictions", **{f"listing.{name}": value for name, value in given.items() if value})
     kinds = at.selectbox(key="mg.listing.kind")
