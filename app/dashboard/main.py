@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from modelglass.app.dashboard import pages, redraw, saved, sidebar, state, warming, work
+from modelglass.app.dashboard import pages, redraw, saved, sidebar, slid, state, warming, work
 from modelglass.app.dashboard.jobs import pages as pages_at_work
 from modelglass.app.dashboard.text import plain, short
 
@@ -41,6 +41,7 @@ def _frame() -> None:
         saved.from_address(ev)
     desk = None if ev is None else state.desk(ev)
     page = st.navigation(pages.start() if desk is None else pages.pages(desk), expanded=True)
+    slid.turned_to(page.url_path)
     state.write()
     if ev is not None and desk is not None:
         sidebar.sidebar(ev, desk)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.estimated import rows_text
-from modelglass.app.dashboard import cohort, meaning, state, work
+from modelglass.app.dashboard import cohort, meaning, slid, state, work
 from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
@@ -93,3 +93,4 @@ def _decide(ev: Evaluation) -> None:
 @callback
 def _moved(ev: Evaluation) -> None:
     state.choose_threshold(ev, float(st.session_state["mg.threshold"]))
+    slid.note()

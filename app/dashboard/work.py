@@ -14,7 +14,7 @@ from modelglass.analysis.errors import AnalysisError, MissingPackage
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.app import engine
-from modelglass.app.dashboard import redraw, terms
+from modelglass.app.dashboard import redraw, slid, terms
 from modelglass.app.dashboard.cache import Cache
 from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
 from modelglass.app.dashboard.jobs import Job, Jobs
@@ -33,6 +33,8 @@ EVERY, RARELY, STOPPING = 1.0, 4.0, 1.0
 
 Each look makes the browser go over the whole page: a page of twenty pieces of work must not keep it busy with waiting.
 """
+ASKING = frozenset({"importance", "effects", "row", "sensitivity"})
+"""Pages whose longer work asks the model; that of the others counts in what is there."""
 CONDITIONS = ("other", "cohort", "where")
 """Settings that are conditions."""
 
@@ -102,7 +104,20 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
     key = key_of(ev, analysis.name, settings)
     if analysis.cost == "instant":
         return results.get_or_make(key, lambda: run(ev, analysis, **settings))
-    return later(key, analysis.title, lambda progress: _within_budget(analysis, ev, settings, progress))
+
+    def made(progress: Progress) -> Outcome:
+        return _within_budget(analysis, ev, settings, progress)
+
+    if analysis.page in ASKING and slid.here() and results.get(key) is None and jobs.get(key) is None:
+        _offered(key, made)
+        return None
+    return later(key, analysis.title, made)
+
+
+def _offered(key: Hashable, work: Callable[[Progress], Any]) -> None:
+    """Let a person begin what a slider on its way would begin at each of its steps."""
+    st.caption("Not yet known at the threshold just set: the model has to be asked about other rows.")
+    st.button("Ask the model", key=f"ask {key}", icon=":material/play_arrow:", on_click=_begin, args=(key, work))
 
 
 def _within_budget(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any], progress: Progress) -> Outcome:

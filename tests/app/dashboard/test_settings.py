@@ -6,6 +6,7 @@ import pytest
 
 from modelglass.analysis import feeding, registry
 from modelglass.analysis.registry import fitting, run
+from modelglass.app.dashboard import work
 
 
 @pytest.mark.parametrize("page", ["sensitivity", "importance", "effects", "slices"])
@@ -33,3 +34,46 @@ def test_what_is_there_at_once_never_asks_the_model(task, request, monkeypatch):
     assert asked == []
     ev.answer(ev.inputs().head(2))
     assert asked, "the door to the model is watched"
+
+
+def test_longer_work_of_the_other_pages_never_asks_the_model_at_another_threshold(binary, monkeypatch):
+    asked = []
+    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
+    moved = [a for a in fitting("binary") if a.cost != "instant" and a.reads_threshold != "never"]
+    longer = [a for a in moved if a.page not in work.ASKING]
+    assert len(longer) > 8
+    at = binary.with_threshold(0.4)
+    for analysis in longer:
+        run(at.where("age < 50") if analysis.needs_cohort else at, analysis)
+    assert asked == []
+
+
+def test_a_slid_threshold_asks_the_model_nothing_until_that_is_wished(binary, show, go, few, until, monkeypatch):
+    names = ("noise_robustness", "conformal")
+    known = registry.analyses()
+    others = [name for name in known if name not in names and known[name].page == "sensitivity"]
+    for name in others:
+        monkeypatch.delitem(known, name)
+    asked = []
+    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
+
+    def wishes(at):
+        return [b for b in at.button if b.label == "Ask the model"]
+
+    at = show(binary, "sensitivity", threshold="0.4", **few)
+    until(at, lambda at: any(d.key and "noise_robustness" in d.key for d in at.get("download_button")))
+    assert asked
+    assert wishes(at) == []
+    asked.clear()
+    at.slider(key="mg.threshold").set_value(0.6).run()
+    assert at.query_params["threshold"] in ("0.6", ["0.6"])
+    assert len(wishes(at)) == 1
+    assert asked == []
+    wishes(at)[0].click().run()
+    until(at, lambda at: any(d.key and "noise_robustness" in d.key for d in at.get("download_button")))
+    assert asked
+    assert wishes(at) == []
+    at.slider(key="mg.threshold").set_value(0.7).run()
+    assert len(wishes(at)) == 1
+    at = go(go(at, "slices"), "sensitivity")
+    assert wishes(at) == []
