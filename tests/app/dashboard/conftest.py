@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import modelglass.app.dashboard
-from modelglass.analysis import registry
+from modelglass.analysis import feeding, registry
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.app.dashboard import opened, work
 
@@ -179,6 +179,14 @@ def few():
         for setting in analysis.settings
         if setting.name in FEW and setting.low is not None
     }
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """A list that grows each time a model is asked."""
+    times = []
+    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (times.append(1), known(*a))[1])
+    return times
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelglass.analysis import feeding, registry
+from modelglass.analysis import registry
 from modelglass.analysis.registry import fitting, run
 from modelglass.app.dashboard import work
 
@@ -20,9 +20,9 @@ def test_sliders_belong_to_answers_that_are_there_at_once(page, regression, show
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_what_is_there_at_once_never_asks_the_model(task, request, monkeypatch):
-    ev, asked, changed = request.getfixturevalue(task), [], 0
-    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
+def test_what_is_there_at_once_never_asks_the_model(task, request, asked):
+    ev, changed = request.getfixturevalue(task), 0
+    asked.clear()
     for analysis in fitting(ev.task):
         if analysis.cost != "instant":
             continue
@@ -36,9 +36,7 @@ def test_what_is_there_at_once_never_asks_the_model(task, request, monkeypatch):
     assert asked, "the door to the model is watched"
 
 
-def test_longer_work_of_the_other_pages_never_asks_the_model_at_another_threshold(binary, monkeypatch):
-    asked = []
-    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
+def test_longer_work_of_the_other_pages_never_asks_the_model_at_another_threshold(binary, asked):
     moved = [a for a in fitting("binary") if a.cost != "instant" and a.reads_threshold != "never"]
     longer = [a for a in moved if a.page not in work.ASKING]
     assert len(longer) > 8
@@ -48,14 +46,12 @@ def test_longer_work_of_the_other_pages_never_asks_the_model_at_another_threshol
     assert asked == []
 
 
-def test_a_slid_threshold_asks_the_model_nothing_until_that_is_wished(binary, show, go, few, until, monkeypatch):
+def test_a_slid_threshold_asks_the_model_nothing_until_that_is_wished(binary, show, go, few, until, asked, monkeypatch):
     names = ("noise_robustness", "conformal")
     known = registry.analyses()
     others = [name for name in known if name not in names and known[name].page == "sensitivity"]
     for name in others:
         monkeypatch.delitem(known, name)
-    asked = []
-    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
 
     def wishes(at):
         return [b for b in at.button if b.label == "Ask the model"]

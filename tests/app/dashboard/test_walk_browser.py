@@ -335,14 +335,13 @@ def test_work_that_ends_draws_its_own_part_anew_and_not_the_page(address, walk, 
     assert here.faults == []
 
 
-def test_a_slider_reruns_its_own_part_and_neither_the_page_nor_the_model(shop, address, walk, monkeypatch):
-    from modelglass.analysis import feeding
+def test_a_slider_reruns_its_own_part_and_neither_the_page_nor_the_model(shop, address, walk, asked, monkeypatch):
     from modelglass.app.dashboard import sidebar
 
     here = walk().open(address["shop"], "curves")
-    before, pages_drawn, asked = here.words(), [], []
+    before, pages_drawn = here.words(), []
+    asked.clear()
     monkeypatch.setattr(sidebar, "sidebar", lambda *a, known=sidebar.sidebar: (pages_drawn.append(1), known(*a)))
-    monkeypatch.setattr(feeding, "asked", lambda *a, known=feeding.asked: (asked.append(1), known(*a))[1])
     slider = here.page.locator("[data-testid=stMain]").get_by_role("slider", name="Bins").first
     slider.focus()
     for _ in range(3):
