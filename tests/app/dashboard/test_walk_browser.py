@@ -322,8 +322,11 @@ def test_leaves_cells_found_slices_and_groups_become_the_cohort(page, title, lik
 
 
 def test_work_that_ends_draws_its_own_part_anew_and_not_the_page(address, walk, monkeypatch):
-    from modelglass.app.dashboard import redraw, sidebar
+    from modelglass.app.dashboard import redraw, sidebar, work
+    from modelglass.app.dashboard.cache import Cache
 
+    monkeypatch.setattr(work, "PATIENCE", 0.0)  # however fast the machine is, a page is drawn before its work is done
+    monkeypatch.setattr(work, "results", Cache(entries=100, size=2**26))
     here = walk().open(address["shop"] + "?row.row=3", "predictions")
     pages_drawn, parts_drawn = [], []
     monkeypatch.setattr(sidebar, "sidebar", lambda *a, known=sidebar.sidebar: (pages_drawn.append(1), known(*a)))
