@@ -16,7 +16,7 @@ from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.app import engine
 from modelglass.app.dashboard import redraw, slid, terms
 from modelglass.app.dashboard.cache import Cache
-from modelglass.app.dashboard.guard import cannot_say, guarded, part, refuse
+from modelglass.app.dashboard.guard import callback, cannot_say, guarded, part, refuse
 from modelglass.app.dashboard.jobs import Job, Jobs
 from modelglass.app.dashboard.text import plain
 
@@ -117,7 +117,9 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
 def _offered(key: Hashable, work: Callable[[Progress], Any]) -> None:
     """Let a person begin what a slider on its way would begin at each of its steps."""
     st.caption("Not yet known at the threshold just set: the model has to be asked about other rows.")
-    st.button("Ask the model", key=f"ask {key}", icon=":material/play_arrow:", on_click=_begin, args=(key, work))
+    st.button(
+        "Ask the model", key=f"ask {key}", icon=":material/play_arrow:", on_click=callback(_begin), args=(key, work)
+    )
 
 
 def _within_budget(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any], progress: Progress) -> Outcome:
