@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import re
 import time
 import warnings
@@ -179,6 +180,12 @@ def few():
         for setting in analysis.settings
         if setting.name in FEW and setting.low is not None
     }
+
+
+@pytest.fixture(scope="session")
+def own_port():
+    """A port of this test process alone: two that look for a free one at the same moment would find the same."""
+    return 8700 + 20 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @pytest.fixture

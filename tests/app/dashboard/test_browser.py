@@ -52,10 +52,10 @@ def diamonds(data_file):
 
 
 @pytest.fixture(scope="module")
-def address(adult, diamonds):
+def address(adult, diamonds, own_port):
     from modelglass.app.dashboard.launch import dashboard
 
-    first = dashboard(adult, block=False, port=8750)
+    first = dashboard(adult, block=False, port=own_port)
     second = dashboard(diamonds, block=False)
     yield {"adult": first.url + "/", "diamonds": second.url}
     first.stop()

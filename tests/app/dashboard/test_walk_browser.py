@@ -91,11 +91,11 @@ def spending(frame):
 
 
 @pytest.fixture(scope="module")
-def address(shop, spending, offered):
+def address(shop, spending, offered, own_port):
     from modelglass.app.dashboard.launch import dashboard
 
     offered(CLICKED)
-    first = dashboard(shop, block=False, port=8790)
+    first = dashboard(shop, block=False, port=own_port)
     second = dashboard(spending, block=False)
     yield {"shop": first.url + "/", "spending": second.url}
     first.stop()
