@@ -72,15 +72,19 @@ def _asked_for(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) 
 
 def ready(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
     """Tell whether an outcome can be had without starting long work: it is instant, kept, or under way."""
-    key = _asked_for(analysis, ev, settings)
-    return analysis.cost == "instant" or results.get(key) is not None or jobs.get(key) is not None
+    return analysis.cost == "instant" or _begun(_asked_for(analysis, ev, settings))
+
+
+def _begun(key: Hashable) -> bool:
+    """Tell whether a value is kept, or a job works or worked on it."""
+    return results.get(key) is not None or jobs.get(key) is not None
 
 
 def ahead(analysis: Analysis, ev: Evaluation) -> None:
     """Begin longer work with usual settings, under the key by which the page will ask for it."""
     asked = _as_asked(analysis, ev, {})
     key = key_of(asked, analysis.name, {})
-    if results.get(key) is None and jobs.get(key) is None:
+    if not _begun(key):
         _begin(key, lambda progress: _within_budget(analysis, asked, {}, progress))
 
 
@@ -108,7 +112,7 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
     def made(progress: Progress) -> Outcome:
         return _within_budget(analysis, ev, settings, progress)
 
-    if analysis.page in ASKING and slid.here() and results.get(key) is None and jobs.get(key) is None:
+    if analysis.page in ASKING and slid.here() and not _begun(key):
         _offered(key, made)
         return None
     return later(key, analysis.title, made)
