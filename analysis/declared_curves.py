@@ -86,6 +86,7 @@ ANALYSES: list[Analysis] = [
                 kind="choice",
                 default="uniform",
                 choices=("uniform", "quantile"),
+                words={"uniform": "equal width", "quantile": "equal numbers of rows"},
                 label="Bins of",
                 help="uniform: equal width; quantile: equal weight.",
             ),

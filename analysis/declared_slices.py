@@ -71,6 +71,7 @@ ANALYSES: list[Analysis] = [
                 kind="choice",
                 default="holm",
                 choices=("holm", "bh"),
+                words={"holm": "Holm", "bh": "Benjamini-Hochberg"},
                 label="Adjusted by",
                 help="holm: hardly any false slice; bh: few false ones among those shown.",
             ),

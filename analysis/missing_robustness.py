@@ -55,7 +55,12 @@ class MissingRobustness(ProbedResult):
             worst = alone.loc[alone.moved.idxmax()]
             text = f"Without {worst.feature}, {self.does(worst)}; {rows_text(int(worst.n))}, every one without it."
             if np.isfinite(worst.filled):
-                text += f" With a usual value in its place {self.label} changes by {signed(worst.filled)} instead of {signed(worst.estimate)}."
+                mended, missing = signed(worst.filled), signed(worst.estimate)
+                text += (
+                    " A usual value in its place would not mend that."
+                    if mended == missing
+                    else f" With a usual value in its place {self.label} changes by {mended} instead of {missing}."
+                )
         else:
             text = f"The model answers no row of {self.source.rows:,} in which a value is missing: it must be filled before."
         code = known[known.how == CODED]

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,6 +57,7 @@ class Setting:
     default     used where nothing is given; None means the analysis decides and says how
     low, high, step   range of an integer or number
     choices     values of a choice
+    words       what a choice is called on a page, for those whose value is no plain word
     label, help plain words for the widget
     file        a text that on the command line may stand in a .yaml file; pages and links never read files
     empty       what holds where nothing is chosen, in a word or few; without it what ``help`` says after "empty:"
@@ -69,6 +70,7 @@ class Setting:
     high: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
+    words: Mapping[Any, str] = field(default_factory=dict)
     label: str = ""
     help: str = ""
     empty: str = ""

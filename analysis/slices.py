@@ -77,6 +77,26 @@ class Slices(Result):
         key = rows["estimate"] if better is not None else -(rows["estimate"] - self.overall[metric]).abs()
         return rows.loc[key.sort_values(ascending=better is not False, kind="stable").index]
 
+    def surest_first(self, metric: str | None = None) -> pd.DataFrame:
+        """Give the slices of ``worst``, first those surely worse: by the end of the interval that lies nearer to the whole.
+
+        By the estimate alone the smallest slices would stand on top, because theirs scatter most.
+        """
+        metric = metric or self.settings["metrics"][0]
+        rows, whole, better = self.worst(metric), self.overall[metric], self.better[metric]
+        if better is None:  # neither way is worse: the farthest from the whole
+            near = -np.maximum(rows["low"] - whole, whole - rows["high"])
+        else:
+            near = rows["high"] if better else -rows["low"]
+        return rows.loc[near.sort_values(kind="stable", na_position="last").index]
+
+    def surely_worse(self, metric: str | None = None) -> pd.DataFrame:
+        """Give the slices whose whole interval lies on the worse side of the whole (beside it, where neither is worse), surest first."""
+        metric = metric or self.settings["metrics"][0]
+        rows, whole, better = self.surest_first(metric), self.overall[metric], self.better[metric]
+        below, above = rows["high"] < whole, rows["low"] > whole
+        return rows[below | above if better is None else below if better else above]
+
     def sentence(self) -> str:
         """Say the lowest slice of the first metric that differs from the whole beyond its interval, with its n."""
         metric = self.settings["metrics"][0]
@@ -86,17 +106,11 @@ class Slices(Result):
         about = f"{len(groups):,} slices of {rows_text(self.settings['rows'])}"
         if rows.empty or not np.isfinite(whole):
             return f"{label} can be given in none of {about}."
-        sure = rows[(rows["high"] < whole) | (rows["low"] > whole)]
-        better = self.better[metric]
-        if better is not None:
-            sure = sure[(sure["estimate"] < whole) == better]
+        sure = self.surely_worse(metric)
         if sure.empty:
             return f"In none of {about} does the whole interval of {in_sentence(label)} lie on the worse side of {shown(whole)}, the whole."
-        near = sure["high"] if better else sure["low"]
-        if better is None:  # neither way is worse: the farthest from the whole
-            near = -np.maximum(sure["low"] - whole, whole - sure["high"])
-        row = sure.loc[near.sort_values(ascending=better is not False, kind="stable").index].iloc[0]
-        how = "farthest from the whole" if better is None else "most surely worse"
+        row = sure.iloc[0]
+        how = "farthest from the whole" if self.better[metric] is None else "most surely worse"
         return (
             f"{label} is {how} where {row['columns']} is {row['slice']}: {shown(row['estimate'])} "
             f"({100 * self.settings['level']:.4g} % interval {shown(row['low'])} to {shown(row['high'])}, {rows_text(row['n'])}) "

@@ -14,21 +14,13 @@ from modelglass.explainers import (
     declared_students,
 )
 from modelglass.explainers.declared_effects import BY, EFFECTS
+from modelglass.explainers.declared_shapley import METHOD
 
 __all__ = ["ANALYSES"]
 
 _FEATURES = Setting(
     name="features", kind="features", label="Columns", help="Empty: the four that move predictions most."
 )
-_METHOD = Setting(
-    name="method",
-    kind="choice",
-    default="auto",
-    choices=("auto", "tree", "linear", "sampling"),
-    label="Method",
-    help="auto: exact where the model allows it, else by sampling; the result says which.",
-)
-
 _OTHER = Setting(
     name="other",
     kind="text",
@@ -58,7 +50,7 @@ ANALYSES: list[Analysis] = [
                 label="Rows explained",
                 help="Empty: 1,000, or 20 to 200 where the values are sampled.",
             ),
-            _METHOD,
+            METHOD,
             ONE_CLASS,
             LEVEL,
         ),
@@ -83,7 +75,7 @@ ANALYSES: list[Analysis] = [
                 label="Rows of each side",
                 help="Empty: 1,000, or 100 to 200 where the values are sampled.",
             ),
-            _METHOD,
+            METHOD,
             ONE_CLASS,
             LEVEL,
         ),
@@ -143,7 +135,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         report=False,
         compute="modelglass.explainers.shapley:shapley_row",
-        settings=(ROW, _METHOD, ONE_CLASS),
+        settings=(ROW, METHOD, ONE_CLASS),
     ),
     Analysis(
         name="lime_weights",

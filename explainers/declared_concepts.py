@@ -32,6 +32,7 @@ ANALYSES: list[Analysis] = [
                 kind="choice",
                 default="means",
                 choices=("means", "separating"),
+                words={"means": "between the means", "separating": "that separates best"},
                 label="Direction",
                 help="Between the means of concept and other rows, or across the boundary between both.",
             ),

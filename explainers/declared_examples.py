@@ -30,6 +30,7 @@ ANALYSES: list[Analysis] = [
                 kind="choice",
                 default="evaluated",
                 choices=("evaluated", "train"),
+                words={"evaluated": "the rows evaluated", "train": "the training rows"},
                 label="Among",
                 help="The evaluated rows, or the training data.",
             ),

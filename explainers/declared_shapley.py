@@ -5,6 +5,21 @@ from __future__ import annotations
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.analysis.usual_settings import LEVEL, ONE_CLASS, ROW
 
+METHOD = Setting(
+    name="method",
+    kind="choice",
+    default="auto",
+    choices=("auto", "tree", "linear", "sampling"),
+    words={
+        "auto": "automatic",
+        "tree": "exact, for trees",
+        "linear": "exact, for linear models",
+        "sampling": "sampling",
+    },
+    label="Method",
+    help="Automatic: exact where the model allows it, else by sampling; the result says which.",
+)
+
 ANALYSES: list[Analysis] = [
     Analysis(
         name="shapley_interactions",
@@ -88,14 +103,7 @@ ANALYSES: list[Analysis] = [
                 label="Rows tested",
                 help="Empty: 200, fewer with many columns; 20 where the values are sampled.",
             ),
-            Setting(
-                name="method",
-                kind="choice",
-                default="auto",
-                choices=("auto", "tree", "linear", "sampling"),
-                label="Method",
-                help="auto: exact where the model allows it, else by sampling; the result says which.",
-            ),
+            METHOD,
             ONE_CLASS,
             LEVEL,
         ),
@@ -112,14 +120,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.explainers.explanation_quality_row:explanation_quality_row",
         settings=(
             ROW,
-            Setting(
-                name="method",
-                kind="choice",
-                default="auto",
-                choices=("auto", "tree", "linear", "sampling"),
-                label="Method",
-                help="auto: exact where the model allows it, else by sampling; the result says which.",
-            ),
+            METHOD,
             ONE_CLASS,
         ),
     ),

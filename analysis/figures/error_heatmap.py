@@ -13,6 +13,8 @@ from modelglass.analysis.figures import figure, marks, style
 from modelglass.analysis.performance import metric_label
 
 ROW = 64
+PHONE = 38
+"""Letters under all cells together that a phone has room for."""
 STRONG = 0.55
 """From this share of the largest difference on a cell that surely differs is full and its text white."""
 MOST_WITH_ALL = 6
@@ -35,7 +37,12 @@ def _(result: ErrorHeatmap) -> go.Figure:
     )
     made.add_bar(**_bars(cells, result, drawn_x, drawn_y))
     axis: dict[str, Any] = {"tickmode": "array", "showgrid": False, "showline": False, "fixedrange": True}
-    made.update_xaxes(**axis, tickvals=list(range(len(drawn_x))), ticktext=[_tick(v, 9) for v in drawn_x], tickangle=0)
+    made.update_xaxes(
+        **axis,
+        tickvals=list(range(len(drawn_x))),
+        ticktext=[_tick(v, max(4, PHONE // len(drawn_x))) for v in drawn_x],
+        tickangle=0,
+    )
     made.update_yaxes(**axis, tickvals=list(range(len(drawn_y))), ticktext=[_tick(v, 12) for v in drawn_y])
     made.update_xaxes(range=[-0.5, len(drawn_x) - 0.5], tickfont={"size": 11})
     made.update_yaxes(range=[-0.5, len(drawn_y) - 0.5], tickfont={"size": 11})

@@ -19,7 +19,7 @@ def _(result: Slices) -> go.Figure:
     if not metrics:
         notes = "; ".join(dict.fromkeys(n for n in result.frame()["note"] if n))
         return style.empty_figure(f"No slice has a number to draw. {notes[:200]}")
-    lead = _surest_first(result.worst(metrics[0]), result.overall[metrics[0]], result.better[metrics[0]])
+    lead = result.surest_first(metrics[0])
     drawn = lead.head(MOST_SLICES)
     names = _names(drawn)
     label = result.labels[metrics[0]]
@@ -48,18 +48,6 @@ def _title(label: str, drawn: int, of: int) -> str:
 def _names(drawn: pd.DataFrame) -> list[str]:
     """Name slices for the axis, each once."""
     return style.short_names(f"{r.columns}: {r.slice}" for r in drawn.itertuples())
-
-
-def _surest_first(rows: pd.DataFrame, overall: float, better: bool | None) -> pd.DataFrame:
-    """Put first the slices that are surely worse, by the end of the interval that lies nearer to the whole, as the sentence does.
-
-    By the estimate alone the smallest slices would stand on top, because theirs scatter most.
-    """
-    if better is None:
-        near = -np.maximum(rows["low"] - overall, overall - rows["high"])
-    else:
-        near = rows["high"] if better else -rows["low"]
-    return rows.loc[near.sort_values(kind="stable", na_position="last").index]
 
 
 def _panels(metrics: list[str], result: Slices, slices: int, title: str) -> go.Figure:

@@ -93,7 +93,9 @@ def _label_of(setting: Setting) -> Callable[[Any], str]:
         from modelglass.analysis.metrics import METRICS
 
         return lambda name: METRICS[name].label if name in METRICS else str(name)
-    return lambda value: str(value).replace("_", " ") if setting.kind == "choice" else str(value)
+    if setting.kind == "choice":
+        return lambda value: setting.words.get(value, str(value).replace("_", " "))
+    return str
 
 
 def _number(setting: Setting, text: str) -> int | float:

@@ -50,7 +50,8 @@ def _lines(result: IndividualConditionalExpectation) -> go.Figure:
         thin(made, lines[lines.group == last], names, i, opacity=0.55)
         curves = result.typical[(result.typical.feature == feature) & (result.typical.group == last)]
         for c, curve in curves.groupby("cluster"):
-            _typical(made, curve, feature, int(c), i, names)
+            apart = _apart(curves, curve, int(c))
+            _typical(made, curve, feature, int(c), i, names, share_at=apart)
         strip(made, result, feature, i, names)
     return made
 
@@ -77,20 +78,33 @@ def overlaid(
         average(made, curve[curve.cohort == cohort], result, feature, g, i, names, name=cohort)
 
 
+def _apart(curves: pd.DataFrame, curve: pd.DataFrame, c: int) -> int:
+    """Give the place of a curve's own values at which the other curves are farthest, where its share can be read."""
+    others = curves[curves.cluster != c].groupby("cluster").output.apply(lambda o: o.to_numpy(float))
+    if not len(others):
+        return len(curve) // 2
+    away = np.min([np.abs(curve.output.to_numpy(float) - o) for o in others], axis=0)
+    inner = slice(1, -1) if len(away) > 4 else slice(None)  # at the ends a text would be cut
+    return int(away[inner].argmax()) + (inner.start or 0)
+
+
 def _typical(
-    made: go.Figure, curve: pd.DataFrame, feature: str, c: int, i: int, names: Mapping[str, str] | None
+    made: go.Figure,
+    curve: pd.DataFrame,
+    feature: str,
+    c: int,
+    i: int,
+    names: Mapping[str, str] | None,
+    *,
+    share_at: int,
 ) -> None:
     """Draw one typical curve, the share of its rows written on it."""
-    known = names is None and pd.api.types.is_numeric_dtype(curve.value)
-    places = curve.value.to_numpy(float) if known else np.arange(len(curve))
-    wanted = places[0] + min(0.12 + 0.28 * c, 0.95) * (places[-1] - places[0])
-    at = int(np.abs(places - wanted).argmin())  # the shares of several stand beside each other
     made.add_scatter(
         x=_xs(curve.value, names),
         y=curve.output,
         mode="lines+text",
         line={"color": style.colour(c), "width": 3},
-        text=[f"{share:.0%}" if j == at else "" for j, share in enumerate(curve.share)],
+        text=[f"{share:.0%}" if j == share_at else "" for j, share in enumerate(curve.share)],
         textposition="top center",
         textfont={"color": style.colour(c), "size": 13},
         hovertext=style.hover_texts(

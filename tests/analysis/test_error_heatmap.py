@@ -183,6 +183,18 @@ def test_marks_are_bars_that_select_their_cells_and_names_are_escaped():
     )
 
 
+def test_names_across_fit_beside_each_other_on_a_phone():
+    """270 px and 11 px letters: some 38 letters a line for all cells together."""
+    rng = np.random.default_rng(0)
+    edges = [f"{k}000 to < {k + 1}0000" for k in range(1, 7)]
+    frame = pd.DataFrame({"a": rng.choice(edges, 2000), "b": rng.choice(list("xyz"), 2000)})
+    y = rng.integers(0, 2, 2000)
+    ev = Evaluation.from_predictions(y, y, frame=frame, task="binary", positive=1)
+    ticks = figure(error_heatmap(ev, x="a", y="b")).layout.xaxis.ticktext
+    assert len(ticks) == 6
+    assert max(len(line) for tick in ticks for line in tick.replace("&lt;", "<").split("<br>")) * 6 <= 38
+
+
 def test_a_cohort_of_one_cell_still_answers():
     ev = world().where("town = 'x' AND age < 30")
     found = error_heatmap(ev, x="town", y="age")

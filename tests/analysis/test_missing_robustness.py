@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 import modelglass as mg
@@ -61,6 +63,18 @@ def test_missing_is_the_metric_of_rows_without_the_value(trees, table):
     assert found_blocks(trees) == [("a", "b")]
     assert "Without " in got.sentence()
     assert mg.figure(got).data
+
+
+def test_a_usual_value_that_changes_nothing_is_said_so(table):
+    """The Pipeline fills with the median itself, so filling before it cannot help."""
+    X = table[["a", "b", "i"]]
+    model = make_pipeline(SimpleImputer(strategy="median"), LogisticRegression()).fit(X, table.y)
+    got = missing_robustness(mg.Evaluation(model, table.drop(columns="t"), target="y"), code=None)
+    alone = got.frame().query("how == 'missing'").set_index("feature")
+    worst = alone.moved.idxmax()
+    assert alone.filled[worst] == pytest.approx(alone.estimate[worst])
+    assert "A usual value in its place would not mend that." in got.sentence()
+    assert "instead of" not in got.sentence()
 
 
 def test_a_model_that_cannot_miss_says_so_and_keeps_the_row(line):

@@ -114,6 +114,22 @@ def test_typical_curves_find_two_shapes_by_hand():
     assert individual_conditional_expectation(ev, features="x", clusters=1).typical.cluster.unique().tolist() == [0]
 
 
+def test_the_share_stands_where_its_curve_is_farthest_from_the_others():
+    """Two shapes that part in the middle only: at 2 of 0 to 4, one up by 5 and one down by 5."""
+    bump = {0: 0.0, 1: 1.0, 2: 5.0, 3: 1.0, 4: 0.0}
+    X = pd.DataFrame({"x": np.tile(np.arange(5.0), 20), "s": np.repeat([1.0, -1.0], 50)})
+    ev = Evaluation(
+        lambda f: (f["x"].map(bump) * f["s"]).to_numpy(),
+        X.assign(t=X.s),
+        target="t",
+        task="regression",
+        features=["x", "s"],
+    )
+    drawn = figure(individual_conditional_expectation(ev, features="x", ice=40, centred=False))
+    texts = [list(t.text) for t in drawn.data if t.type == "scatter" and t.mode == "lines+text"]
+    assert texts == [["", "", "50%", "", ""]] * 2
+
+
 def test_weights_count_in_typical_curves():
     lines = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [3.0, 9.0]])
     assert typical(lines, np.array([1.0, 1.0, 5.0, 0.0])).tolist()[:3] == [1, 1, 0]

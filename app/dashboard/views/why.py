@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from modelglass.app.dashboard import pages, state
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.metrics import slice_default_metrics
+from modelglass.analysis.performance import in_sentence
+from modelglass.analysis.registry import analyses
+from modelglass.analysis.slices import Slices
+from modelglass.app.dashboard import pages, state, walk, work
+from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
-from modelglass.app.dashboard.text import plain
+from modelglass.app.dashboard.text import number, plain
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
+
+OFFERED = 5
 
 
 def page(desk: Desk) -> None:
@@ -18,6 +31,7 @@ def page(desk: Desk) -> None:
             "Then this page shows what is different there.",
             icon=":material/filter_alt:",
         )
+        _first_steps(desk.whole)
         return
     other = None if desk.beside is None else state.first(state.BESIDE_WHERE)
     beside = f"the cohort {plain(other)}" if other else "the rest of the rows"
@@ -26,3 +40,30 @@ def page(desk: Desk) -> None:
     for analysis in pages.analyses_of("why", desk.whole.task):
         asks = any(s.name == "other" for s in analysis.settings)
         section(only, analysis, fixed={"other": other} if asks else None)
+
+
+def _first_steps(ev: Evaluation) -> None:
+    """Offer the slices where the model is surely worse, each a click away from being the cohort."""
+    if "slice_metrics" not in analyses():
+        return
+    with work.guarded():
+        metric = slice_default_metrics(ev.task, ev.score_kind)[0].name
+        outcome = work.outcome(analyses()["slice_metrics"], ev, {"metrics": [metric]})
+        if outcome is None or not isinstance(outcome.result, Slices):
+            return
+        worse = outcome.result.surely_worse(metric)
+        worse = worse[worse["where"].notna()].head(OFFERED)
+        if worse.empty:
+            return
+        st.markdown(
+            f"Where {plain(in_sentence(outcome.result.labels[metric]))} is most surely worse than {number(outcome.result.overall[metric])}, that of all rows:"
+        )
+        for row in worse.itertuples():
+            st.button(
+                plain(f"{row.columns} is {row.slice}: {number(row.estimate)}, {rows_text(row.n)}"),
+                key=f"mg.why {row.where}",
+                icon=":material/filter_alt:",
+                help=plain(row.where),
+                on_click=callback(walk.make),
+                args=(ev.source, [row.where]),
+            )

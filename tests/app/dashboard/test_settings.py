@@ -73,3 +73,15 @@ def test_a_slid_threshold_asks_the_model_nothing_until_that_is_wished(binary, sh
     assert len(wishes(at)) == 1
     at = go(go(at, "slices"), "sensitivity")
     assert wishes(at) == []
+
+
+def test_a_choice_that_is_no_word_has_one(binary, show):
+    at = show(binary, "map", **{"projection.method": "svd"})
+    box = next(s for s in at.selectbox if s.key == "projection.method")
+    assert box.value == "svd", "the address and the command line keep the value"
+    assert box.options[:2] == ["PCA (most variance)", "truncated SVD"]
+    for analysis in registry.analyses().values():
+        for setting in analysis.settings:
+            assert set(setting.words) <= set(setting.choices), f"{analysis.name}.{setting.name}"
+            shown = [setting.words.get(c, c) for c in setting.choices]
+            assert len(set(shown)) == len(shown)

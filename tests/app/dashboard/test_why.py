@@ -2,7 +2,10 @@
 
 import pytest
 
+from modelglass.analysis import slice_metrics
+from modelglass.analysis.metrics import slice_default_metrics
 from modelglass.analysis.registry import fitting, run
+from modelglass.app.dashboard.text import plain
 
 
 def test_without_a_cohort_it_says_choose_one(binary, show):
@@ -11,6 +14,21 @@ def test_without_a_cohort_it_says_choose_one(binary, show):
     assert len(at.info) == 1
     assert at.info[0].value.startswith("Choose some rows first")
     assert not at.subheader
+
+
+def test_without_a_cohort_the_surely_worst_slices_are_a_click_away(binary, show, texts, until):
+    metric = slice_default_metrics(binary.task, binary.score_kind)[0].name
+    worse = slice_metrics(binary, metrics=[metric]).surely_worse()
+    assert len(worse), "the planted slice is worse"
+    at = show(binary, "why")
+    helps = [plain(w) for w in worse["where"]]
+    offered = [b for b in at.button if b.help in helps]
+    assert [b.help for b in offered] == helps[:5]
+    assert f"{worse.iloc[0]['n']:,} rows" in offered[0].label
+    at = until(offered[0].click().run(), lambda at: "Compared with the rest of the rows" in texts(at))
+    assert not at.exception
+    assert not at.error
+    assert not [b for b in at.button if b.help in helps]
 
 
 @pytest.mark.parametrize("evaluation", ["binary", "multiclass", "regression", "predictions_only"], indirect=True)
