@@ -224,7 +224,9 @@ ANALYSES: list[Analysis] = [
                 help="Only rows predicted as this class.",
                 empty="any",
             ),
-            Setting(name="only_wrong", kind="flag", default=False, label="Only wrong predictions"),
+            Setting(
+                name="only_wrong", kind="flag", default=False, label="Only wrong predictions", tasks=CLASSIFICATION
+            ),
         ),
     ),
     Analysis(

@@ -5,6 +5,14 @@ from __future__ import annotations
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL
 
+_METRIC = Setting(
+    name="metric",
+    kind="metric",
+    label="Metric",
+    help="Empty: accuracy, or mean absolute error.",
+    empty={"binary": "accuracy", "multiclass": "accuracy", "regression": "mean absolute error"},
+)
+
 ANALYSES: list[Analysis] = [
     Analysis(
         name="slice_metrics",
@@ -45,7 +53,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=20,
         settings=(
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
+            _METRIC,
             Setting(name="depth", kind="integer", default=2, low=1, high=3, label="Most conditions of a slice"),
             Setting(name="k", kind="integer", default=10, low=1, high=50, label="Most slices proposed"),
             Setting(
@@ -88,7 +96,7 @@ ANALYSES: list[Analysis] = [
         cost="seconds",
         order=25,
         settings=(
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
+            _METRIC,
             Setting(name="max_leaves", kind="integer", default=8, low=2, high=64, label="Most leaves"),
             Setting(name="depth", kind="integer", default=3, low=1, high=6, label="Most conditions of a leaf"),
             Setting(
@@ -112,7 +120,7 @@ ANALYSES: list[Analysis] = [
             Setting(
                 name="y", kind="column", label="Upwards", help="Empty: chosen so that the two explain most errors."
             ),
-            Setting(name="metric", kind="metric", label="Metric", help="Empty: accuracy, or mean absolute error."),
+            _METRIC,
             Setting(name="bins", kind="integer", default=5, low=2, high=10, label="Bins of a numeric column"),
             AGAINST_REST,
             LEVEL,

@@ -148,8 +148,10 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
     at = f"where {coding.column} is {coding.labels[group.level]}"
     interval = f"interval {shown(found.effect_low)} to {shown(found.effect_high)}, {found.n:,} rows"
     if group.code is None:
-        side = "too low" if found.estimate < 0 else "too high"
-        return f"Predictions are {shown(abs(found.estimate))} {side} {at}, against {shown(found.rest)} elsewhere (a difference of {shown(found.effect)}; {interval})"
+        return (
+            f"Predictions are {_off(found.estimate)} {at}, and {_off(found.rest)} elsewhere "
+            f"(a difference of {shown(found.effect)}; {interval})"
+        )
     of = ev.positive if ev.task == "binary" else ev.classes[group.code]
     recall = estimate(METRICS["recall"], Groups(group.rows, (coding.codes == group.level).astype(np.int64), 2), 0.95)
     rest, here = (float(v) for v in recall.estimate)
@@ -162,3 +164,7 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
         f"Promises of {of} less what came true are {shown(found.estimate)} {at}, and {shown(found.rest)} elsewhere (a difference of "
         f"{shown(found.effect)}; {interval}){caught}"
     )
+
+
+def _off(bias: float) -> str:
+    return f"{shown(abs(bias))} too {'low' if bias < 0 else 'high'}"

@@ -16,7 +16,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.input_faults import different
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
-from modelglass.analysis.performance import check_level, label_of
+from modelglass.analysis.performance import check_level, in_sentence, label_of
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.wording import signed
@@ -59,7 +59,7 @@ class MissingRobustness(ProbedResult):
                 text += (
                     " A usual value in its place would not mend that."
                     if mended == missing
-                    else f" With a usual value in its place {self.label} changes by {mended} instead of {missing}."
+                    else f" With a usual value in its place {in_sentence(self.label)} changes by {mended} instead of {missing}."
                 )
         else:
             text = f"The model answers no row of {self.source.rows:,} in which a value is missing: it must be filled before."

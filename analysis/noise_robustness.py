@@ -15,7 +15,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
-from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
@@ -54,7 +54,7 @@ class NoiseRobustness(ProbedResult):
         most = ""
         if single.moved.notna().any():
             worst = single.loc[single.moved.idxmax()]
-            most = f" The most sensitive column is {worst.feature} ({self.label} {signed(worst.estimate)} when it alone is noisy)."
+            most = f" The most sensitive column is {worst.feature} ({in_sentence(self.label)} {signed(worst.estimate)} when it alone is noisy)."
         if np.isnan(at.estimate):
             return f"Cannot say what noise on all columns does.{refused_text(self.refused)}{most}"
         interval = (
@@ -63,7 +63,7 @@ class NoiseRobustness(ProbedResult):
             else f"{100 * self.settings['level']:.4g} % interval {signed(at.low)} to {signed(at.high)}"
         )
         return (
-            f"With noise of {at.level:g} spreads on every column, {self.label} goes from {shown(self.before)} to "
+            f"With noise of {at.level:g} spreads on every column, {in_sentence(self.label)} goes from {shown(self.before)} to "
             f"{shown(self.before + at.estimate)} (change {signed(at.estimate)}, {interval}){decisions}; {rows_text(int(at.n))}.{most}"
             f"{refused_text(self.refused)}"
         )

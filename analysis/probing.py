@@ -14,7 +14,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS, Metric
 from modelglass.analysis.paired import change, judged_answers, value_of
-from modelglass.analysis.performance import shown
+from modelglass.analysis.performance import in_sentence, shown
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.refusals import refused_rows
 from modelglass.analysis.result import Result, frame_json
@@ -77,7 +77,7 @@ class ProbedResult(Result):
 
     def does(self, row: Any) -> str:
         """Say what one change does to the metric and to decisions."""
-        change = f"{self.label} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
+        change = f"{in_sentence(self.label)} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
         return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
 
 

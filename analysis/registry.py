@@ -60,7 +60,8 @@ class Setting:
     words       what a choice is called on a page, for those whose value is no plain word
     label, help plain words for the widget
     file        a text that on the command line may stand in a .yaml file; pages and links never read files
-    empty       what holds where nothing is chosen, in a word or few; without it what ``help`` says after "empty:"
+    empty       what holds where nothing is chosen, in a word or few, or that for each task; without it what ``help`` says after "empty:"
+    tasks       the tasks it means something in; empty: all of the analysis
     """
 
     name: str
@@ -73,7 +74,8 @@ class Setting:
     words: Mapping[Any, str] = field(default_factory=dict)
     label: str = ""
     help: str = ""
-    empty: str = ""
+    empty: str | Mapping[str, str] = ""
+    tasks: frozenset[str] = frozenset()
     file: bool = False
 
 

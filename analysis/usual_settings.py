@@ -6,7 +6,17 @@ from modelglass.analysis.registry import Setting
 
 LEVEL = Setting(name="level", kind="number", default=0.95, low=0.5, high=0.999, step=0.01, label="Level of intervals")
 ROW = Setting(name="row", kind="row", label="Row", help="Number of the row in the data.")
-METRIC = Setting(name="metric", kind="metric", label="Metric", help="Empty: ROC AUC, log loss or RMSE, by the task.")
+METRIC = Setting(
+    name="metric",
+    kind="metric",
+    label="Metric",
+    help="Empty: ROC AUC, log loss or RMSE, by the task.",
+    empty={
+        "binary": "ROC AUC (or accuracy without scores)",
+        "multiclass": "log loss (or accuracy without scores)",
+        "regression": "root mean squared error",
+    },
+)
 AGAINST_REST = Setting(
     name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
 )

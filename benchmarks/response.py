@@ -1,8 +1,9 @@
 """While an explanation runs for minutes: how soon a second person's click is answered, and how soon Stop frees the processor.
 
 `modelglass run` on 20,000 rows and a network behind a pipeline. One browser lets Shapley values of every row be asked of the model (minutes); another
-turns pages. Then the first presses Stop of all that its page has started. Answer: from the moment the mouse is told to click until the other page's heading is in
-the document, both by this machine's clock (the page notes when its heading changes, for asking it would wait for the charts below). Stop: from the press until the page says that it was
+turns pages, and so does a third session without a browser, which sends what a click sends and reads until the page is complete: what the server alone takes,
+without the drawing of two browsers on the same two cores. Then the first presses Stop of all that its page has started. Answer: from the moment the mouse is told to click until the other page's heading is in
+the document (without a browser: its message is there), both by this machine's clock (the page notes when its heading changes, for asking it would wait for the charts below). Stop: from the press until the page says that it was
 stopped, and until the server's processor time over a third of a second falls under a tenth of a core. Medians and the longest of one run.
 
 Run: python benchmarks/response.py   (Linux; needs Debian's chromium and the package playwright)
@@ -17,17 +18,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 from start import ARGUMENTS, await_port, free_port
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
 
 ROWS, STOPS, TURNS = 20_000, 3, 4
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
 HEADINGS = """() => { let last = ''; window.headings = {}; new MutationObserver(() => { const now = document.querySelector('h1')?.textContent;
     if (now && now !== last) { last = now; window.headings[now] = Date.now(); } }).observe(document, {subtree: true, childList: true, characterData: true}); }"""
+SOCKET: dict[str, Any] = {"subprotocols": ["streamlit"], "max_size": None}
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -59,6 +66,40 @@ def answered(page: Page, place: tuple[float, float], title: str) -> float:
     page.wait_for_function("title => document.querySelector('h1')?.textContent === title", arg=title)
     seen: float = page.evaluate("title => window.headings[title]", title)
     return seen / 1000 - began
+
+
+class Bare:
+    """A session without a browser: it turns pages by the messages that a browser would send."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.pages: dict[str, str] = {}
+        self.turn("Overview")
+
+    def turns(self, titles: list[str]) -> list[tuple[float, float]]:
+        found = []
+        for title in titles * 3:
+            found.append(self.turn(title))
+            time.sleep(0.3)
+        return found
+
+    def turn(self, title: str) -> tuple[float, float]:
+        """Give the seconds until the heading of a page is there, and until all of the page is."""
+        message = BackMsg()
+        message.rerun_script.page_script_hash = self.pages.get(title, "")
+        began, heading = time.perf_counter(), None
+        self.socket.send(message.SerializeToString())
+        while True:
+            came = ForwardMsg.FromString(bytes(self.socket.recv(timeout=60)))
+            kind = came.WhichOneof("type")
+            if kind == "navigation":
+                self.pages = {page.page_name: page.page_script_hash for page in came.navigation.app_pages}
+            element = came.delta.new_element if kind == "delta" else None
+            if element is not None and element.WhichOneof("type") == "heading" and element.heading.tag == "h1":
+                assert element.heading.body == title, f"{element.heading.body} instead of {title}"
+                heading = time.perf_counter() - began
+            if kind == "script_finished" and heading is not None:
+                return heading, time.perf_counter() - began
 
 
 def middle(page: Page, title: str) -> tuple[float, float]:
@@ -98,8 +139,9 @@ def free_since(
 
 def main() -> None:
     answers: dict[str, list[float]] = {"nobody else works": [], "an explanation runs": []}
+    bare: dict[str, list[tuple[float, float]]] = {situation: [] for situation in answers}
     stops: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright, ExitStack() as opened:
         folder, port = Path(name), free_port()
         make(folder)
         command = [
@@ -128,9 +170,11 @@ def main() -> None:
             for title in titles[:2]:  # a first visit computes; what is measured is a click
                 answered(other, places[title], title)
                 other.wait_for_timeout(15_000)
+            third = Bare(opened.enter_context(connect(f"ws://127.0.0.1:{port}/_stcore/stream", **SOCKET)))
             for title in titles:
                 answers["nobody else works"].append(answered(other, places[title], title))
                 other.wait_for_timeout(500)
+            bare["nobody else works"] += third.turns(titles)
             for fewer in range(STOPS):  # other rows are another result: nothing comes from the cache
                 busy.goto(f"{address}importance?shapley_values.rows={ROWS - fewer}")
                 stop = busy.get_by_role("button", name="Stop")
@@ -139,6 +183,7 @@ def main() -> None:
                 for title in titles:
                     answers["an explanation runs"].append(answered(other, places[title], title))
                     other.wait_for_timeout(500)
+                bare["an explanation runs"] += third.turns(titles)
                 assert stop.count(), "the explanation was over too soon to measure anything"
                 stops.append(stopped(busy, process))
             browser.close()
@@ -154,6 +199,12 @@ def main() -> None:
         print(
             f"click while {what:22} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s of {len(seconds)}"
         )
+    for situation, pairs in bare.items():
+        for k, what in enumerate(("heading", "whole page")):
+            seconds = [pair[k] for pair in pairs]
+            print(
+                f"without a browser, {what:10} while {situation:22} median {statistics.median(seconds):.3f} s, longest {max(seconds):.3f} s of {len(seconds)}"
+            )
     for k, what in enumerate(("the page says it", "the processor is free")):
         seconds = [stop[k] for stop in stops]
         print(

@@ -19,7 +19,7 @@ from modelglass.analysis.groups import Rows, class_of, rows_of
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.paired import change, default_metric, enough_rows, judged_answers, value_of
-from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.registry import LACKING
 from modelglass.analysis.result import Result
@@ -66,7 +66,7 @@ class DropColumnImportance(Result):
             else ""
         )
         return (
-            f"Fitting the model again without a column {does} {self.label} most for {names}; fitted on {rows_text(self.trained)} of training, "
+            f"Fitting the model again without a column {does} {in_sentence(self.label)} most for {names}; fitted on {rows_text(self.trained)} of training, "
             f"judged on {rows_text(int(self.importance.n.iloc[0]))}. With all columns this fit reaches {shown(self.refitted)}, the model itself "
             f"{shown(self.before)}.{none}"
         )

@@ -13,6 +13,7 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.performance import in_sentence
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -113,7 +114,7 @@ def importances(
         ev, metric=metric, n_repeats=n_repeats, rows=rows, seed=seed, together=None, progress=span(progress, 0, done), **common  # type: ignore[arg-type]
     )  # fmt: skip
     tables = [shuffled.frame().assign(method=SHUFFLED)]
-    units, why_not = {SHUFFLED: f"loss of {shuffled.label}"}, {}
+    units, why_not = {SHUFFLED: f"loss of {in_sentence(shuffled.label)}"}, {}
     try:
         moved = shapley_values(
             ev, rows=_rows_explained(ev, rows), seed=seed, progress=span(progress, done, 2 * done), **common
@@ -126,7 +127,7 @@ def importances(
         try:
             out = drop_column_importance(ev, metric=metric, rows=rows, progress=span(progress, 2 * done, 1.0), **common)  # type: ignore[arg-type]
             tables.append(out.frame().assign(method=LEFT_OUT))
-            units[LEFT_OUT] = f"loss of {out.label} after a new fit"
+            units[LEFT_OUT] = f"loss of {in_sentence(out.label)} after a new fit"
         except NotApplicable as answer:
             why_not[LEFT_OUT] = answer.reason
     table = _joined(tables)

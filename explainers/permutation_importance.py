@@ -17,7 +17,7 @@ from modelglass.analysis.groups import rows_of
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.paired import default_metric, value_of
-from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -77,7 +77,7 @@ class PermutationImportance(Result):
         idle = f" For {none} of {len(single)} columns no loss can be told from none." if none else ""
         among = " among rows alike in the other columns" if self.settings["conditional"] else ""
         return (
-            f"Shuffling a column{among} {does} {self.label} ({shown(self.before)} as it is) most for {', '.join(map(self._told, single[:3].itertuples()))}; "
+            f"Shuffling a column{among} {does} {in_sentence(self.label)} ({shown(self.before)} as it is) most for {', '.join(map(self._told, single[:3].itertuples()))}; "
             f"mean of {self.made} shuffle{'' if self.made == 1 else 's'} of {rows_text(int(self.importance.n.iloc[0]))}."
             f"{idle}{self._groups()}{self._settled()}"
         )

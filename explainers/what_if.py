@@ -17,7 +17,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import rows_of
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.paired import change, default_metric, judged, value_of
-from modelglass.analysis.performance import check_level, label_of, shown
+from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -76,7 +76,7 @@ class WhatIf(Result):
         )
         flips = "" if np.isnan(self.changed) else f"; {self.changed:.1%} of decisions change"
         return (
-            f"With {self.said}, {first.label} goes from {shown(first.before)} to {shown(first.after)} (change {signed(first.estimate)}, {interval}){flips}; "
+            f"With {self.said}, {in_sentence(first.label)} goes from {shown(first.before)} to {shown(first.after)} (change {signed(first.estimate)}, {interval}){flips}; "
             f"{rows_text(int(first.n))}, {self.touched:,} of them touched.{warning} This is what the model would say, not what would happen."
         )
 

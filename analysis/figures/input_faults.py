@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.input_faults import InputFaults
+from modelglass.analysis.performance import in_sentence
 
 MOST = 12
 
@@ -40,7 +41,7 @@ def _(result: InputFaults) -> go.Figure:
         ),
         mean_move=table.moved,
         **{
-            f"change of {result.label}": table.estimate,
+            f"change of {in_sentence(result.label)}": table.estimate,
             "low": table.low,
             "high": table.high,
             "rows that a check refuses": table.caught,

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.missing_robustness import ALONE, BLOCK, CODED, MissingRobustness
+from modelglass.analysis.performance import in_sentence
 
 MOST = 14
 WAYS = ((ALONE, 0, "circle"), (BLOCK, 0, "diamond"), (CODED, 1, "square"))
@@ -34,13 +35,13 @@ def _(result: MissingRobustness) -> go.Figure:
             mode="markers",
             marker={"size": 10, "symbol": "line-ns-open", "color": style.GREY, "line": {"width": 2}},
             hovertext=style.hover_texts(
-                column=filled.feature, **{f"change of {result.label} with the usual value": filled.filled}
+                column=filled.feature, **{f"change of {in_sentence(result.label)} with the usual value": filled.filled}
             ),
             hoverinfo="text",
             name="usual value in its place",
         )
     left = known.feature.nunique() - len(features)
-    under = f"change of {result.label}" + (f" ({left} smaller not drawn)" if left else "")
+    under = f"change of {in_sentence(result.label)}" + (f" ({left} smaller not drawn)" if left else "")
     made.update_xaxes(title_text=style.wrapped(under, 26), zeroline=True)
     return made.update_yaxes(
         categoryorder="array", categoryarray=[names[f] for f in reversed(features)], type="category", automargin=True
@@ -63,7 +64,7 @@ def _dots(
         "error_x": style.intervals(part.low, part.estimate, part.high, line=colour),
         "hovertext": style.hover_texts(
             column=part.feature,
-            **{f"change of {result.label}": part.estimate},
+            **{f"change of {in_sentence(result.label)}": part.estimate},
             low=part.low,
             high=part.high,
             **({"decisions that change": part.changed} if decided else {}),

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.noise_robustness import ALL, NoiseRobustness
+from modelglass.analysis.performance import in_sentence
 
 MOST = 6
 
@@ -56,7 +57,9 @@ def _(result: NoiseRobustness) -> go.Figure:
                 row=row,
                 col=1,
             )
-    made.update_yaxes(title_text=style.wrapped(f"change of {result.label}", 20), zeroline=True, row=1, col=1)
+    made.update_yaxes(
+        title_text=style.wrapped(f"change of {in_sentence(result.label)}", 20), zeroline=True, row=1, col=1
+    )
     made.update_yaxes(
         title_text=style.wrapped("decisions that change" if decided else "mean move of the prediction", 20),
         rangemode="tozero",

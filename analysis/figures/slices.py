@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from modelglass.analysis.figures import figure, marks, style
+from modelglass.analysis.performance import in_sentence
 from modelglass.analysis.slices import Slices
 
 MOST_SLICES = 30
@@ -41,8 +42,8 @@ def _(result: Slices) -> go.Figure:
 
 def _title(label: str, drawn: int, of: int) -> str:
     if drawn < of:
-        return f"{drawn} of {of:,} slices, surely worst {label} first; the table has all. Dotted: all rows"
-    return f"{of:,} slices, surely worst {label} first. Dotted: all rows"
+        return f"{drawn} of {of:,} slices, surely worst {in_sentence(label)} first; the table has all. Dotted: all rows"
+    return f"{of:,} slices, surely worst {in_sentence(label)} first. Dotted: all rows"
 
 
 def _names(drawn: pd.DataFrame) -> list[str]:

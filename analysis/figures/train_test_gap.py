@@ -30,38 +30,22 @@ def _drawn(result: TrainTestGap, panels: list[list[str]]) -> go.Figure:
     """Shares on one axis, every other metric on one of its own, because it has its own unit."""
     from plotly.subplots import make_subplots
 
-    heights = [44 * len(p) + 16 for p in panels]
+    heights = [52 * len(p) + 16 for p in panels]
     total = sum(heights) + 46 * len(panels)
     made = make_subplots(
         rows=len(panels), cols=1, row_heights=heights, vertical_spacing=46 / total if len(panels) > 1 else 0
     )
-    style.dress(made, style.new_figure(height=total + 80, legend=True))
+    named = style.new_figure("Bold: these rows minus the training rows", height=total + 110, legend=True)
+    style.dress(made, named)
     for at, metrics in enumerate(panels, start=1):
         rows = [result.of(m) for m in metrics]
         for part, colour, symbol, shift in PARTS:
             made.add_trace(_dots([r.loc[part] for r in rows], part, colour, symbol, shift, at == 1), row=at, col=1)
-        for place, of in enumerate(rows):
-            made.add_annotation(
-                x=1.01,
-                xref="paper",
-                y=-place,
-                yref=f"y{'' if at == 1 else at}",
-                text=_text(of.loc[GAP]),
-                showarrow=False,
-                xanchor="left",
-            )
-        labels = [style.short(r["label"].iloc[0], 26) for r in rows]
+        labels = [f"{style.short(r['label'].iloc[0], 26)}<br>{_text(r.loc[GAP])}" for r in rows]
         made.update_yaxes(
             tickvals=[-i for i in range(len(rows))], ticktext=labels, range=[-len(rows) + 0.45, 0.55], row=at, col=1
         )
-        made.update_xaxes(range=_range(rows), nticks=6, row=at, col=1)
-    made.update_layout(
-        margin={"r": 190, "t": 60},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0.02, "xref": "container"},
-    )
-    made.add_annotation(
-        x=1.01, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="left", text="difference", showarrow=False
-    )
+        made.update_xaxes(range=_range(rows), nticks=5, row=at, col=1)
     return made
 
 

@@ -139,7 +139,7 @@ def form(analysis: Analysis, ev: Evaluation, without: Sequence[str] = (), inline
 
     A change is kept in the address and reruns only the fragment around.
     """
-    shown = [s for s in analysis.settings if s.name not in without and not (s.kind == "class" and not ev.classes)]
+    shown = [s for s in analysis.settings if s.name not in without and _fits(s, ev)]
     first = [s for s in shown if s.name not in RARE][:inline]
     several = ev.task == "multiclass"  # then which class is meant comes before everything else
     seen = [s for s in shown if s in first or (several and s.name == "class_")]
@@ -159,6 +159,12 @@ def form(analysis: Analysis, ev: Evaluation, without: Sequence[str] = (), inline
                 widget(analysis, setting, ev)
 
 
+def _fits(setting: Setting, ev: Evaluation) -> bool:
+    if setting.kind == "class" and not ev.classes:
+        return False
+    return not setting.tasks or ev.task in setting.tasks
+
+
 def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
     """Draw one setting."""
     key = f"{analysis.name}.{setting.name}"
@@ -175,25 +181,25 @@ def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
         known += [value for value in st.session_state[key] if value not in known]
         st.multiselect(
             options=known,
-            placeholder=_empty(analysis, setting),
+            placeholder=_empty(analysis, setting, ev.task),
             format_func=_label_of(setting),
             default=st.session_state[key],
             **common,
         )
     elif setting.kind in ONE_OF:
-        _one_of(setting, ev, common, _empty(analysis, setting))
+        _one_of(setting, ev, common, _empty(analysis, setting, ev.task))
     elif setting.kind == "flag":
         st.toggle(value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(value=st.session_state[key], placeholder=_empty(analysis, setting), **common)
+        st.text_input(value=st.session_state[key], placeholder=_empty(analysis, setting, ev.task), **common)
     else:
-        _numeric(setting, common, _empty(analysis, setting), slides=analysis.cost == "instant")
+        _numeric(setting, common, _empty(analysis, setting, ev.task), slides=analysis.cost == "instant")
 
 
-def _empty(analysis: Analysis, setting: Setting) -> str:
+def _empty(analysis: Analysis, setting: Setting, task: str) -> str:
     """Say what holds where nothing is chosen: as declared, else as the help says after "empty:"."""
     if setting.empty:
-        return setting.empty
+        return setting.empty if isinstance(setting.empty, str) else setting.empty[task]
     if analysis.asks == setting.name:
         return "choose one or more" if setting.kind in MANY else "choose one"
     said = re.search(r"\b[Ee]mpty: (.+?)\.?$", setting.help)

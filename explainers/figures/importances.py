@@ -23,7 +23,7 @@ def _(result: Importances) -> go.Figure:
         rows=1,
         cols=len(methods),
         shared_yaxes=True,
-        horizontal_spacing=0.04,
+        horizontal_spacing=0.09,
         subplot_titles=[style.wrapped(m, LETTERS) for m in methods],
     )
     made.update_annotations(font_size=12)
@@ -43,7 +43,7 @@ def _(result: Importances) -> go.Figure:
             row=1,
             col=at + 1,
         )
-        made.update_xaxes(title_text=style.wrapped(result.units[method], LETTERS), nticks=4, row=1, col=at + 1)
+        made.update_xaxes(title_text=style.wrapped(result.units[method], LETTERS), nticks=3, row=1, col=at + 1)
         made.update_yaxes(autorange="reversed", showgrid=False, type="category", row=1, col=at + 1)
     if left:
         made.update_xaxes(

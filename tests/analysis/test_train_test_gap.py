@@ -14,6 +14,7 @@ import modelglass as mg
 from modelglass.analysis import NotApplicable, performance, train_test_gap
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.figures import figure
+from modelglass.analysis.figures.style import number
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.registry import run
 from modelglass.analysis.result import result_json
@@ -190,11 +191,21 @@ def test_the_figure_holds_the_numbers(ev):
     shares = [t for t in made.data if t.xaxis in (None, "x")]
     assert [t.name for t in shares] == ["training rows (n 600)", "these rows (n 400)"]
     drawn = dict(zip(made.layout.yaxis.ticktext, shares[1].x))
-    for label, value in drawn.items():
-        row = result.frame()[
-            (result.frame()["part"] == TEST) & (result.frame()["label"].str.startswith(label.rstrip("…")))
-        ]
-        assert value == row["estimate"].iloc[0]
+    frame = result.frame()
+    for tick, value in drawn.items():
+        label, difference = tick.split("<br>")
+        mine = frame[frame["label"].str.startswith(label.rstrip("…"))].set_index("part")
+        assert value == mine.loc[TEST, "estimate"]
+        assert f"<b>{'+' if mine.loc[GAP, 'estimate'] > 0 else ''}{number(mine.loc[GAP, 'estimate'])}</b>" in difference
+        assert f"({number(mine.loc[GAP, 'low'])} to {number(mine.loc[GAP, 'high'])})" in difference
+
+
+def test_the_figure_leaves_a_phone_room_to_draw(ev):
+    """Nothing stands beside the panels, and the legend pushes no margin: on 360 px nothing was left of the plot."""
+    made = figure(train_test_gap(ev))
+    assert not made.layout.annotations
+    assert (made.layout.margin.r or made.layout.template.layout.margin.r) <= 16
+    assert (made.layout.legend.xref or "paper") == "paper"
 
 
 def test_a_level_that_cannot_be_and_progress(ev):

@@ -85,3 +85,19 @@ def test_a_choice_that_is_no_word_has_one(binary, show):
             assert set(setting.words) <= set(setting.choices), f"{analysis.name}.{setting.name}"
             shown = [setting.words.get(c, c) for c in setting.choices]
             assert len(set(shown)) == len(shown)
+
+
+def test_settings_of_another_task_are_not_offered(binary, regression, show):
+    at = {ev.task: show(ev, "errors") for ev in (binary, regression)}
+    offered = {task: [t.key for t in page.toggle] for task, page in at.items()}
+    assert "worst_rows.only_wrong" in offered["binary"]
+    assert "worst_rows.only_wrong" not in offered["regression"]
+
+
+@pytest.mark.parametrize(
+    ("task", "said"), [("binary", "ROC AUC (or accuracy without scores)"), ("regression", "root mean squared error")]
+)
+def test_what_holds_without_a_metric_is_said_for_the_task(task, said, request, show, few):
+    at = show(request.getfixturevalue(task), "importance", **few)
+    box = next(s for s in at.selectbox if s.key == "permutation_importance.metric")
+    assert (box.value, box.placeholder) == (None, said)
