@@ -17,6 +17,7 @@ __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
 ANALYSES: list[Analysis] = [
     Analysis(
         name="findings",
+        asks_model=False,
         title="Findings",
         question="What is wrong with this model?",
         page="overview",
@@ -41,6 +42,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="baselines",
+        asks_model=False,
         title="Beside simple predictions",
         question="Is the model better than one answer for all, one column alone, a linear model, or people?",
         page="overview",
@@ -62,6 +64,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="fairness",
+        asks_model=False,
         title="Groups of people",
         question="Are groups of people treated alike?",
         page="slices",
@@ -103,6 +106,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="train_test_gap",
+        asks_model=False,
         title="Training rows and these rows",
         question="How much better is the model on the rows it was fitted on?",
         page="overview",
@@ -119,6 +123,7 @@ ANALYSES: list[Analysis] = [
     *SLICES,
     Analysis(
         name="projection",
+        asks_model=False,
         title="Rows in two dimensions",
         question="Where do the rows lie, and do the errors lie together?",
         page="map",
@@ -176,6 +181,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="label_errors",
+        asks_model=False,
         title="Suspect labels",
         question="Which labels are probably wrong, and how many?",
         page="errors",

@@ -149,6 +149,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="fairness_by_threshold",
+        asks_model=False,
         title="Fairness at each threshold",
         question="Does the threshold decide how alike groups are treated?",
         page="curves",

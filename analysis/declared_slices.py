@@ -45,6 +45,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="find_slices",
+        asks_model=False,
         title="Slices found",
         question="On which slices is the model worst, of all that can be named?",
         page="slices",
@@ -89,6 +90,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="error_tree",
+        asks_model=False,
         title="Error tree",
         question="Which few conditions part the rows where the model errs from the others?",
         page="slices",
@@ -109,6 +111,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="error_heatmap",
+        asks_model=False,
         title="Two columns together",
         question="Where do two columns together go with errors?",
         page="slices",

@@ -33,6 +33,7 @@ _ALPHA = Setting(
 ANALYSES: list[Analysis] = [
     Analysis(
         name="why_here",
+        asks_model=False,
         title="What goes with it",
         question="Why is the model worse or better here, and what would help?",
         page="why",
@@ -44,6 +45,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="contrast",
+        asks_model=False,
         title="What the model does here",
         question="How are outcomes, promises, confidence and errors here, beside the rest?",
         page="why",
@@ -67,6 +69,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="remedies",
+        asks_model=False,
         title="What could be done",
         question="What would recalibration, a threshold of its own, a repaired column or checked labels gain here?",
         page="why",

@@ -96,6 +96,7 @@ class Analysis:
     order       place on its page, small first
     reads_threshold  whether the operating threshold changes its numbers: "always", "never" (it describes the model's output, before
                 any decision), or "metric" (only where a metric is chosen in its settings)
+    asks_model  whether longer work asks the model again; False: it counts in the answers that are there, so that another threshold costs nothing
     needs_cohort  it compares a cohort with the rest: the report and the pages run it on cohorts only
     needs       what must be given beside the data ("train", "reference", "baseline", "quantiles"); without it a page says so in one line
     asks        a setting without which there is no answer: until it is chosen, a page shows no more than that setting
@@ -114,6 +115,7 @@ class Analysis:
     raw_rows: bool = False
     order: int = 50
     reads_threshold: Literal["always", "metric", "never"] = "always"
+    asks_model: bool = True
     needs_cohort: bool = False
     needs: Literal["", "train", "reference", "baseline", "quantiles"] = ""
     asks: str = ""

@@ -13,6 +13,7 @@ _K = Setting(
 ANALYSES: list[Analysis] = [
     Analysis(
         name="nearest_examples",
+        asks_model=False,
         reads_threshold="always",  # its table holds decisions
         title="The rows most like it",
         page="row",
@@ -39,6 +40,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="trust_score_row",
+        asks_model=False,
         reads_threshold="always",
         title="Is it like the rows of its class?",
         page="row",
@@ -52,6 +54,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="trust_score",
+        asks_model=False,
         reads_threshold="always",
         title="Trust score",
         page="errors",
@@ -69,6 +72,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="prototypes",
+        asks_model=False,
         reads_threshold="always",
         title="Rows that stand for many",
         page="importance",

@@ -33,8 +33,6 @@ EVERY, RARELY, STOPPING = 1.0, 4.0, 1.0
 
 Each look makes the browser go over the whole page: a page of twenty pieces of work must not keep it busy with waiting.
 """
-ASKING = frozenset({"importance", "effects", "row", "sensitivity"})
-"""Pages whose longer work asks the model; that of the others counts in what is there."""
 CONDITIONS = ("other", "cohort", "where")
 """Settings that are conditions."""
 
@@ -112,7 +110,7 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
     def made(progress: Progress) -> Outcome:
         return _within_budget(analysis, ev, settings, progress)
 
-    if analysis.page in ASKING and slid.here() and not _begun(key):
+    if analysis.asks_model and slid.here() and not _begun(key):
         _offered(key, made)
         return None
     return later(key, analysis.title, made)
