@@ -67,7 +67,9 @@ class Confusion(Result):
         wrong = self.cells[(self.cells.actual != self.cells.predicted) & (self.cells.weight > 0)]
         if wrong.empty:
             return text + ": no mistake among these rows."
-        worst = wrong.loc[wrong.weight.idxmax()]
+        worst = next(
+            wrong.loc[[wrong.weight.idxmax()]].itertuples()
+        )  # a row by itself would turn whole numbers to decimals
         of = {
             "actual": f"of the {worst.n_actual:,} rows that are {worst.actual} are taken for {worst.predicted}",
             "predicted": f"of the rows predicted as {worst.predicted} are {worst.actual}",
@@ -76,10 +78,10 @@ class Confusion(Result):
         text += f". The most frequent mistake: {percent(worst.estimate, worst.low, worst.high)} {of} ({rows_text(worst.n)})."
         if len(self.classes) < 3:
             return text
-        pair = self.pairs.iloc[0]
+        pair = next(self.pairs.itertuples())
         return (
-            f"{text} Most confused are {pair['first']} and {pair['second']}: "
-            f"{percent(pair['estimate'], pair['low'], pair['high'])} of {rows_text(pair['n'])} of the two are taken for the "
+            f"{text} Most confused are {pair.first} and {pair.second}: "
+            f"{percent(pair.estimate, pair.low, pair.high)} of {rows_text(pair.n)} of the two are taken for the "
             f"other one."
         )
 

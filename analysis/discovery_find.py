@@ -15,6 +15,7 @@ from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.groups import Rows, against_rest, rows_of
 from modelglass.analysis.performance import metric_label, shown
 from modelglass.analysis.progress import span
+from modelglass.analysis.wording import class_name, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -140,11 +141,11 @@ def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
     here, low, high, rest = (shown(row[name]) for name in ("estimate", "low", "high", "rest"))
     if metric == "calibration_gap":
         of = ev.positive if search.class_ is None else search.class_
-        much, side = ("too much", 1) if row["estimate"] > 0 else ("too little", -1)
+        side = 100 if row["estimate"] > 0 else -100
         ends = sorted((side * row["low"], side * row["high"]))
         return (
-            f"The model promises {of} {100 * abs(row['estimate']):.1f} points {much} (interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}) where {where}, "
-            f"against {100 * side * row['rest']:.1f} on the rest{judged}"
+            f"The probability of {class_name(of)} is {points_off(row['estimate'])} (interval {ends[0]:.1f} to {ends[1]:.1f}) where {where}, "
+            f"and {points_off(row['rest'])} on the rest{judged}"
         )
     if metric == "excess_brier_score":
         return (

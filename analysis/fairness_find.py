@@ -21,6 +21,7 @@ from modelglass.analysis.groups import Groups, Rows, against_rest, rows_of
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import shown
 from modelglass.analysis.progress import tell
+from modelglass.analysis.wording import class_name, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.coding import Coding
@@ -153,16 +154,18 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
             f"(a difference of {shown(found.effect)}; {interval})"
         )
     of = ev.positive if ev.task == "binary" else ev.classes[group.code]
+    side = 1 if found.effect > 0 else -1
+    ends = sorted((side * found.effect_low, side * found.effect_high))
     recall = estimate(METRICS["recall"], Groups(group.rows, (coding.codes == group.level).astype(np.int64), 2), 0.95)
     rest, here = (float(v) for v in recall.estimate)
     caught = (
-        f"; of those who are {of} it names {here:.0%} there and {rest:.0%} elsewhere"
+        f"; of those who are {class_name(of)} it names {here:.0%} there and {rest:.0%} elsewhere"
         if np.isfinite(here + rest)
         else ""
     )
     return (
-        f"Promises of {of} less what came true are {shown(found.estimate)} {at}, and {shown(found.rest)} elsewhere (a difference of "
-        f"{shown(found.effect)}; {interval}){caught}"
+        f"The probability of {class_name(of)} is {points_off(found.estimate)} {at}, and {points_off(found.rest)} elsewhere (a difference of "
+        f"{100 * abs(found.effect):.1f}; interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {found.n:,} rows){caught}"
     )
 
 

@@ -43,6 +43,24 @@ def percent(estimate: float, low: float = math.nan, high: float = math.nan) -> s
     return f"{estimate:.1%}" + ("" if math.isnan(low) else f" ({low:.1%} to {high:.1%})")
 
 
+def points_off(gap: float) -> str:
+    """Write a mean probability less what came true, in points of a hundred.
+
+    >>> points_off(0.1726), points_off(-0.0213)
+    ('17.3 points too high', '2.1 points too low')
+    """
+    return f"{100 * abs(gap):.1f} points too {'low' if gap < 0 else 'high'}"
+
+
+def class_name(label: object) -> str:
+    """Name a class in a sentence, where a bare number would read as a count.
+
+    >>> class_name(5), class_name(True), class_name("high")
+    ('class 5', 'class True', 'high')
+    """
+    return label if isinstance(label, str) and not label[:1].isdigit() else f"class {label}"
+
+
 def part(value: float) -> str:
     """Write a share of rows, of which a few never read as none.
 

@@ -54,7 +54,7 @@ def _(result: Calibration) -> go.Figure:
             customdata=marks.customdata(bins["where"]),
             hoverinfo="text",
             legendgroup=str(i),
-            name=f"{style.short(group.group, 24)} {group.gap:.1%}",
+            name=f"{style.short(group.group, 24)}: {group.gap:.1%}",
             error_y=style.intervals(bins.low, bins.estimate, bins.high, line=colour),
         )
         if i < 0:

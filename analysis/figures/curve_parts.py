@@ -37,7 +37,7 @@ def several_title(what: str, number: str, result: Any) -> str:
 def legend_name(row: Any, by: str | None) -> str:
     """Write a curve's name with its number; by slice with the interval of the number."""
     number = f"{row.estimate:.3f}" if by is None else score(row.estimate, row.low, row.high)
-    return f"{style.short(row.group, 24)} {number}"
+    return f"{style.short(row.group, 24)}: {number}"
 
 
 def add_band(made: go.Figure, x: Any, low: Any, high: Any) -> None:

@@ -97,6 +97,9 @@ def test_most_confused_pair_by_hand():
     assert len(found.pairs) == 2  # cat and owl are never confused
     assert "33.3% (12.1% to 64.6%) of the 9 rows that are dog are taken for cat (3 rows)" in found.sentence()
     assert "Most confused are cat and dog: 29.4% (13.3% to 53.1%) of 17 rows of the two" in found.sentence()
+    numbers = measure(actual, predicted, classes=[3, 5, 8]).sentence()
+    assert "of the 9 rows that are 5 are taken for 3 (3 rows)" in numbers
+    assert "Most confused are 3 and 5: 29.4% (13.3% to 53.1%) of 17 rows of the two" in numbers
 
 
 def test_sentence_follows_the_normalisation():

@@ -90,7 +90,7 @@ def test_all_rows_are_grey_and_names_are_escaped():
     drawn = figure(roc(binary(), by="sex"))
     whole = next(t for t in drawn.data if t.name and t.name.startswith("all rows"))
     assert whole.line.color == style.GREY
-    assert any(t.name and t.name.startswith("&lt;b&gt;F 0.") for t in drawn.data)
+    assert any(t.name and t.name.startswith("&lt;b&gt;F: 0.") for t in drawn.data)
     colours = [t.line.color for t in figure(roc(binary(), by="part")).data if t.name and t.name.startswith("p")]
     assert style.GREY not in colours
 

@@ -43,7 +43,8 @@ def test_of_several_classes_the_one_that_fails_is_named_and_shown():
     found = [f for f in find(ev, Budget(30)) if f.severity == "high"]
     assert {f.where for f in found} == {"\"job\" = 'c'"}
     first = max(found, key=lambda f: f.harm)
-    assert "promises top 2" in first.sentence
+    assert first.sentence.startswith("The probability of top is 2")
+    assert "points too low (interval " in first.sentence
     shown = run(ev, get(first.evidence), **first.settings).result.frame()
     assert shown.loc[shown["where"] == first.where, "estimate"].iloc[0] == pytest.approx(first.estimate, abs=0.05)
 

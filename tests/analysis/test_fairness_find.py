@@ -87,5 +87,10 @@ def test_of_several_classes_the_one_that_is_denied_is_named():
     y = np.array(["low", "mid", "top"])[(rng.random(n)[:, None] > true.cumsum(axis=1)).sum(axis=1)]
     found = find(Evaluation.from_predictions(y, score=dict(zip(["low", "mid", "top"], p.T)), frame=frame), Budget(30))
     assert len(found) == 1
-    assert found[0].sentence.startswith("Promises of low")
+    low = (y == "low").astype(float)
+    gap = [(p[:, 0] - low)[m].mean() for m in (frame["kind"] == "a", frame["kind"] != "a")]
+    assert found[0].sentence.startswith(
+        f"The probability of low is {-100 * gap[0]:.1f} points too low where kind is a, and {100 * abs(gap[1]):.1f} points too "
+        f"{'low' if gap[1] < 0 else 'high'} elsewhere (a difference of {100 * (gap[1] - gap[0]):.1f}; interval "
+    )
     assert found[0].where == "\"kind\" = 'a'"
