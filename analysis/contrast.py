@@ -12,7 +12,7 @@ import pandas as pd
 from modelglass.analysis.difference import adjusted, difference
 from modelglass.analysis.groups import Rows, against_rest
 from modelglass.analysis.metrics import METRICS, Metric, reason_against
-from modelglass.analysis.performance import check_level, shown
+from modelglass.analysis.performance import check_level, in_sentence, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.sides import rows_of_both, sides_of, these
@@ -83,7 +83,7 @@ class Contrast(Result):
         return f"On {n}: {said}."
 
     def _said(self, row: Any) -> str:
-        label = f"{row.label} of {row.group}" if row.group else str(row.label)
+        label = in_sentence(str(row.label)) + (f" of {row.group}" if row.group else "")
         level = f"{100 * self.settings['level']:.4g} % interval of the difference {shown(row.low)} to {shown(row.high)}"
         words = {
             "calibration_gap": "over-confident" if row.here > 0 else "under-confident",
