@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from modelglass.analysis.aimed import no_mean
 from modelglass.analysis.checked_data import CheckedData, of_evaluation
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.estimated import rows_text
@@ -114,7 +115,8 @@ def baselines(
     ----------
     ev : Evaluation
     metrics : names, optional
-        Without it ROC AUC and log loss (two classes), log loss and accuracy (several), RMSE and MAE (numbers).
+        Without it ROC AUC and log loss (two classes), log loss and accuracy (several), RMSE and MAE (numbers), MAE
+        alone (a model of the median).
     human : column or number, optional
         A column that holds a person's answer for each row, or the value that people reach on the first metric.
     level : float
@@ -126,7 +128,7 @@ def baselines(
     InputError
         Unknown metric or column; answers of people that are no classes or numbers of the target.
     NotApplicable
-        Fewer than 20 rows.
+        Fewer than 20 rows; a model of another quantile than the median, where no metrics are named.
 
     Notes
     -----
@@ -137,6 +139,10 @@ def baselines(
         raise NotApplicable(f"{rows_text(ev.n)} are too few to compare models on; {FEWEST} are needed")
     data, rows, level = of_evaluation(ev), rows_of(ev), check_level(level)
     usual = [METRICS[m] for m in _usual(ev.task, ev.score_kind)]
+    if metrics is None and ev.aim == 0.5:
+        usual = [METRICS["mae"]]  # the loss that it was trained for
+    elif metrics is None:
+        no_mean(ev.aim, "squared and absolute errors do not tell whether it is better than a simple answer")
     chosen = chosen_metrics(metrics, usual, task=ev.task, score_kind=ev.score_kind)
     people = _people(ev, human)
     if isinstance(people, Rows) and metrics is None and all(m.needs in ("score", "probability") for m in chosen):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelglass.analysis.aimed import no_mean
 from modelglass.analysis.calibration import calibration
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
@@ -82,6 +83,7 @@ def _way(row: dict[str, Any], rows: Rows) -> tuple[str, str]:
 
 def find_bias(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Say whether predicted values are too high or too low on average, by a lot."""
+    no_mean(ev.aim, "a mean error is no fault of it")
     rows = rows_of(ev)
     found = estimate(METRICS["bias"], Groups(rows, np.zeros(ev.n, dtype=np.int64), 1), LEVEL)
     bias, low, high = (float(v[0]) for v in (found.estimate, found.low, found.high))

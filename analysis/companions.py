@@ -19,6 +19,7 @@ from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.models.reordered import reordered
 from modelglass.analysis.outcome import Target, understand, understand_like
 from modelglass.analysis.preparing import Prepared, asked, checked_frame, kept_rows
+from modelglass.analysis.quantiles import with_own
 from modelglass.analysis.roles import role_arrays, role_notes
 from modelglass.analysis.row_hashes import row_hashes
 from modelglass.analysis.selfcheck import Note
@@ -211,7 +212,7 @@ def judged(data: Prepared, other: Companion) -> Prepared:
         raise InputError("Expected a model and a target.", other.why_not or "There are only predictions.")
     with _about(other.part):
         answers, notes = asked(data.model, other.feed, other.rows, other.target)
-    return Prepared(
+    prepared = Prepared(
         model=data.model,
         feed=other.feed,
         frame=other.rows,
@@ -227,6 +228,8 @@ def judged(data: Prepared, other: Companion) -> Prepared:
         **answers,
         **other.roles,
     )
+    with _about(other.part):
+        return with_own(prepared)
 
 
 # another model -----------------------------------------------------------------------------------------------------
@@ -306,7 +309,9 @@ def by_baseline(data: Prepared, baseline: Baseline) -> Prepared:
     feed = replace(baseline.feed, casts={c: t for c, t in baseline.feed.casts.items() if data.frame[c].dtype != t})
     with _about("baseline"):
         answers, notes = asked(baseline.model, feed, data.frame, target)
-    return replace(data, model=baseline.model, feed=feed, target=target, notes=(*baseline.notes, *notes), **answers)
+    said = (*baseline.notes, *notes)
+    with _about("baseline"):
+        return with_own(replace(data, model=baseline.model, feed=feed, target=target, notes=said, **answers))
 
 
 def overlap(data: pd.DataFrame, other: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:

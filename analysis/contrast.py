@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.aimed import below
 from modelglass.analysis.difference import adjusted, difference
 from modelglass.analysis.groups import Rows, against_rest
 from modelglass.analysis.metrics import METRICS, Metric, reason_against
@@ -89,6 +90,7 @@ class Contrast(Result):
             "calibration_gap": "over-confident" if row.here > 0 else "under-confident",
             "top_gap": "over-confident" if row.here > 0 else "under-confident",
             "bias": "predictions too high" if row.here > 0 else "predictions too low",
+            "quantile_gap": "predictions too low" if row.here > 0 else "predictions too high",
         }
         extra = words.get(row.metric, "")
         sure = np.isfinite(row.here_low) and (row.here_low > 0 or row.here_high < 0)
@@ -146,11 +148,7 @@ def _measure(
         records.append(
             {
                 "about": about,
-                "metric": "top_gap"
-                if label == _TOP
-                else metric.name
-                if about not in (OUTCOME, PROMISE)
-                else f"mean_{about}",
+                "metric": _OWN.get(label, f"mean_{about}" if about in (OUTCOME, PROMISE) else metric.name),
                 "label": label,
                 "group": group,
                 "here": d.estimate,
@@ -173,7 +171,11 @@ def _measure(
     return Contrast(table=table[COLUMNS], compared=words, by_choice=by_choice, source=source, settings={"level": level})
 
 
-_TOP = "Highest probability less share right"
+_TOP, _BELOW = (
+    "Highest probability less share right",
+    "Share promised at or below the prediction less the share that is",
+)
+_OWN = {_TOP: "top_gap", _BELOW: "quantile_gap"}
 Asked = tuple[str, Metric, str, str, Rows]
 
 
@@ -210,5 +212,7 @@ def _asked(rows: Rows, target: str, positive: str) -> Iterator[Asked]:
     for about, names in METRICS_OF[rows.task]:
         for name in names:
             metric = METRICS[name]
-            if reason_against(metric, rows.task, kind) is None:
+            if name == "bias" and rows.aim is not None:
+                yield about, METRICS["calibration_gap"], _BELOW, "", below(rows)
+            elif reason_against(metric, rows.task, kind) is None:
                 yield about, metric, metric.label_for(rows.task), "", rows

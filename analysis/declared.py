@@ -322,6 +322,7 @@ ANALYSES: list[Analysis] = [
         question="Do as many outcomes lie within promised intervals as was promised?",
         page="residuals",
         compute="modelglass.analysis.interval_coverage:interval_coverage",
+        find="modelglass.analysis.interval_coverage_find:find",
         needs="quantiles",
         tasks=frozenset({"regression"}),
         order=40,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelglass.analysis.aimed import below, no_ties
 from modelglass.analysis.discovery import FoundSlices, measure, searched_codings
 from modelglass.analysis.estimates_promises import calibration_gaps
 from modelglass.analysis.estimates_scores import brier_losses
@@ -15,7 +16,7 @@ from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.groups import Rows, against_rest, rows_of
 from modelglass.analysis.performance import metric_label, shown
 from modelglass.analysis.progress import span
-from modelglass.analysis.wording import class_name, points_off
+from modelglass.analysis.wording import class_name, percent, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -76,6 +77,10 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
 
 def _searches(ev: Evaluation) -> list[_Search]:
     rows = rows_of(ev)
+    if ev.aim is not None:
+        no_ties(rows)
+        held = below(rows)
+        return [_Search(metric="calibration_gap", rows=held, whole=_squared_gaps(held))]
     if ev.task == "regression":
         mse = float(np.average((rows.predicted - rows.y) ** 2, weights=rows.weight))
         return [
@@ -89,13 +94,14 @@ def _searches(ev: Evaluation) -> list[_Search]:
     gaps = []
     for code in classes:
         mine = rows if code is None else against_rest(rows, int(code))
-        brier = float(np.average(calibration_gaps(mine) ** 2, weights=mine.weight))
-        gaps.append(
-            _Search(
-                metric="calibration_gap", rows=mine, whole=brier, class_=None if code is None else str(ev.classes[code])
-            )
-        )
+        name = None if code is None else str(ev.classes[code])
+        gaps.append(_Search(metric="calibration_gap", rows=mine, whole=_squared_gaps(mine), class_=name))
     return [_Search(metric="excess_brier_score", rows=rows, whole=loss), *gaps, _Search(metric="accuracy", rows=rows)]
+
+
+def _squared_gaps(rows: Rows) -> float:
+    """Give the mean squared gap between promise and outcome: the Brier score."""
+    return float(np.average(calibration_gaps(rows) ** 2, weights=rows.weight))
 
 
 def _worst(ev: Evaluation, search: _Search, found: FoundSlices, searches: int) -> list[Finding]:
@@ -115,7 +121,9 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
     lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
     columns = _columns(ev, row["where"])
     shows: dict[str, Any] = {"evidence": "find_slices", "settings": {"metric": metric}}
-    if search.class_ is not None:
+    if ev.aim is not None:
+        shows = {"evidence": "interval_coverage", "settings": {"by": columns[0]}}
+    elif search.class_ is not None:
         by = "*".join(columns)
         shows = {"evidence": "slice_metrics", "settings": {"by": [by], "metrics": [metric], "class_": search.class_}}
     return Finding(
@@ -129,7 +137,7 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
         high=row["high"],
         n=int(row["n"]),
         p_adjusted=min(row["p_adjusted"] * searches, 1.0),
-        advice=_ADVICE[metric],
+        advice=_ADVICE["bias" if ev.aim is not None else metric],
         harm=lost if metric in OFF else share * abs(row["effect"]) / search.unit,
         **shows,
     )
@@ -138,6 +146,12 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
 def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
     metric, where = search.metric, row["slice"]
     judged = f"; judged on {row['n']:,} rows that did not propose it"
+    if ev.aim is not None:
+        came = percent(ev.aim - row["estimate"], ev.aim - row["high"], ev.aim - row["low"])
+        return (
+            f"{came} of outcomes lie at or below the prediction where {where}, against {percent(ev.aim - row['rest'])} on the rest; "
+            f"it promises {percent(ev.aim)}{judged}"
+        )
     here, low, high, rest = (shown(row[name]) for name in ("estimate", "low", "high", "rest"))
     if metric == "calibration_gap":
         of = ev.positive if search.class_ is None else search.class_

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modelglass.analysis.aimed import below, no_ties
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
@@ -21,7 +22,7 @@ from modelglass.analysis.groups import Groups, Rows, against_rest, rows_of
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import shown
 from modelglass.analysis.progress import tell
-from modelglass.analysis.wording import class_name, points_off
+from modelglass.analysis.wording import class_name, percent, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.coding import Coding
@@ -55,6 +56,8 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
         raise NotApplicable("no column has 2 to 12 levels of 100 rows or more")
     if ev.task != "regression" and ev.score_kind != "probability":
         raise NotApplicable("without probabilities nothing tells unfair errors of a group from harder outcomes")
+    if ev.aim is not None:
+        no_ties(rows_of(ev))
     compared: list[_Group] = []
     for i, coding in enumerate(codings):
         tell(budget.progress, i / len(codings), f"comparing groups of {coding.column}")
@@ -88,14 +91,14 @@ def _could_be_groups(ev: Evaluation) -> list[Coding]:
 
 
 def _compared(ev: Evaluation, coding: Coding) -> Iterator[_Group]:
-    rows = rows_of(ev)
+    rows = rows_of(ev) if ev.aim is None else below(rows_of(ev))
     codes: list[int | None] = [None]
     if ev.task != "regression":
         codes = [1] if ev.task == "binary" else list(range(rows.classes))
     sizes = np.bincount(coding.codes, minlength=len(coding.labels))
     for code in codes:
         mine = rows if code is None else against_rest(rows, code)
-        metric = METRICS["bias" if code is None else "calibration_gap"]
+        metric = METRICS["bias" if mine.task == "regression" else "calibration_gap"]
         for level in np.flatnonzero((sizes >= FEWEST) & (ev.n - sizes >= FEWEST)):
             found = difference(metric, mine, coding.codes == level)
             yield _Group(coding=coding, level=int(level), code=code, rows=mine, found=found)
@@ -109,14 +112,19 @@ def _surely(found: Difference) -> float:
     return min(abs(ends[0]), abs(ends[1]))
 
 
+def _promises(ev: Evaluation) -> bool:
+    """Tell whether groups are compared by what is promised them (probabilities, a quantile) rather than by values."""
+    return ev.task != "regression" or ev.aim is not None
+
+
 def _unit(ev: Evaluation) -> float:
-    if ev.task != "regression":
+    if _promises(ev):
         return 1.0
     return max(float(np.sqrt(np.average((ev.predicted - ev.y) ** 2, weights=ev.weight))), 1e-300)
 
 
 def _severity(ev: Evaluation, found: Difference, unit: float) -> Severity | None:
-    large, look = (LARGE_BIAS, BIAS_WORTH_A_LOOK) if ev.task == "regression" else (LARGE, WORTH_A_LOOK)
+    large, look = (LARGE, WORTH_A_LOOK) if _promises(ev) else (LARGE_BIAS, BIAS_WORTH_A_LOOK)
     size = _surely(found) / unit
     return "high" if size >= large else ("medium" if size >= look else None)
 
@@ -134,8 +142,8 @@ def _told(ev: Evaluation, group: _Group, p: float, severity: Severity, unit: flo
         high=found.effect_high,
         n=found.n,
         p_adjusted=p,
-        evidence="fairness",
-        settings={"groups": [coding.column]},
+        evidence="fairness" if ev.aim is None else "interval_coverage",
+        settings={"groups": [coding.column]} if ev.aim is None else {"by": coding.column},
         advice=(
             f"If {coding.column} names people, or stands for them, look at how labels of the training data came about there; "
             "retrain on labels that are right, or recalibrate by group."
@@ -148,6 +156,12 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
     found, coding = group.found, group.coding
     at = f"where {coding.column} is {coding.labels[group.level]}"
     interval = f"interval {shown(found.effect_low)} to {shown(found.effect_high)}, {found.n:,} rows"
+    if ev.aim is not None:
+        return (
+            f"{percent(ev.aim - found.estimate)} of outcomes lie at or below the prediction {at}, and {percent(ev.aim - found.rest)} elsewhere, "
+            f"where it promises {percent(ev.aim)} (a difference of {shown(-found.effect)}; interval {shown(-found.effect_high)} to "
+            f"{shown(-found.effect_low)}, {found.n:,} rows)"
+        )
     if group.code is None:
         return (
             f"Predictions are {_off(found.estimate)} {at}, and {_off(found.rest)} elsewhere "

@@ -16,7 +16,7 @@ from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
 from modelglass.analysis.progress import Progress, span, tell
-from modelglass.analysis.registry import Analysis, analyses
+from modelglass.analysis.registry import Analysis, analyses, lacking
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 
@@ -128,7 +128,8 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     if most < 1:
         raise InputError("Expected at least one finding.", f"Got most={most!r}.", "Give e.g. most=12.")
     asked = sorted(
-        (a for a in analyses().values() if a.find and ev.task in a.tasks), key=lambda a: (_COST[a.cost], a.order)
+        (a for a in analyses().values() if a.find and ev.task in a.tasks and lacking(ev, a) is None),
+        key=lambda a: (_COST[a.cost], a.order),
     )
     ends = time.monotonic() + budget
     found: list[Finding] = []

@@ -46,6 +46,7 @@ class Rows:
     probability True where the score is a probability
     weight      (n,) >= 0 or None;  cluster: (n,) integer codes or None
     names       names of the classes, for notes
+    aim         share of outcomes that the predictions are to lie at or above, of a model of a quantile (regression); else None
     """
 
     task: str
@@ -57,6 +58,7 @@ class Rows:
     cluster: np.ndarray | None = None
     classes: int = 2
     names: tuple[str, ...] = ()
+    aim: float | None = None
     _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -146,6 +148,7 @@ def rows_of(ev: Evaluation, class_: Any = None) -> Rows:
         cluster=ev.cluster,
         classes=max(len(ev.classes), 2),
         names=names,
+        aim=ev.aim,
     )
 
 

@@ -205,6 +205,11 @@ class Held:
         """Promised quantiles of the outcome by share, rising, each of shape (n,); empty where none were given."""
         return {share: self._take(values) for share, values in self._all.quantiles.items()}
 
+    @property
+    def aim(self) -> float | None:
+        """Share of outcomes that a prediction is to lie at or above, of a model of a quantile; None of any other."""
+        return self._all.aim
+
     @cached_property
     def weight(self) -> np.ndarray | None:
         """Sample weights, float64, shape (n,); None where not given."""

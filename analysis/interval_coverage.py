@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.aimed import named
 from modelglass.analysis.curves import MOST_SLICES, WHOLE
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import Estimates, rows_text
@@ -34,13 +35,15 @@ class IntervalCoverage(Result):
             outcomes between a quantile and its mirror, both included), what ("0.05", "0.05 to 0.95"), nominal (promised share),
             estimate (share that came true), low, high (Wilson 1927 at settings["level"]; with weights and clusters from
             effective rows), clear (whether nominal is outside the interval corrected for the number of promises and groups,
-            Bonferroni), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows), where (SQL condition
+            Bonferroni; a quantile is too high only where surely more than promised lie below it, those that equal it left out), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows), where (SQL condition
             of the group's rows)
     crossed rows in which a higher quantile lies below a lower one
+    aim     the share that the judged prediction itself promises, of a model trained for a quantile; else None
     """
 
     table: pd.DataFrame
     crossed: int
+    aim: float | None = None
     source: Source
     settings: Mapping[str, Any]
     note: str = ""
@@ -50,19 +53,9 @@ class IntervalCoverage(Result):
         return self.table
 
     def sentence(self) -> str:
-        """Say how often the widest interval held, and where it held least."""
-        whole = self.table[self.table.group == WHOLE]
-        kind = "interval" if (whole.kind == "interval").any() else "quantile"
-        row = whole[whole.kind == kind].sort_values("nominal").iloc[-1]
-        came = percent(row.estimate, row.low, row.high)
-        if kind == "interval":
-            text = (
-                f"{came} of {rows_text(int(row.n))} lie within the interval {row.what} that promises {row.nominal:.1%} "
-                f"({say(row.mean_width)} wide on average)"
-            )
-        else:
-            text = f"{came} of {rows_text(int(row.n))} lie at or below the quantile that promises {row.nominal:.1%}"
-        text += f": {_verdict(row, kind)}."
+        """Say how often the widest interval held (else the quantile that is predicted), and where it held least."""
+        row = self.first()
+        text = f"{held_text(row, self.aim)}: {_verdict(row)}."
         slices = self.table[(self.table.group != WHOLE) & (self.table.what == row.what)].dropna(subset="estimate")
         if len(slices):
             worst = slices.loc[(slices.estimate - slices.nominal).abs().idxmax()]
@@ -75,12 +68,31 @@ class IntervalCoverage(Result):
             text += f" In {rows_text(self.crossed)} a higher quantile lies below a lower one."
         return f"{text} {self.note[:1].upper()}{self.note[1:]}." if self.note else text
 
+    def first(self) -> pd.Series:
+        """Give the row of all rows that is told first: of the widest interval, else of the quantile predicted, else of the highest."""
+        whole = self.table[self.table.group == WHOLE]
+        kind = "interval" if (whole.kind == "interval").any() else "quantile"
+        mine = whole[whole.kind == kind]
+        aimed = mine[mine.nominal == self.aim] if kind == "quantile" and self.aim is not None else mine[:0]
+        return aimed.iloc[0] if len(aimed) else mine.sort_values("nominal").iloc[-1]
 
-def _verdict(row: pd.Series, kind: str) -> str:
+
+def held_text(row: pd.Series, aim: float | None = None) -> str:
+    """Say of one promise how often it held, beside what was promised."""
+    came, n = percent(row.estimate, row.low, row.high), rows_text(int(row.n))
+    if row.kind == "interval":
+        wide = f"({say(row.mean_width)} wide on average)"
+        return f"{came} of {n} lie within the interval {row.what} that promises {row.nominal:.1%} {wide}"
+    if aim is not None and row.nominal == aim:
+        return f"The model predicts {named(aim)}: {came} of {n} lie at or below its prediction, where {row.nominal:.1%} is promised"
+    return f"{came} of {n} lie at or below the quantile that promises {row.nominal:.1%}"
+
+
+def _verdict(row: pd.Series) -> str:
     if not row.clear:
         return "chance alone can explain the difference"
     too = row.estimate < row.nominal
-    if kind == "quantile":
+    if row.kind == "quantile":
         return "the quantile is too low" if too else "the quantile is too high"
     return "intervals are too narrow" if too else "intervals are wider than promised"
 
@@ -91,7 +103,8 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
     Parameters
     ----------
     ev : Evaluation of a regression with quantiles
-        ``Evaluation.from_predictions(..., quantiles={0.05: low, 0.95: high})`` or ``Evaluation(model, frame, quantiles=...)``.
+        ``Evaluation.from_predictions(..., quantiles={0.05: low, 0.95: high})`` or ``Evaluation(model, frame, quantiles=...)``; or of a
+        model that was trained for one quantile or several, which its loss tells.
     by : str, optional
         A column: the same for each of its levels (the 8 with the most rows).
     level : float, level of the intervals
@@ -106,7 +119,7 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
         raise NotApplicable("the target is a class and not a number, so there are no quantiles of it")
     if not ev.quantiles:
         raise NotApplicable(
-            "no quantiles are known here; give them as quantiles={0.05: ..., 0.95: ...} (columns, arrays or models that predict "
+            "no quantiles are known here, and the model was not trained for one; give them as quantiles={0.05: ..., 0.95: ...} (columns, arrays or models that predict "
             "them), on the command line as --quantile 0.05=COL --quantile 0.95=COL"
         )
     codes, labels, note, conditions = None, [], "", {WHOLE: "TRUE"}
@@ -134,7 +147,7 @@ def interval_coverage(ev: Evaluation, *, by: str | None = None, level: float = 0
         level=level,
         source=ev.source,
     )
-    return replace(found, table=found.table.assign(where=found.table["group"].map(conditions)))
+    return replace(found, aim=ev.aim, table=found.table.assign(where=found.table["group"].map(conditions)))
 
 
 def measure(
@@ -163,20 +176,20 @@ def measure(
     y = np.asarray(actual, dtype=float)
     w = weights(weight, len(y))
     found = {float(q): np.asarray(v, dtype=float) for q, v in sorted(quantiles.items())}
-    promises = [("quantile", f"{q:g}", q, y <= v, None) for q, v in found.items()]
+    promises = [("quantile", f"{q:g}", q, y <= v, None, y < v) for q, v in found.items()]
     for q, low in found.items():
         mirror = next((m for m in found if m > 0.5 and abs(m - (1 - q)) < 1e-9), None)
         if q < 0.5 and mirror is not None:
             high = found[mirror]
-            promises.append(("interval", f"{q:g} to {mirror:g}", mirror - q, (y >= low) & (y <= high), high - low))
+            within = (y >= low) & (y <= high)
+            promises.append(("interval", f"{q:g} to {mirror:g}", mirror - q, within, high - low, within))
     groups = [(WHOLE, np.zeros(len(y), dtype=np.int64), 1)]
     if codes is not None:
         groups.append(("", np.asarray(codes), len(labels) + 1))
     many = len(promises) * (1 + len(labels))
     tables = [
-        _rows(promise, held, cut, [WHOLE] if name else list(labels), (w, weight is not None, cluster), level, many)
+        _rows(promise, cut, [WHOLE] if name else list(labels), (w, weight is not None, cluster), level, many)
         for promise in promises
-        for held in [promise[3]]
         for name, *cut in groups
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -188,19 +201,20 @@ def measure(
     return IntervalCoverage(table=table, crossed=crossed, note=note, source=source, settings=settings)
 
 
-def _rows(
-    promise: tuple, held: np.ndarray, cut: Sequence[Any], names: Sequence[str], of: tuple, level: float, many: int
-) -> pd.DataFrame:
+def _rows(promise: tuple, cut: Sequence[Any], names: Sequence[str], of: tuple, level: float, many: int) -> pd.DataFrame:
     """Count one promise in some groups."""
-    kind, what, nominal, _, width = promise
+    kind, what, nominal, held, width, below = promise
     w, weighted, cluster = of
-    rows = one_group(held, None, None, w if weighted else None, cluster).rows
-    groups = Groups(rows, *cut)  # "selection_rate": the decision is here whether the promise held
 
-    def count(at: float) -> Estimates:
-        return binary_proportion("selection_rate", groups, at)
+    def cut_by(promised: np.ndarray) -> Groups:
+        return Groups(one_group(promised, None, None, w if weighted else None, cluster).rows, *cut)
 
-    came, strict = count(level), count(1 - (1 - level) / many)
+    def count(groups: Groups, at: float) -> Estimates:
+        return binary_proportion("selection_rate", groups, at)  # the decision is here whether the promise held
+
+    groups, most = cut_by(held), 1 - (1 - level) / many
+    came, strict = count(groups, level), count(groups, most)
+    surely = strict if (below == held).all() else count(cut_by(below), most)
     size = len(names)
     mean = np.full(size, np.nan)
     if width is not None:
@@ -214,7 +228,7 @@ def _rows(
             "estimate": came.estimate[:size],
             "low": came.low[:size],
             "high": came.high[:size],
-            "clear": ((strict.low > nominal) | (strict.high < nominal))[:size],
+            "clear": ((surely.low > nominal) | (strict.high < nominal))[:size],
             "mean_width": mean,
             "n": groups.n[:size],
             "where": None,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from modelglass.analysis.aimed import named
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.estimates import estimate
@@ -32,6 +33,7 @@ from modelglass.analysis.source import UNNAMED, Source
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+_NOT_MEAN = "R², RMSE and bias do not judge it, the coverage of promised intervals does"
 COLUMNS = ["metric", "label", "group", "estimate", "low", "high", "n", "support", "method", "note"]
 
 
@@ -42,9 +44,11 @@ class Performance(Result):
     metrics   one row per metric: metric, label, group (""; of several classes further rows for each class against the rest, with
               its name here), estimate, low, high (interval at settings["level"]; NaN where none that holds its level can be
               given), n (rows), support (rows the metric rests on), method (of the interval), note.
+    aim       share of outcomes that the predictions are to lie at or above, of a model of a quantile; else None
     """
 
     metrics: pd.DataFrame
+    aim: float | None = None
     source: Source
     settings: Mapping[str, Any]
 
@@ -78,7 +82,8 @@ class Performance(Result):
         if np.isfinite(rows[0].low):
             first += f" ({100 * self.settings['level']:.4g} % interval {shown(rows[0].low)} to {shown(rows[0].high)})"
         more = f" and {in_sentence(second.label)} {shown(second.estimate)}" if second is not None else ""
-        return f"{first}{more} on {rows_text(rows[0].n)}.{self._by_class(told)}"
+        means = "" if self.aim is None else f" The model predicts {named(self.aim)}, not the mean: {_NOT_MEAN}."
+        return f"{first}{more} on {rows_text(rows[0].n)}.{self._by_class(told)}{means}"
 
     def _by_class(self, told: pd.DataFrame) -> str:
         """Name the class that is found least often (or the least of another metric)."""
@@ -261,7 +266,8 @@ def _measure(
             name = rows.names[code] if rows.names else str(code)
             records += [_record(m, m.label, name, one, level, own) for m in parted]
     settings = {"metrics": [m.name for m in chosen], "level": level, "class_": of}
-    return Performance(metrics=pd.DataFrame(records, columns=COLUMNS), source=source, settings=settings)
+    table = pd.DataFrame(records, columns=COLUMNS)
+    return Performance(metrics=table, aim=rows.aim, source=source, settings=settings)
 
 
 def _quick(moved_to: Moved, chosen: list[Metric], level: float, source: Source) -> Performance:

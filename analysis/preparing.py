@@ -38,6 +38,8 @@ class Prepared:
     y, predicted    codes (int64) or values (float64); predicted by the model's own predict
     score       binary: (n,) of the positive class; multi-class: (n, k); None where there is none
     quantiles   regression: values promised to be exceeded by a share of 1 - level, by level, rising; empty where not given
+    aim         regression: the share of outcomes that the judged prediction promises to be at or below itself, of a model of a quantile;
+                None: a mean, or nothing is said
     unlabelled  raw columns of the rows that were left out because they have no target; None where there are none
     """
 
@@ -62,6 +64,7 @@ class Prepared:
     ignore: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
+    aim: float | None = None
     notes: tuple[Note, ...] = ()
     data_fingerprint: str | None = None
     unlabelled: pd.DataFrame | None = None

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.aimed import named
 from modelglass.analysis.errors import InputError, listed, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.feeding import predict_all
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
+from modelglass.analysis.models.quantile_loss import turned
 from modelglass.analysis.preparing import Prepared
+from modelglass.analysis.selfcheck import Note
+from modelglass.analysis.wording import percent
 
 Given = Mapping[Any, Any]
 _WANTED = "Expected quantiles as shares between 0 and 1 with predicted values, such as {0.05: low, 0.95: high}."
@@ -33,7 +37,7 @@ def with_quantiles(data: Prepared, given: Given | None, rows: int) -> Prepared:
     data : Prepared
     given : mapping of share to column, array of shape (rows,), or fitted estimator
         An estimator is asked like the model itself: the same columns, prepared the same way. Without any, those that the model
-        itself gives.
+        itself gives. The one that its judged prediction was trained for is always among them.
     rows : int
         Rows as given, before those without an outcome were left out.
 
@@ -43,23 +47,42 @@ def with_quantiles(data: Prepared, given: Given | None, rows: int) -> Prepared:
         A share outside (0, 1), a column that does not exist, another number of rows, values that are no numbers, or a target
         that is no number.
     """
+    own = with_own(data)
     if not given:
-        return _with_own(data)
+        return own
     if data.target.task != "regression":
         raise InputError("Expected quantiles only of a number.", f"The target {data.target_name!r} is a class.")
     found = {_share(level): _values(data, value, rows, str(level)) for level, value in given.items()}
     if len(found) < len(given):
         raise InputError(_WANTED, "Got the same share twice.", "Give each once.")
-    return replace(data, quantiles=dict(sorted(found.items())))
+    aim = own.aim
+    if aim is None:
+        aim = next((share for share, values in found.items() if np.array_equal(values, data.predicted)), None)
+    elif aim not in found:
+        found[aim] = own.quantiles[aim]
+    return replace(own, quantiles=dict(sorted(found.items())), aim=aim)
 
 
-def _with_own(data: Prepared) -> Prepared:
-    """Give the data with the quantiles that the model itself gives, where it gives several and one of them is judged."""
-    whole = getattr(data.model, "whole", None)
-    if whole is None or data.feed is None or not whole.output_quantiles:
-        return data
-    values = predict_all(whole, data.feed, data.frame)[0]
-    return replace(data, quantiles=dict(sorted(zip(whole.output_quantiles, values.astype("float64").T, strict=True))))
+def with_own(data: Prepared) -> Prepared:
+    """Give the data with the quantiles that the model itself gives: the one it was trained for, or all where it gives several.
+
+    What it was trained for is what its loss says (see ``models.quantile_loss``); ``aim`` of the data tells it of the judged prediction.
+    """
+    model = data.model
+    if model is None or data.feed is None or not model.output_quantiles or data.target.task != "regression":
+        return replace(data, quantiles={}, aim=None)
+    whole, aim = getattr(model, "whole", model), model.output_quantiles[0]
+    shares: tuple[float, ...] = whole.output_quantiles or ()
+    if len(shares) < 2:
+        text = (
+            f"The model was trained for {named(aim)} of {data.target_name}: {percent(aim)} of all outcomes are to lie at or below its "
+            "prediction, and it is held to that (coverage of promised intervals). Mean errors, RMSE and R² judge means, not quantiles."
+        )
+        return replace(
+            data, quantiles={aim: data.predicted}, aim=aim, notes=(*data.notes, Note(level="info", text=text))
+        )
+    values = predict_all(whole, data.feed, data.frame)[0].astype("float64")
+    return replace(data, quantiles=dict(sorted(zip(shares, values.T, strict=True))), aim=aim)
 
 
 def _share(level: Any) -> float:
@@ -78,6 +101,7 @@ def _predicted(model: Model, data: Prepared, level: str) -> np.ndarray:
     values = predict_all(model, data.feed, data.frame)[0]
     if values.ndim == 1:
         return values
+    model = turned(model, data.frame[data.target_name])
     shares = model.output_quantiles or ()
     if float(level) not in shares:
         raise InputError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.aimed import below, named
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
@@ -41,13 +42,15 @@ class Residuals(Result):
     bins    one row per used bin of what they are held against: against, bin (label), left, right (smallest
             and largest value in it; NaN for categories), center (mean value), estimate (mean residual), low,
             high (t interval with Hall's correction for skewness, 1992, at settings["level"]; between clusters
-            where given; NaN in bins of less than 20 rows or with one residual only), clear (is it off after a
-            Bonferroni correction for the number of bins?), q05 ... q95 (quantiles of the residual), n (rows),
-            weight, where (SQL condition of the bin's rows, None where it cannot be written)
+            where given; NaN in bins of less than 20 rows or with one residual only), at_or_below (share of outcomes at or
+            below the prediction), clear (is it off after a Bonferroni correction for the number of bins? The mean residual
+            from 0; of a model of a quantile at_or_below from its share, by Wilson's interval), q05 ... q95 (quantiles of
+            the residual), n (rows), weight, where (SQL condition of the bin's rows, None where it cannot be written)
     summary mean_residual, share_over, share_under (predicted too high, too low), mean_over, mean_under (by
             how much, both above 0): what, estimate, low, high, n
     histogram   left, right, n, weight, where of the residuals of all rows; the two outer bins hold everything beyond
     the 0.5 % quantiles
+    aim     share of outcomes that the predictions are to lie at or above, of a model of a quantile; else None
     sample  at most 2,000 rows drawn with settings["seed"], for the eye only: row, value, predicted, residual
     """
 
@@ -55,6 +58,7 @@ class Residuals(Result):
     summary: pd.DataFrame
     histogram: pd.DataFrame
     sample: pd.DataFrame
+    aim: float | None = None
     source: Source
     settings: Mapping[str, Any]
 
@@ -66,7 +70,8 @@ class Residuals(Result):
         """Say which way and how far the predictions are off, and where most."""
         by = self.summary.set_index("what")
         bias, over, under = by.loc["mean_residual"], by.loc["share_over"], by.loc["share_under"]
-        text = f"Over {rows_text(int(bias.n))} the model {_tendency(bias)}"
+        rows = rows_text(int(bias.n))
+        text = f"Over {rows} the model {_tendency(bias)}" if self.aim is None else _held(self.aim, under, rows)
         for part, size, word in ((over, by.loc["mean_over"], "high"), (under, by.loc["mean_under"], "low")):
             text += f"; too {word} for {percent(part.estimate, part.low, part.high)} of rows"
             text += f", by {ranged(size.estimate, size.low, size.high)} on average" if size.n else ""
@@ -77,15 +82,25 @@ class Residuals(Result):
         if not self.bins.clear.any():
             return f"No bin of {held} is clearly off."
         clear = self.bins[self.bins.clear]
+        off = f"By {held}, {len(clear)} of {len(self.bins)} bins are clearly off, most"
+        if self.aim is not None:
+            worst = clear.loc[(clear.at_or_below - self.aim).abs().idxmax()]
+            return f"{off} {worst.bin}: {percent(worst.at_or_below)} of {rows_text(int(worst.n))} lie at or below it."
         worst = clear.loc[clear.estimate.abs().idxmax()]
         above = worst.estimate > 0
         away = (
             ranged(worst.estimate, worst.low, worst.high) if above else ranged(-worst.estimate, -worst.high, -worst.low)
         )
         return (
-            f"By {held}, {len(clear)} of {len(self.bins)} bins are clearly off, most {worst.bin}: the actual is {away} "
-            f"{'above' if above else 'below'} the prediction on average ({rows_text(int(worst.n))})."
+            f"{off} {worst.bin}: the actual is {away} {'above' if above else 'below'} the prediction on average "
+            f"({rows_text(int(worst.n))})."
         )
+
+
+def _held(aim: float, under: pd.Series, rows: str) -> str:
+    """Say of a model of a quantile how many outcomes lie at or below its prediction: that it lies above their mean is no bias."""
+    came = percent(1 - under.estimate, 1 - under.high, 1 - under.low)
+    return f"The model predicts {named(aim)}, not the mean: {came} of {rows} lie at or below the prediction, where {aim:.1%} is promised"
 
 
 def _tendency(bias: pd.Series) -> str:
@@ -151,6 +166,7 @@ def residuals(ev: Evaluation, *, against: str | None = None, bins: int = 10, lev
         level=level,
         seed=ev.seed,
         rows=ev.rows,
+        aim=ev.aim,
         source=ev.source,
     )
     return replace(
@@ -228,11 +244,13 @@ def measure(
     level: float = 0.95,
     seed: int = 0,
     rows: Any = None,
+    aim: float | None = None,
     source: Source = UNNAMED,
 ) -> Residuals:
     """Give the same from arrays of shape (n_rows,).
 
-    Numbers actual and predicted, weight >= 0, cluster codes, bin codes into labels with the binned values.
+    Numbers actual and predicted, weight >= 0, cluster codes, bin codes into labels with the binned values; aim in (0, 1): the
+    predictions are this quantile.
 
     >>> float(measure([3.0, 5.0], [2.0, 2.0]).summary.estimate[0])
     2.0
@@ -243,12 +261,14 @@ def measure(
         codes, labels, values = binned(f, bins)
     codes, r, values = np.asarray(codes), y - f, np.asarray(values)
     held = Rows(task="regression", y=r, predicted=r, weight=None if weight is None else w, cluster=cluster)
+    outcome = replace(held, y=y, predicted=f, aim=aim)
     settings = {"against": against, "bins": bins, "level": level, "seed": seed}
     return Residuals(
-        bins=_bins(held, w, codes, labels, values, settings),
+        bins=_bins(held, outcome, w, codes, labels, values, settings),
         summary=_summary(held, level),
         histogram=_histogram(r, w),
         sample=_sample(r, f, values, rows, seed),
+        aim=aim,
         source=source,
         settings=settings,
     )
@@ -256,6 +276,7 @@ def measure(
 
 def _bins(
     rows: Rows,
+    outcome: Rows,
     w: np.ndarray,
     codes: np.ndarray,
     labels: Sequence[str],
@@ -266,7 +287,14 @@ def _bins(
     groups = Groups(rows, codes, size)
     mean = mean_of(groups, rows.y, level, SIGNED_SKEWNESS_FACTOR)
     used = np.flatnonzero(groups.w > 0)
-    strict = mean_of(groups, rows.y, 1 - (1 - level) / max(len(used), 1), SIGNED_SKEWNESS_FACTOR)
+    most = 1 - (1 - level) / max(len(used), 1)
+    under = binary_proportion("selection_rate", Groups(below(outcome), codes, size), most)
+    if outcome.aim is None:
+        strict = mean_of(groups, rows.y, most, SIGNED_SKEWNESS_FACTOR)
+        clear = (strict.low > 0) | (strict.high < 0)
+    else:
+        less = binary_proportion("selection_rate", Groups(below(outcome, equal=False), codes, size), most)
+        clear = (less.low > outcome.aim) | (under.high < outcome.aim)
     ordered = values.dtype.kind in "fiuM"
     if ordered:
         by_bin = pd.Series(values).groupby(codes).agg(["min", "max", "mean"]).reindex(range(size))
@@ -287,7 +315,8 @@ def _bins(
             "estimate": mean.estimate,
             "low": mean.low,
             "high": mean.high,
-            "clear": (strict.low > 0) | (strict.high < 0),
+            "at_or_below": under.estimate,
+            "clear": clear,
             **quantiles,
             "n": groups.n,
             "weight": groups.w,

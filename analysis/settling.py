@@ -13,6 +13,7 @@ from modelglass.analysis.feeding import Feed, asked
 from modelglass.analysis.models.answers import AnsweringModel, outcomes_of
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.outputs import one_label, one_output
+from modelglass.analysis.models.quantile_loss import turned
 from modelglass.analysis.patience import limit, within
 from modelglass.analysis.refusals import refusal
 
@@ -67,6 +68,7 @@ def settled(
         if model.classes is not None:
             return settled(model, feed, frame, target, output_column=output_column)
     count = answer.shape[1] if answer.ndim == 2 else 1
+    model = turned(model, frame[target])
     return one_output(model, count, target, output_column)
 
 

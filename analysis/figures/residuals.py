@@ -98,6 +98,7 @@ def _spread(made: go.Figure, bins: pd.DataFrame, places) -> None:
         mean_residual=bins.estimate,
         low=bins.low,
         high=bins.high,
+        at_or_below=bins.at_or_below,
         median=bins.q50,
         quantile_05=bins.q05,
         quantile_95=bins.q95,

@@ -45,7 +45,9 @@ class Model:
     output_names : tuple of str or None
         Names of the outputs of a model with several, where recorded.
     output_quantiles : tuple of float or None
-        Shares below which the outputs of a model of several quantiles promise the outcome to lie, in their order.
+        Shares of outcomes that lie at or below each output of a model trained for quantiles (one or several), in their order.
+    target_steps : tuple of transformers
+        What was done to the target before the model that answers was trained, outermost first; the shares are then of what came out.
     notes : list of str
         What a person should know about how the model was read.
     """
@@ -67,6 +69,7 @@ class Model:
         self.score_kind: ScoreKind | None = None
         self.output_names: tuple[str, ...] | None = None
         self.output_quantiles: tuple[float, ...] | None = None
+        self.target_steps: tuple[Any, ...] = ()
         self.notes: list[str] = []
 
     def categories_in(self, frame: pd.DataFrame, train: pd.DataFrame | None = None) -> Mapping[str, Sequence[Any]]:

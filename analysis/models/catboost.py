@@ -58,8 +58,7 @@ class CatBoostModel(Model):
                 self.notes.append(unsummed(self.classes))
         else:
             self.task = "regression"
-            shares = re.search(r"^MultiQuantile:.*alpha=([\d.,eE-]+)", self.loss)
-            self.output_quantiles = tuple(map(float, shares[1].split(","))) if shares else None
+            self.output_quantiles = _quantiles(self.loss)
         names = list(estimator.feature_names_)
         self.n_features = len(names)
         self.feature_names = None if names == [str(i) for i in range(len(names))] else tuple(names)
@@ -86,6 +85,14 @@ class CatBoostModel(Model):
             labels = labels.astype(str) == "True"
         scores = np.asarray(self.estimator.predict(X, prediction_type="Probability"))
         return labels, one_against_rest(scores) if self.score_kind == "decision" else scores
+
+
+def _quantiles(loss: str) -> tuple[float, ...] | None:
+    """Give the shares of the losses Quantile (0.5 where it names none) and MultiQuantile."""
+    if loss.partition(":")[0] not in ("Quantile", "MultiQuantile"):
+        return None
+    shares = re.search(r"alpha=([\d.,eE-]+)", loss)
+    return tuple(map(float, shares[1].split(","))) if shares else (0.5,)
 
 
 def _loss(estimator: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
@@ -36,6 +37,7 @@ class LightGBMEstimator(SklearnModel):
     def __init__(self, estimator: Any, *, name: str = "in memory", fingerprint: str | None = None):
         super().__init__(estimator, name=name, fingerprint=fingerprint)
         self.levels = _levels(estimator.booster_)
+        self.output_quantiles = _quantile(estimator.booster_)
         self.categories = self.levels.alone(estimator.booster_.feature_name())
         if _unnamed(estimator.booster_):
             self.feature_names, self._wants_names = None, False
@@ -62,6 +64,7 @@ class LightGBMBooster(Model):
             self.score_kind = "decision" if self.objective == "multiclassova" else "probability"
         elif self.objective in VALUES:
             self.task = "regression"
+        self.output_quantiles = _quantile(booster)
         self.n_features = int(booster.num_feature())
         self.feature_names = None if _unnamed(booster) else tuple(booster.feature_name())
         self.levels = _levels(booster)
@@ -97,6 +100,16 @@ class LightGBMBooster(Model):
 def _unnamed(booster: Any) -> bool:
     """Say whether LightGBM made up the names itself."""
     return list(booster.feature_name()) == [f"Column_{i}" for i in range(booster.num_feature())]
+
+
+def _quantile(booster: Any) -> tuple[float, ...] | None:
+    """Give the share of the objective ``quantile``, which the file records as its parameter ``alpha``; None of another objective."""
+    text = booster.model_to_string(num_iteration=1)
+    header, _, parameters = text.partition("\nparameters:")
+    if not re.search(r"^objective=quantile\b", header, re.MULTILINE):
+        return None
+    alpha = re.search(r"^\[alpha: ([\d.eE+-]+)\]$", parameters, re.MULTILINE)
+    return (float(alpha[1]),) if alpha else None
 
 
 def _levels(booster: Any) -> Levels:

@@ -210,13 +210,15 @@ def _wrapped(obj: Any, name: str) -> Model:
     from sklearn.base import BaseEstimator
 
     from modelglass.analysis.models.object import wrap_object
-    from modelglass.analysis.models.sklearn import SklearnModel, final_step
+    from modelglass.analysis.models.quantile_loss import answering, quantile_of
+    from modelglass.analysis.models.sklearn import SklearnModel
 
     if isinstance(obj, BaseEstimator) and callable(getattr(obj, "predict", None)):
         model = SklearnModel(obj, name=name)
-        last = final_step(obj)
-        if model.task == "regression" and type(last).__module__.partition(".")[0] in ("xgboost", "catboost"):
-            model.output_quantiles = _wrapped(last, name).output_quantiles
+        if model.task == "regression":
+            last, model.target_steps = answering(obj)
+            library = type(last).__module__.partition(".")[0] in ("xgboost", "catboost", "lightgbm")
+            model.output_quantiles = _wrapped(last, name).output_quantiles if library else quantile_of(last)
         return model
     return wrap_object(obj, name)
 

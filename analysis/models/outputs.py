@@ -24,6 +24,8 @@ class OneOutput(Model):
         if model.fingerprint:
             self.fingerprint = hashlib.blake2b(f"{model.fingerprint} output {column}".encode()).hexdigest()
         self.task = "regression"
+        shares = model.output_quantiles
+        self.output_quantiles = shares and (shares[column if len(shares) > 1 else 0],)
         self.feature_names, self.n_features, self.categories = model.feature_names, model.n_features, model.categories
         self.notes = [*model.notes, label]
 

@@ -119,9 +119,9 @@ def _best_rounds(booster: Any) -> tuple[int, int]:
 
 
 def _quantiles(objective: dict[str, Any]) -> tuple[float, ...] | None:
-    """Give the shares of ``reg:quantileerror`` with several ``quantile_alpha``."""
+    """Give the shares of ``reg:quantileerror``: its ``quantile_alpha``, one or several."""
     shares = json.loads(objective.get("quantile_loss_param", {}).get("quantile_alpha", "[]"))
-    return tuple(map(float, shares)) if len(shares) > 1 else None
+    return tuple(map(float, shares)) or None
 
 
 def _levels(booster: Any) -> tuple[dict[str, list[Any]], tuple[str, ...]]:

@@ -354,3 +354,22 @@ def test_a_setting_may_hold_the_sign_and_so_may_a_column():
         "other": "age >= 60",
     }
     assert pairs(("a=b=numeric",), "--type") == {"a=b": "numeric"}
+
+
+def test_a_model_of_a_quantile_is_held_to_it(command, tmp_path):
+    import skops.io
+    from sklearn.linear_model import QuantileRegressor
+
+    x = np.arange(60.0)
+    frame = pd.DataFrame({"x": x, "y": x + (x * 7) % 11, "kind": np.where(x % 3 == 0, "p", "q")})
+    model = QuantileRegressor(quantile=0.9, alpha=0.0).fit(frame[["x"]], frame.y)
+    skops.io.dump(model, tmp_path / "m.skops")
+    frame.to_parquet(tmp_path / "d.parquet")
+    words = [str(tmp_path / "m.skops"), str(tmp_path / "d.parquet"), "--target", "y"]
+    code, out, err = command("show", "interval_coverage", *words, "--set", "by=kind")
+    assert code == 0
+    under = frame.y <= model.predict(frame[["x"]])
+    assert f"The model predicts the 0.9 quantile: {under.mean():.1%} (" in out
+    assert "By kind it is farthest off for " in out
+    assert "Note: The model was trained for the 0.9 quantile of y: 90.0% of all outcomes are to lie at or below" in err
+    assert "The model predicts the 0.9 quantile, not the mean: " in command("show", "residuals", *words)[1]
