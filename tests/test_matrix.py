@@ -13,12 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import is_classifier
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
 
 import modelglass as mg
 from modelglass.analysis.models.loading import load_model
@@ -62,18 +73,18 @@ def sorted_codes(y: np.ndarray) -> np.ndarray:
     return np.unique(y, return_inverse=True)[1] if y.dtype.kind in "OU" else y
 
 
-def pipeline(task, frame):
+def pipeline(task, frame, last=None):
     coded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
         remainder=SimpleImputer(),
     )
-    return make_pipeline(coded, Ridge() if task == "regression" else LogisticRegression())
+    return make_pipeline(coded, last or (Ridge() if task == "regression" else LogisticRegression()))
 
 
 def own(estimator, X):
-    """What the library itself says: labels or values, and probabilities or None."""
-    proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
-    return np.asarray(estimator.predict(X)).reshape(-1), proba
+    """What the library itself says: labels or values, and probabilities, decisions or None."""
+    ask = getattr(estimator, "predict_proba", None) or getattr(estimator, "decision_function", None)
+    return np.asarray(estimator.predict(X)).reshape(-1), None if ask is None else ask(X)
 
 
 def skops_file(task, X, y, path):
@@ -145,11 +156,11 @@ def lightgbm_native(task, X, y, path):
     return booster, (proba.argmax(axis=1), proba)
 
 
-def catboost_fitted(task, X, y):
+def catboost_fitted(task, X, y, **settings):
     catboost = pytest.importorskip("catboost")
     kind = catboost.CatBoostRegressor if task == "regression" else catboost.CatBoostClassifier
     text = ["shape"] if "shape" in X else []
-    return kind(iterations=5, depth=3, verbose=0, allow_writing_files=False, cat_features=text).fit(X, y)
+    return kind(iterations=5, depth=3, verbose=0, allow_writing_files=False, cat_features=text, **settings).fit(X, y)
 
 
 def catboost_file(task, X, y, path):
@@ -189,6 +200,54 @@ def mlflow_folder(task, X, y, path):
     (path / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: model.skops\n")
     skops.io.dump(fitted, path / "model.skops")
     return load_model(path), own(fitted, X)
+
+
+LINEAR = {"binary": LogisticRegression(), "multiclass": LogisticRegression(), "regression": Ridge()}
+WRAPPED: dict[str, dict[str, Callable[[], Any]]] = {
+    "one against rest": {t: lambda: OneVsRestClassifier(LogisticRegression()) for t in TASKS[:2]},
+    "decisions only": {t: lambda: LinearSVC(random_state=0) for t in TASKS[:2]},
+    "calibrated": {t: lambda: CalibratedClassifierCV(LogisticRegression(), cv=2) for t in TASKS[:2]},
+    "tuned threshold": {"binary": lambda: TunedThresholdClassifierCV(LogisticRegression(), cv=2)},
+    "vote": {
+        **{t: lambda: VotingClassifier([("a", LogisticRegression()), ("b", LogisticRegression(C=0.1))], voting="soft") for t in TASKS[:2]},
+        "regression": lambda: VotingRegressor([("a", Ridge()), ("b", Ridge(9.0))]),
+    },
+    "stack": {
+        **{t: lambda: StackingClassifier([("a", LogisticRegression())], LogisticRegression(), cv=2) for t in TASKS[:2]},
+        "regression": lambda: StackingRegressor([("a", Ridge())], Ridge(), cv=2),
+    },
+    "search": {t: lambda t=t: GridSearchCV(LINEAR[t], {"alpha" if t == "regression" else "C": [0.5, 1.0]}, cv=2) for t in TASKS},
+    "target transformed": {"regression": lambda: TransformedTargetRegressor(Ridge(), func=np.sqrt, inverse_func=np.square)},
+    "quantile": {"regression": lambda: HistGradientBoostingRegressor(loss="quantile", quantile=0.8, max_iter=5)},
+}  # fmt: skip
+"""Estimators around others, at the end of a pipeline: what each is for each task that it can do."""
+
+
+def wrapped(kind):
+    def make(task, X, y, path):
+        fitted = pipeline(task, X, WRAPPED[kind][task]()).fit(X, y)
+        return fitted, own(fitted, X)
+
+    return make
+
+
+def several_outputs(task, X, y, path):
+    fitted = pipeline(task, X).fit(X, np.column_stack([-y, y]))
+    return fitted, (fitted.predict(X)[:, 1], None)
+
+
+def lightgbm_against_all(task, X, y, path):
+    lightgbm = pytest.importorskip("lightgbm")
+    kind = lightgbm.LGBMClassifier(objective="multiclassova", n_estimators=5, min_child_samples=5, verbose=-1, n_jobs=1)
+    fitted = kind.fit(booster_levels(X), sorted_codes(y))
+    fitted.booster_.save_model(path / "m.txt")
+    return load_model(path / "m.txt"), own(fitted, booster_levels(X))
+
+
+def catboost_against_all(task, X, y, path):
+    fitted = catboost_fitted(task, X, y, loss_function="MultiClassOneVsAll")
+    fitted.save_model(path / "m.cbm")
+    return load_model(path / "m.cbm"), own(fitted, X)
 
 
 class Plain:
@@ -235,11 +294,26 @@ KINDS: dict[str, Callable[..., tuple[Any, tuple[np.ndarray, np.ndarray | None]]]
     "skops": skops_file, "pickle": pickle_file, "xgboost file": xgboost_file, "xgboost native": xgboost_native,
     "lightgbm file": lightgbm_file, "lightgbm native": lightgbm_native, "catboost file": catboost_file,
     "catboost": catboost_memory, "onnx": onnx_file, "mlflow": mlflow_folder, "object": plain_object, "function": function,
-    "served": served,
+    "served": served, "several outputs": several_outputs, "lightgbm one against all": lightgbm_against_all,
+    "catboost one against all": catboost_against_all, **{kind: wrapped(kind) for kind in WRAPPED},
 }  # fmt: skip
-NUMBERED = ("xgboost file", "xgboost native", "lightgbm file", "lightgbm native")
-EXACT = {*NUMBERED, "skops", "pickle", "mlflow", "catboost", "catboost file"}
+DOES = {
+    **{kind: tuple(tasks) for kind, tasks in WRAPPED.items()},
+    "several outputs": ("regression",),
+    "lightgbm one against all": ("multiclass",),
+    "catboost one against all": ("multiclass",),
+}
+"""Tasks of the kinds that cannot do all three."""
+CELLS = [(kind, task, data) for kind in KINDS for task in DOES.get(kind, TASKS) for data in DATA]
+NUMBERED = ("xgboost file", "xgboost native", "lightgbm file", "lightgbm native", "lightgbm one against all")
+DECIDES = ("decisions only", "lightgbm one against all", "catboost one against all")
+"""Kinds whose scores are no probabilities."""
+EXACT = {*NUMBERED, "skops", "pickle", "mlflow", "catboost", "catboost file", "catboost one against all", "decisions only",
+         "tuned threshold", "search", "quantile"}  # fmt: skip
 CATEGORIES_AS_TEXT = ("onnx",)
+WHOLE = [kind for kind in KINDS if kind not in DOES or kind == "one against rest"]
+"""Kinds whose whole report is written, which takes seconds."""
+SETTINGS = {"several outputs": {"output_column": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +329,7 @@ def made(tmp_path_factory, inference_server):
             model, said = KINDS[kind](task, X, y, tmp_path_factory.mktemp("model"), **tools.get(kind, {}))
             target = sorted_codes(y) if kind in NUMBERED else y
             frame = X.assign(target=target)[["target", *reversed(X.columns)]]
-            settings = {"features": list(X.columns)} if kind in ("object", "function") else {}
+            settings = {"features": list(X.columns)} if kind in ("object", "function") else SETTINGS.get(kind, {})
             kept[kind, task, data] = mg.Evaluation(model, frame, target="target", task=task, **settings), said
         return kept[kind, task, data]
 
@@ -263,9 +337,7 @@ def made(tmp_path_factory, inference_server):
     SERVERS.close()
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "task", "data"), CELLS)
 def test_predictions_are_the_librarys_own(kind, task, data, made):
     ev, (labels, proba) = made(kind, task, data)
     assert ev.task == task
@@ -273,13 +345,12 @@ def test_predictions_are_the_librarys_own(kind, task, data, made):
         np.testing.assert_allclose(ev.predicted, labels.astype(float), rtol=1e-6)
         return
     assert [ev.classes[i] for i in ev.predicted] == labels.tolist()
-    got = ev.score if task == "multiclass" else np.column_stack([1 - ev.score, ev.score])
+    assert ev.score_kind == ("decision" if kind in DECIDES else "probability")
+    got = ev.score if task == "multiclass" or proba.ndim == 1 else np.column_stack([1 - ev.score, ev.score])
     np.testing.assert_allclose(got, proba, atol=1e-6)
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "task", "data"), CELLS)
 def test_shapley_values_add_up(kind, task, data, made):
     ev, (_, proba) = made(kind, task, data)
     got = shapley_values(ev, rows=4) if kind in EXACT else shapley_values(ev, rows=2, background=4, seed=1)
@@ -300,14 +371,13 @@ SHOWN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "task", "data"), CELLS)
 def test_results_in_strict_json_and_a_report(kind, task, data, made, tmp_path):
     """What ``--json`` prints, read back strictly; and of every kind and task (each data in turn) the smallest report, with the same sentence."""
     ev, (labels, _) = made(kind, task, data)
     outcomes = [run(ev, name) for name in SHOWN[task]]
-    assert [o.reason for o in outcomes if o.result is None] == []
+    silent = ["calibration"] if kind in DECIDES else []
+    assert [o.analysis.name for o in outcomes if o.result is None] == silent
     told = json.loads(cli._json(ev, outcomes), parse_constant=pytest.fail)
     assert [r["analysis"] for r in told["results"]] == SHOWN[task]
     assert told["source"]["rows"] == N
@@ -331,7 +401,10 @@ def few_rows(task: str) -> dict[str, dict[str, int]]:
     return {name: chosen for name, chosen in sizes.items() if chosen}
 
 
-@pytest.mark.parametrize(("kind", "task", "data"), [(k, TASKS[i % 3], DATA[i % 4]) for i, k in enumerate(KINDS)])
+@pytest.mark.parametrize(
+    ("kind", "task", "data"),
+    [(k, DOES.get(k, TASKS)[i % len(DOES.get(k, TASKS))], DATA[i % 4]) for i, k in enumerate(WHOLE)],
+)
 def test_the_whole_report_comes_out(kind, task, data, made, tmp_path):
     """Each kind of model once: no section fails, and what can be said of every task is."""
     ev, _ = made(kind, task, data)
