@@ -280,18 +280,26 @@ def _kind_of_whole(name: str, values: pd.Series, filled: int, unique: int | Coun
     return "numeric", "whole numbers"
 
 
-def _seldom_repeats(values: pd.Series, filled: int, unique: int | Count) -> bool:
-    """Tell whether more than half of the values differ; rows drawn at random show where far fewer do.
+def _share_that_differs(values: pd.Series, filled: int, unique: int | Count) -> float:
+    """Tell which share of the values differ, by rows drawn at random where these settle it, else by counting.
 
-    Of rows drawn at random at least as large a share differs as of all rows, so a share well below half settles it.
+    0 stands for a share well below half: of rows drawn at random at least as large a share differs as of all rows. 1 stands for one far
+    above ``ID_SHARE``: where a share s of N values differ, of m drawn at least m² (1 - s) / N pairs are alike (fewest where values come
+    in twos), 45 for s = 0.95 and m = 30 sqrt(N); that none is seen has then a chance below 1e-19 (birthdays).
     """
-    for size in (2_000, 30_000):
-        if len(values) > 2 * size:
-            places = np.random.default_rng(0).choice(len(values), size, replace=False, shuffle=False)
-            drawn = values.iloc[places].dropna()
-            if drawn.nunique() < 0.4 * len(drawn):
-                return False
-    return int(unique) > 0.5 * filled
+    rng, n = np.random.default_rng(0), len(values)
+    most = int(np.ceil(30 * n / np.sqrt(filled)))
+    wide = max(most, 30_000)
+    for size in (2_000, wide if n > 2 * wide else most):
+        if n <= 2 * size:
+            continue
+        drawn = values.iloc[rng.choice(n, size, replace=False, shuffle=False)].dropna()
+        differing = drawn.nunique()
+        if differing < 0.4 * len(drawn):
+            return 0.0
+        if differing == len(drawn) >= 29 * np.sqrt(filled):
+            return 1.0
+    return int(unique) / filled
 
 
 def _kind_of_text(values: pd.Series, filled: int, unique: int | Count) -> tuple[str, str]:
@@ -299,13 +307,14 @@ def _kind_of_text(values: pd.Series, filled: int, unique: int | Count) -> tuple[
     head = head if len(head) else values.dropna().iloc[:1]
     if len(head) and ISO.match(str(head.iloc[0])) and iso_times(values) is not None:
         return "datetime", "text that is an ISO date on every row"
-    if not filled or not _seldom_repeats(values, filled, unique):
+    share = _share_that_differs(values, filled, unique) if filled else 0.0
+    if share <= 0.5:
         return "categorical", "text"
-    known = values.dropna()
-    seen = known.iloc[:: max(1, len(known) // SNIFFED)].astype(str)
+    known = np.arange(len(values)) if filled == len(values) else np.flatnonzero(values.notna().to_numpy())
+    seen = values.iloc[known[:: max(1, filled // SNIFFED)]].astype(str)
     if seen.str.count(r"\s+").median() >= 4:
         return "text", "long texts of several words, mostly different"
-    if filled > ID_ROWS and int(unique) > ID_SHARE * filled:
+    if filled > ID_ROWS and share > ID_SHARE:
         return "id", "a different text on (almost) every row"
     return "categorical", "text"
 

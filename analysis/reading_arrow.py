@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +21,8 @@ _STREAM = b"\xff\xff\xff\xff"
 """An Arrow stream begins with this continuation mark."""
 _MAGIC = b"ARROW1"
 _FIRST_ROWS, _MANY_ROWS = 8_192, 32_768
+_THREADS = 4
+"""Most columns that are read in blocks at the same time: the memory that a block takes counts as often."""
 _BLOCK_ROWS, _NESTED_ROWS, _BLOCKS, _SMALL = 1_024, 128, 64, 1 << 26
 """Rows of texts and of nested values that are unfolded before their bytes are counted; blocks put together at once; bytes that need
 no counting."""
@@ -90,7 +93,7 @@ def _in_parts(path: Path, coded: list[str], schema: pa.Schema, name: str) -> pa.
         flat = [n for n in schema.names if n not in blocked]
         table = file.read(columns=flat).select(flat)
         check_memory(_unfolded(table, coded), file.metadata.num_rows, len(schema), name)
-        return _joined(table, _in_blocks(file, blocked, name), schema, name) if blocked else table
+    return _joined(table, _beside(path, blocked, name), schema, name) if blocked else table
 
 
 def _few_valued(path: Path, schema: pa.Schema) -> list[str]:
@@ -135,7 +138,42 @@ def _unfolded(table: pa.Table, coded: list[str]) -> int:
     return size
 
 
-def _in_blocks(file: Any, columns: list[str], name: str) -> pa.Table:
+class _Held:
+    """Bytes that blocks of several threads hold together, checked against the memory there is."""
+
+    def __init__(self, file: Any, name: str):
+        self._of = (file.metadata.num_rows, len(file.schema_arrow), name)
+        self._bytes, self._lock = 0, Lock()
+
+    def take(self, fresh: int) -> None:
+        """Count bytes that were read, and refuse where as many more would not fit."""
+        with self._lock:
+            self._bytes += fresh
+            check_memory(self._bytes + fresh, *self._of, held=self._bytes)
+
+
+def _beside(path: Path, columns: list[str], name: str) -> pa.Table:
+    """Read columns in blocks on several cores, each a share of the columns: reading in blocks itself uses one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    threads = min(pa.cpu_count(), len(columns), _THREADS)
+    groups = [columns[i::threads] for i in range(threads)]
+    with pq.ParquetFile(path) as file:
+        held = _Held(file, name)
+
+    def one(group: list[str]) -> pa.Table:
+        with pq.ParquetFile(path) as file:
+            return _in_blocks(file, group, held)
+
+    with ThreadPoolExecutor(max_workers=len(groups)) as pool:
+        tables = list(pool.map(one, groups))
+    if len({table.num_rows for table in tables}) > 1:
+        raise _disagreeing(name, tables[0].num_rows, tables[1].num_rows)
+    return pa.table({n: table.column(n) for table in tables for n in table.column_names})
+
+
+def _in_blocks(file: Any, columns: list[str], held: _Held) -> pa.Table:
     """Read columns whose values may be of any length in blocks, so that few bytes which unfold without bound are stopped.
 
     Raises
@@ -147,14 +185,13 @@ def _in_blocks(file: Any, columns: list[str], name: str) -> pa.Table:
 
     schema, parts = file.schema_arrow, list[pa.Table]()
     blocks: list[pa.RecordBatch] = []
-    size = fresh = 0
+    fresh = 0
     rows = _NESTED_ROWS if any(pa.types.is_nested(schema.field(n).type) for n in columns) else _BLOCK_ROWS
     for block in file.iter_batches(batch_size=rows, columns=columns):
         blocks.append(block.select(columns))
         fresh += block.nbytes
         if fresh > _SMALL or len(blocks) == _BLOCKS:
-            size += fresh
-            check_memory(size + fresh, file.metadata.num_rows, len(schema), name, held=size)
+            held.take(fresh)
             parts.append(pa.Table.from_batches(blocks).combine_chunks())
             blocks, fresh = [], 0
     parts += [pa.Table.from_batches(blocks).combine_chunks()] if blocks else []

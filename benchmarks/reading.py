@@ -51,6 +51,16 @@ def long_frame(rows: int = ROWS) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def different_frame(rows: int = ROWS) -> pd.DataFrame:
+    """Five columns of texts that all differ, four short and one of several words, and one of numbers."""
+    rng = np.random.default_rng(0)
+    columns: dict[str, object] = {
+        f"u{i}": [f"{v:016x}-{i}" for v in rng.integers(0, 2**63, rows).tolist()] for i in range(4)
+    }
+    columns["long"] = [f"text number {v} with several words in it" for v in rng.integers(0, 2**40, rows).tolist()]
+    return pd.DataFrame({**columns, "x": rng.normal(size=rows)})
+
+
 def timed(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
     """Medians of (wall, processor) seconds, sides alternated, the first round left out."""
     taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
@@ -96,12 +106,12 @@ def peak(path: Path, small: Path, side: str) -> int:
     return int(done.stdout)
 
 
-def reading(folder: Path, repeats: int) -> None:
+def reading(folder: Path, repeats: int, frame: pd.DataFrame, what: str) -> None:
     from modelglass.analysis.columns import infer_columns
     from modelglass.analysis.reading import read_data, read_file
 
     path = folder / "long.parquet"
-    long_frame().to_parquet(path)
+    frame.to_parquet(path)
     pd.testing.assert_frame_equal(read_data(path), pd.read_parquet(path))
     found = timed(
         {
@@ -112,7 +122,9 @@ def reading(folder: Path, repeats: int) -> None:
         repeats,
     )
     base = found["pandas.read_parquet"]
-    print(f"\n1,000,000 x 30 Parquet ({path.stat().st_size / 1e6:.0f} MB); target: 1.5 times pandas")
+    print(
+        f"\n{what} ({frame.shape[0]:,} x {frame.shape[1]} Parquet, {path.stat().st_size / 1e6:.0f} MB); target: 1.5 times pandas"
+    )
     for side, (wall, cpu) in found.items():
         print(f"{side:28} {wall:.3f} s wall ({wall / base[0]:.2f}), {cpu:.3f} s processor ({cpu / base[1]:.2f})")
     size = int(pd.read_parquet(path).memory_usage(deep=True).sum())
@@ -169,7 +181,8 @@ def main() -> None:
     print(platform.python_version(), {p: version(p) for p in ("numpy", "pandas", "pyarrow", "scikit-learn")}, end=" ")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as name:
-        reading(Path(name), repeats)
+        reading(Path(name), repeats, long_frame(), "Columns of all kinds")
+        reading(Path(name), repeats, different_frame(), "Texts that all differ")
     overview(min(repeats, 3))
 
 

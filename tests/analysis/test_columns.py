@@ -192,3 +192,41 @@ def test_coding_settles_how_many_values_differ():
     for name in frame:
         assert ev.columns[name].unique == frame[name].nunique()
     assert ev.where('"count" > 3').coding("count").distinct is None
+
+
+def repeated(share, times, n, missing, rng):
+    """Texts of which a share differs: some once, the others as often as ``times`` says (None: one text all the rest)."""
+    often = n if times is None else times
+    single = max(round((share * n * often - n) / (often - 1)), 0) if often > 1 else n
+    rest = [f"r{i // often}" for i in range(n - single)] if times else ["same"] * (n - single)
+    values = np.array([f"v{i}" for i in range(single)] + rest, dtype=object)
+    rng.shuffle(values)
+    values[rng.random(n) < missing] = None
+    return pd.Series(values)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.6])
+@pytest.mark.parametrize("times", [2, 3, 50, None])
+@pytest.mark.parametrize("share", [0.3, 0.52, 0.8, 0.94, 0.96, 1.0])
+def test_drawn_rows_say_of_many_texts_what_counting_says(share, times, missing):
+    n = 30_000
+    values = repeated(share, times, n, missing, np.random.default_rng(5))
+    known = values.dropna()
+    differing = known.nunique() / len(known)
+    found = infer_columns(pd.DataFrame({"a": values}))["a"]
+    assert found.kind == ("id" if differing > 0.95 else "categorical")
+    assert found.unique == known.nunique()
+
+
+def test_texts_that_all_differ_are_counted_when_asked_only(monkeypatch):
+    from modelglass.analysis import columns
+
+    counted = []
+    monkeypatch.setattr(columns, "_distinct_texts", lambda values: counted.append(len(values)) or values.nunique())
+    n = 20_000
+    frame = pd.DataFrame(
+        {"id": [f"no {i:06}" for i in range(n)], "note": [f"a long text of words, the {i}th" for i in range(n)]}
+    )
+    found = infer_columns(frame)
+    assert (found["id"].kind, found["note"].kind, counted) == ("id", "text", [])
+    assert (found["id"].unique, counted) == (n, [n])
