@@ -221,8 +221,9 @@ def load_onnx(data: bytes, name: str) -> Model:
     bytes_a_row = tried(data, name)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    how = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}  # a second try would be the same, and prints
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(data, options, **how)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common class

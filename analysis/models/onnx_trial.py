@@ -44,7 +44,7 @@ def tell(**what):
 options = ort.SessionOptions()
 options.log_severity_level, options.intra_op_num_threads, options.inter_op_num_threads = 4, 1, 1
 try:
-    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 except BaseException as error:
     tell(full=full(error), when="it is loaded", row=0)
 kinds = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool", "string": "object"}
@@ -110,7 +110,7 @@ def tried(data: bytes, name: str) -> float:
             f"{name} ends the process that runs it (code {done.returncode}).",
             "Export the model again; if it comes from elsewhere, do not use it.",
         )
-    said = json.loads(done.stdout)
+    said = json.loads(done.stdout.splitlines()[-1])  # a library may have printed something before
     if said["full"]:
         raise InputError(
             "Expected an ONNX model that takes memory as a model of its size does.",

@@ -61,7 +61,7 @@ class SklearnModel(Model):
     def _set_task(self) -> None:
         labels = attribute(self.estimator, "classes_")
         if _is(is_classifier, self.estimator) or (labels is not None and hasattr(self.estimator, "predict_proba")):
-            if isinstance(labels, list):
+            if isinstance(labels, list) and labels and np.ndim(labels[0]):
                 self.several = tuple(tuple(_plain(c) for c in np.asarray(one)) for one in labels)
                 return
             if labels is None:

@@ -277,3 +277,21 @@ def test_a_printing_model_does_not_mix_with_json(tmp_path):
     notes = json.loads(done.stdout)["notes"]
     assert sum("PRINTED" in n["text"] for n in notes) == 1
     assert done.stderr.count("The model prints") == 1
+
+
+def test_classes_as_a_plain_list(frame):
+    """scikit-learn gives a list of arrays where a row has several labels; a person's own object a list of labels."""
+
+    class Listed:
+        def __init__(self):
+            self.classes_ = ["no", "yes"]
+
+        def predict_proba(self, X):
+            p = 1 / (1 + np.exp(-X.iloc[:, 0].to_numpy()))
+            return np.column_stack([1 - p, p])
+
+    numbers = pd.DataFrame({"a": np.linspace(-2, 2, 60), "b": 0.0})
+    data = numbers.assign(y=np.where(np.arange(60) % 3, "yes", "no"))
+    ev = mg.Evaluation(Listed(), data, target="y", positive="yes", features=["a", "b"])
+    np.testing.assert_allclose(ev.score, 1 / (1 + np.exp(-numbers.a)))
+    assert ev.classes == ("no", "yes")

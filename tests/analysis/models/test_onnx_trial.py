@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import numpy as np
@@ -126,3 +127,22 @@ def test_where_nothing_can_be_bounded_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(onnx_trial.sys, "platform", "win32")
     assert onnx_trial.tried(BOMBS["a constant"], "m.onnx") == 0.0
     assert module.OnnxModel.kind == "onnx"
+
+
+def test_names_that_are_no_text_are_refused_and_nothing_is_printed(tmp_path, capfd):
+    """A flipped byte in a name: onnxruntime cannot say its error, and would print words among what a command prints."""
+    data = graph([node("ReduceSum", ["x", "ax"], ["y"], keepdims=1, name="a_name_of_a_node")])
+    (tmp_path / "m.onnx").write_bytes(data.replace(b"ReduceSum", b"Reduce\x9dum"))
+    with pytest.raises(InputError, match=r"It cannot read m\.onnx"):
+        load_model(tmp_path / "m.onnx")
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("at", range(4, 8))
+def test_one_changed_byte_ends_in_words_or_a_model(tmp_path, at):
+    data = bytearray(graph([node("ReduceSum", ["x", "ax"], ["y"], keepdims=1)]))
+    place = len(data) * at // 9 - 1
+    data[place] ^= 0xFF
+    (tmp_path / "m.onnx").write_bytes(bytes(data))
+    with contextlib.suppress(InputError):
+        assert load_model(tmp_path / "m.onnx").kind == "onnx"
