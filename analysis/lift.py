@@ -16,7 +16,7 @@ from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.ks import ks_statistic
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.ranking import Ranking, kish, one_group, ranking_of, share
+from modelglass.analysis.ranking import Ranking, kish, one_class, one_group, ranking_of, share
 from modelglass.analysis.rates import decisions
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -135,10 +135,8 @@ def measure(
     whole |= {"n": n, "positives": ranking.positives, "negatives": ranking.negatives}
     whole["baseline"] = float(share(positive, positive + negative))
     curve = pd.DataFrame()
-    if positive <= 0 or negative <= 0:
-        lacking = f"no row is {group}" if positive <= 0 else f"every row is {group}"
-        whole["note"] = f"{lacking} among these {n:,}"
-    else:
+    whole["note"] = one_class(ranking, group)
+    if not whole["note"]:
         points = min(n, MOST_POINTS)
         curve = captured(ranking, np.arange(1, points + 1) / points, level, weighted=weight is not None)
         curve.insert(0, "group", group)

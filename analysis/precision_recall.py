@@ -16,7 +16,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, share, thinned
+from modelglass.analysis.ranking import Ranking, one, one_class, one_group, ranking_of, share, thinned
 from modelglass.analysis.rates import decisions, metric
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -139,10 +139,8 @@ def measure(
         "baseline": float(share(positive, everything)),
         "note": "",
     }
-    if positive <= 0 or ranking.fp[-1] <= 0:
-        lacking = f"no row is {group}" if positive <= 0 else f"every row is {group}"
-        whole["note"] = f"{lacking} among these {whole['n']:,}"
-    else:
+    whole["note"] = one_class(ranking, group)
+    if not whole["note"]:
         whole["estimate"], whole["low"], whole["high"] = one(estimate(METRICS["average_precision"], everyone, level))
     return PrecisionRecall(
         curve=_curve(ranking, weight is not None, group, level) if not whole["note"] else pd.DataFrame(),

@@ -62,6 +62,20 @@ class Ranking:
         return len(self.threshold) - np.searchsorted(self.threshold[::-1], wanted, side="left")
 
 
+def one_class(ranking: Ranking, group: str) -> str:
+    """Say that all rows that count are of one class, so that there is nothing to rank; "" where both are there.
+
+    Rows of weight zero do not count.
+    """
+    positive, negative = float(ranking.tp[-1]), float(ranking.fp[-1])
+    if positive > 0 and negative > 0:
+        return ""
+    n = f"these {ranking.positives + ranking.negatives:,}"
+    weightless = ranking.positives if positive <= 0 else ranking.negatives
+    among = f"those of {n} that have a weight above zero" if weightless else n
+    return f"{'no' if positive <= 0 else 'every'} row is {group} among {among}"
+
+
 def ranked(y_true: Any, score: Any, weight: Any = None, cluster: Any = None) -> Ranking:
     """Sort rows by falling score and count both classes; rows with equal scores enter together.
 

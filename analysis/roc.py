@@ -16,7 +16,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.ranking import Ranking, one, one_group, ranking_of, thinned
+from modelglass.analysis.ranking import Ranking, one, one_class, one_group, ranking_of, thinned
 from modelglass.analysis.rates import decisions, metric
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -118,7 +118,6 @@ def measure(
     """
     everyone = one_group(y_true, predicted, score, weight, cluster, scores)
     ranking = ranking_of(everyone.rows.sorted_scores(), np.asarray(everyone.rows.score), cluster)
-    positive, negative = ranking.tp[-1], ranking.fp[-1]
     whole = {
         "group": group,
         "estimate": np.nan,
@@ -129,10 +128,8 @@ def measure(
         "negatives": ranking.negatives,
         "note": "",
     }
-    if positive <= 0 or negative <= 0:
-        lacking = f"no row is {group}" if positive <= 0 else f"every row is {group}"
-        whole["note"] = f"{lacking} among these {whole['n']:,}"
-    else:
+    whole["note"] = one_class(ranking, group)
+    if not whole["note"]:
         whole["estimate"], whole["low"], whole["high"] = one(estimate(METRICS["roc_auc"], everyone, level))
     return Roc(
         curve=_curve(ranking, weight is not None, group, level) if not whole["note"] else pd.DataFrame(),

@@ -173,3 +173,13 @@ def test_words_leave_out_what_is_not_known():
     assert percent(0.5, float("nan"), float("nan")) == "50.0%"
     assert ranged(1e-17, -1.0, 1.0) == "0 (-1 to 1)"
     assert ranged(2.0, float("nan"), float("nan")) == "2"
+
+
+@pytest.mark.parametrize("name", ["roc", "precision_recall", "lift"])
+def test_rows_of_weight_zero_do_not_count_as_a_class(name):
+    frame = pd.DataFrame({"w": [1.0, 1.0, 0.0, 0.0]})
+    score = [0.9, 0.2, 0.4, 0.1]
+    for y, which in (([1, 1, 0, 0], "every row is 1"), ([0, 0, 1, 1], "no row is 1")):
+        ev = Evaluation.from_predictions(y, score=score, frame=frame, weight="w", positive=1)
+        assert run(ev, name).reason == f"{which} among those of these 4 that have a weight above zero"
+    assert run(Evaluation.from_predictions([1, 1, 1, 0], score=score, positive=1), name).result is not None
