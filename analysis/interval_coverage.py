@@ -24,7 +24,7 @@ from modelglass.analysis.wording import percent, say
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-COLUMNS = ["group", "kind", "what", "nominal", "estimate", "low", "high", "clear", "mean_width", "n", "where"]
+COLUMNS = ["group", "kind", "what", "nominal", "estimate", "low", "high", "clear", "equal", "mean_width", "n", "where"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -35,7 +35,8 @@ class IntervalCoverage(Result):
             outcomes between a quantile and its mirror, both included), what ("0.05", "0.05 to 0.95"), nominal (promised share),
             estimate (share that came true), low, high (Wilson 1927 at settings["level"]; with weights and clusters from
             effective rows), clear (whether nominal is outside the interval corrected for the number of promises and groups,
-            Bonferroni; a quantile is too high only where surely more than promised lie below it, those that equal it left out), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows), where (SQL condition
+            Bonferroni; a quantile is too high only where surely more than promised lie below it, those that equal it left out), equal (share of outcomes
+            that equal the quantile; NaN of an interval), mean_width (of the interval, in the target's unit; NaN of a quantile), n (rows), where (SQL condition
             of the group's rows)
     crossed rows in which a higher quantile lies below a lower one
     aim     the share that the judged prediction itself promises, of a model trained for a quantile; else None
@@ -62,7 +63,7 @@ class IntervalCoverage(Result):
             text += (
                 f" By {self.settings['by']} it is farthest off for {worst.group}: "
                 f"{percent(worst.estimate, worst.low, worst.high)} of {rows_text(int(worst.n))}"
-                f"{'' if worst.clear else ', which chance alone can explain'}."
+                f"{'' if worst.clear or not np.isfinite(worst.low) else ', which chance alone can explain'}."
             )
         if self.crossed:
             text += f" In {rows_text(self.crossed)} a higher quantile lies below a lower one."
@@ -89,8 +90,13 @@ def held_text(row: pd.Series, aim: float | None = None) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
+    if not np.isfinite(row.low):
+        return "without an interval it cannot be said whether chance explains the difference"
     if not row.clear:
-        return "chance alone can explain the difference"
+        equal = row.kind == "quantile" and row.low > row.nominal >= row.estimate - row.equal
+        return (
+            f"{row.equal:.1%} equal it, as a right one allows" if equal else "chance alone can explain the difference"
+        )
     too = row.estimate < row.nominal
     if row.kind == "quantile":
         return "the quantile is too low" if too else "the quantile is too high"
@@ -229,6 +235,7 @@ def _rows(promise: tuple, cut: Sequence[Any], names: Sequence[str], of: tuple, l
             "low": came.low[:size],
             "high": came.high[:size],
             "clear": ((surely.low > nominal) | (strict.high < nominal))[:size],
+            "equal": came.estimate[:size] - count(cut_by(below), level).estimate[:size] if width is None else np.nan,
             "mean_width": mean,
             "n": groups.n[:size],
             "where": None,

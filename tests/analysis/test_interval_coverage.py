@@ -79,6 +79,13 @@ def test_slices_by_hand():
     assert cohort[cohort.what == "0.05 to 0.95"].estimate.iloc[0] == pytest.approx(row.estimate)
 
 
+def test_without_an_interval_chance_is_not_blamed():
+    """Two clusters give no interval; it was said that chance alone can explain what nobody had weighed."""
+    found = measure(np.arange(40.0), {0.9: np.full(40, 20.0)}, cluster=np.arange(40) % 2)
+    assert np.isnan(found.table.low[0])
+    assert found.sentence().endswith(": without an interval it cannot be said whether chance explains the difference.")
+
+
 def test_chance_is_seldom_called_a_fault():
     """Simulation: quantiles that hold, by slice; at level 95 % one of twenty samples may be called clearly off."""
     rng, called = np.random.default_rng(4), []

@@ -245,6 +245,8 @@ def test_a_right_quantile_that_many_outcomes_equal_is_not_called_too_high():
     found = interval_coverage(ev)
     assert found.table.estimate[0] == np.mean(y == 0)
     assert not found.table.clear.any()
+    assert found.table.equal[0] == np.mean(y == 0)
+    assert found.sentence().endswith(f"where 50.0% is promised: {np.mean(y == 0):.1%} equal it, as a right one allows.")
     assert not residuals(ev).bins.clear.any()
     notes = findings(ev, budget=10).looked.set_index("analysis").note
     assert f"{np.mean(y == 0):.1%} of outcomes equal the predicted quantile" in notes["find_slices"]
