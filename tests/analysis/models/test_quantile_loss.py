@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -18,6 +19,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from modelglass.analysis import discovery_find, fairness_find, interval_coverage_find
 from modelglass.analysis.baselines import baselines
 from modelglass.analysis.calibration_find import find_bias
 from modelglass.analysis.contrast import contrast
@@ -274,3 +276,21 @@ def test_findings_tell_of_promises_and_not_of_means():
     everywhere = findings(Evaluation(model, frame.assign(y=frame.y + 3), target="y"), budget=20)
     assert "broken_promise" in {f.kind for f in everywhere.found}
     assert not [f for f in everywhere.found if f.kind in ("biased", "no_better_than_simple")]
+
+
+def test_a_promise_that_holds_everywhere_is_seldom_called_broken():
+    """Simulation: right quantiles of a spread that differs by group and number; of 150 tables 4 had a finding, at a level of 5 %."""
+    called = 0
+    for seed in range(24):
+        rng, n, share = np.random.default_rng(seed), 1500, (0.1, 0.5, 0.9)[seed % 3]
+        frame = pd.DataFrame(
+            {"k": rng.choice(list("abcd"), n), "t": rng.choice(list("xyz"), n), "u": rng.normal(size=n)}
+        )
+        spread = (1 + (frame.k == "a") + frame.u.abs()).to_numpy()
+        right = spread * stats.t.ppf(share, 4)
+        ev = Evaluation.from_predictions(
+            spread * rng.standard_t(4, size=n), prediction=right, quantiles={share: right}, frame=frame
+        )
+        for find in (discovery_find.find, fairness_find.find, interval_coverage_find.find):
+            called += any(not f.p_adjusted > 0.05 for f in find(ev, Budget(30)))
+    assert called <= 4
