@@ -14,7 +14,7 @@ from modelglass.analysis.confident import confident_joint, likely_class, margins
 from modelglass.analysis.discovery import codings_of
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.flatness import FOLDS
+from modelglass.analysis.flatness import FEWEST_DIFFERENT, FOLDS, different_rows
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.halves import content_of, parts
 from modelglass.analysis.label_noise import ALPHA, PAIRS, SIDES, Noise, pairs_of, side_table, sides_of, where_of
@@ -22,6 +22,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.residual_suspects import standardised
 from modelglass.analysis.result import Result
+from modelglass.analysis.row_hashes import row_hashes
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -139,6 +140,11 @@ def label_errors(ev: Evaluation, *, level: float = 0.95, progress: Progress | No
     level : float
         Level of the intervals.
 
+    Notes
+    -----
+    Each row is looked at by fits that it had no part in, nor any row of the same inputs (whatever its label): a copy would vouch for its
+    label, and copies count as one row in the intervals. Where clusters are named, they are what is kept together instead.
+
     Raises
     ------
     NotApplicable
@@ -149,7 +155,7 @@ def label_errors(ev: Evaluation, *, level: float = 0.95, progress: Progress | No
     rows, numbers = rows_of(ev).cut(kept), ev.frame.index.to_numpy()[kept]
     mine = None if codes is None else codes[kept]
     how: dict[str, Any] = {"numbers": numbers, "level": level, "seed": ev.seed, "progress": progress}
-    how |= {"source": ev.source, "seen": seen}
+    how |= {"source": ev.source, "seen": seen, "alike": _alike(ev, kept)}
     if ev.task == "regression":
         return measure_values(rows.y, rows.predicted, mine, **how)
     if ev.score is None or ev.score_kind != "probability":
@@ -173,6 +179,11 @@ def _unseen(ev: Evaluation) -> tuple[np.ndarray, int | None]:
             f"{int(both.sum()):,} of {rows_text(ev.n)} also stand in the training data: the model knows their labels, so it cannot doubt them"
         )
     return np.flatnonzero(~both), int(both.sum())
+
+
+def _alike(ev: Evaluation, kept: np.ndarray) -> np.ndarray | None:
+    """Number rows by what the model is fed of them; None where that is not known."""
+    return row_hashes(ev.frame, list(ev.features))[kept] if ev.features else None
 
 
 def _proba(ev: Evaluation) -> np.ndarray:
@@ -206,9 +217,12 @@ def measure(
     progress: Progress | None = None,
     source: Source = UNNAMED,
     seen: int | None = None,
+    alike: Any = None,
     no_columns: str = "there are no columns",
 ) -> LabelErrors:
     """The same from arrays of shape (n,): labels as codes in [0, k), probabilities (n, k), coded columns (n, m) or None.
+
+    Rows of one number in ``alike`` have the same inputs; without it and without clusters those of the same probabilities and codes have.
 
     >>> found = measure([0, 0, 0, 1, 1, 1], [[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
     >>> found.rows[["row", "given", "likely"]].to_numpy().tolist()
@@ -224,8 +238,16 @@ def measure(
     likely = likely_class(p, at)
     suspect = (likely >= 0) & (likely != y)
     found, joint = confident_joint(y, likely, k, w)
+    if cluster is None and alike is not None and different_rows(alike) < FEWEST_DIFFERENT:
+        codes, no_columns = None, "there are too few rows of different inputs"
     rows = Rows(
-        task="multiclass", y=y, predicted=p.argmax(axis=1), score=p, weight=w, cluster=cluster, classes=max(k, 2)
+        task="multiclass",
+        y=y,
+        predicted=p.argmax(axis=1),
+        score=p,
+        weight=w,
+        cluster=alike if cluster is None else cluster,
+        classes=max(k, 2),
     )
     sides = sides_of(rows, p, likely, codes, k, level, seed, progress, no_columns)
     table = side_table(sides, called)
@@ -257,11 +279,21 @@ def measure_values(
     progress: Progress | None = None,
     source: Source = UNNAMED,
     seen: int | None = None,
+    alike: Any = None,
 ) -> LabelErrors:
-    """Find suspects among values: arrays of shape (n,), coded columns (n, m) or None. Weights and clusters do not change a suspicion."""
+    """Find suspects among values: arrays of shape (n,), coded columns (n, m) or None. Weights and clusters do not change a suspicion.
+
+    Rows of one number in ``alike`` have the same inputs (without it those of the same prediction and codes) and are judged by fits that none
+    of them had a part in, unless there are few different ones: then each is many rows, of which one moves no fit.
+    """
     y, p = np.asarray(y_true, float), np.asarray(predicted, float)
     numbers = np.arange(len(y)) if numbers is None else np.asarray(numbers)
-    rows = Rows(task="regression", y=y, predicted=p)
+    if alike is None:
+        alike = np.unique(p if codes is None else np.column_stack([p, codes]), axis=0, return_inverse=True)[1].reshape(
+            -1
+        )
+    together = alike if different_rows(alike) >= FEWEST_DIFFERENT else None
+    rows = Rows(task="regression", y=y, predicted=p, cluster=together)
     order = np.argsort(content_of(rows, codes), kind="stable")
     fold = parts(rows, seed, FOLDS, codes)[order]
     spreads = np.empty(len(y))

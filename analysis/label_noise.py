@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,11 @@ def sides_of(
     progress: Progress | None,
     no_columns: str,
 ) -> dict[int, Flatness]:
-    """Look at the rows the model is sure of, all (-1) and by likely class."""
+    """Look at the rows the model is sure of, all (-1) and by likely class.
+
+    Rows of one cluster are ranked by fits that none of them had a part in, and count together; without clusters rows of one score and
+    one level in every column are one: a copy of a row would vouch for its label.
+    """
     sure = np.flatnonzero(likely >= 0)
     if codes is None or not len(sure):
         hits = int((likely[sure] != rows.y[sure]).sum())
@@ -45,11 +50,12 @@ def sides_of(
     contradicted = likely[sure] != cut.y
     confidence = np.log(np.maximum(own, 1e-12) / np.maximum(1 - own, 1e-12))
     features = np.column_stack([np.round(confidence, 9), likely[sure], codes[sure]])
+    distinct = np.unique(features, axis=0, return_inverse=True)[1].reshape(-1)
+    cut = cut if cut.cluster is not None else replace(cut, cluster=distinct)
     fold = parts(cut, seed, FOLDS, codes[sure])
     risk = risks(features, contradicted, cut.weight, fold, progress)
     w = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     share = np.bincount(rows.y, weights=w, minlength=k) / max(w.sum(), 1e-300)
-    distinct = np.unique(features, axis=0, return_inverse=True)[1].reshape(-1)
     out = {}
     for side in range(-1, k):
         mine = np.flatnonzero((likely[sure] == side) | (side < 0))

@@ -2,10 +2,12 @@
 
 Clean worlds: outcomes are drawn from true probabilities, so no label is wrong; "sure" there is a false alarm (level 5 %). They differ in the
 number of classes, in the model (boosted trees, an over-fitted forest, naive Bayes, a line, trees that see half of the columns), in how hard
-the outcome is and how common each class is, in weights (none, at random, or the repair of a sample by class) and in clusters (rows of one
-cluster share most of their columns, and a lean that no column tells). Planted worlds flip a share of the labels to another class at random.
+the outcome is and how common each class is, in weights (none, at random, or the repair of a sample by class), in clusters (rows of one
+cluster share most of their columns, and a lean that no column tells), in columns of five levels each (so that rows of the same inputs have
+outcomes of their own) and in copies (each row stands once to four times, with its label, and no cluster says so). Planted worlds flip a
+share of the labels to another class at random.
 
-Run: ``python benchmarks/label_errors.py [--worlds 60] [--noise 0.05] [--classes 2,3,6] [--plans plain,weights,sampled,clusters]``
+Run: ``python benchmarks/label_errors.py [--worlds 60] [--noise 0.05] [--classes 2,3,6] [--plans plain,weights,sampled,clusters,levels,copies]``
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.label_errors import label_errors
 
 COLUMNS = ["a", "b", "c", "d", "kind"]
-PLANS = ("plain", "weights", "sampled", "clusters")
+PLANS = ("plain", "weights", "sampled", "clusters", "levels", "copies")
 MODELS = {
     "boosted": (lambda: HistGradientBoostingClassifier(max_iter=60, random_state=0), COLUMNS),
     "forest": (lambda: RandomForestClassifier(60, random_state=0), COLUMNS),
@@ -47,6 +49,8 @@ def world(seed: int, k: int, plan: str, noise: float) -> tuple[Evaluation, np.nd
     name = list(MODELS)[seed % len(MODELS)]
     n, taught = int(rng.integers(1_500, 6_001)), 3_000
     x, cluster = _columns(rng, n, taught, plan == "clusters")
+    if plan == "levels":
+        x[:, :4] = np.clip(np.round(x[:, :4]), -2, 2)
     pull = 10 ** rng.uniform(-0.2, 0.7) * rng.normal(size=(4, k)) / 1.5
     eta = x[:, :4] @ pull + rng.normal(size=(5, k))[x[:, 4].astype(int)] + rng.normal(size=k)
     eta += np.maximum(x[:, [0]] * x[:, [1]], -2) * rng.normal(size=k) * rng.choice([0.0, 1.0])
@@ -73,8 +77,15 @@ def world(seed: int, k: int, plan: str, noise: float) -> tuple[Evaluation, np.nd
     place = np.searchsorted(known, test["y"])
     other = (place + rng.integers(1, len(known), len(test))) % len(known)
     test["y"] = known[np.where(wrong, other, place)]
-    options = {"weight": "w"} if plan in ("weights", "sampled") else {"cluster": "of"} if plan == "clusters" else {}
-    ev = Evaluation(fitted, test, target="y", task=None if k > 2 else "binary", features=reads, train=train, **options)
+    if plan == "copies":
+        times = np.repeat(np.arange(len(test)), rng.integers(1, 5, len(test)))
+        test, wrong = test.iloc[times].reset_index(drop=True), wrong[times]
+    options: dict = (
+        {"weight": "w"} if plan in ("weights", "sampled") else {"cluster": "of"} if plan == "clusters" else {}
+    )
+    if plan != "levels":  # there most rows stand in the training data by chance
+        options["train"] = train
+    ev = Evaluation(fitted, test, target="y", task=None if k > 2 else "binary", features=reads, **options)
     return ev, wrong, name
 
 

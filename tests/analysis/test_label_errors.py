@@ -160,6 +160,47 @@ def test_copies_of_rows_in_one_cluster_tell_no_more_than_the_rows_once():
     assert high - low == pytest.approx(once[2] - once[1], rel=0.25)
 
 
+def test_copies_of_rows_that_no_cluster_names_do_not_vouch_for_their_labels():
+    for seed in (0, 1):
+        ev, flip = world(seed, 800, noise=(0.1, 0.1))
+        found = label_errors(mg.Evaluation(ev.estimator, pd.concat([ev.frame] * 4, ignore_index=True), target="y"))
+        _, low, high = found.noise
+        once = label_errors(ev).noise
+        assert found.sure
+        assert 0 < low <= flip.mean() <= high
+        assert high - low == pytest.approx(once[2] - once[1], rel=0.25)
+
+
+def test_copies_that_only_a_column_not_read_tells_apart_are_copies():
+    ev, flip = world(1, 800, noise=(0.1, 0.1))
+    four = pd.concat([ev.frame.assign(batch=b) for b in "stuv"], ignore_index=True)
+    found = label_errors(mg.Evaluation(ev.estimator, four, target="y"))
+    assert found.sure
+    assert found.noise[1] <= flip.mean() <= found.noise[2]
+
+
+def test_few_rows_of_different_inputs_cannot_be_ranked():
+    ev, _ = world(1, 2000, noise=(0.1, 0.1))
+    few = ev.frame.iloc[np.arange(2000) % 30].assign(batch=np.arange(2000) % 7, y=ev.frame["y"].to_numpy())
+    found = label_errors(mg.Evaluation(ev.estimator, few, target="y"))
+    assert not found.sure
+    assert "cannot be said: there are too few rows of different inputs" in found.sentence()
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_copies_of_extreme_values_stay_suspect(times):
+    rng = np.random.default_rng(0)
+    codes, p = rng.integers(0, 16, (800, 3)), rng.normal(size=800)
+    y = p + rng.normal(size=800)
+    y[:10] += 30
+    here = np.tile(np.arange(800), times)
+    found = measure_values(y[here], p[here], codes[here])
+    assert set(found.rows["row"] % 800) == set(range(10))
+    assert len(found.rows) == 10 * times
+    few = measure_values(y[here], np.zeros(800 * times), codes[here] // 8)
+    assert set(range(10)) <= set(few.rows["row"])
+
+
 def test_scores_that_are_no_probabilities_do_not_tell_how_sure_a_model_is():
     ev, _ = world(0, 400)
     model = LinearSVC().fit(ev.train[list("abcde")], ev.train["y"])
