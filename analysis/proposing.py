@@ -121,14 +121,15 @@ class Proposing:
         """Go through the candidates, best first, and take those that say something the ones before do not."""
         taken: list[np.ndarray] = []
         out: list[tuple[float, list[tuple[int, int]]]] = []
+        told = Sums(loss.values, weight)
         for i in order:
             mask = rows_in(codes, found.conditions(i))
-            if any(_says_the_same(mask, other, loss.values, weight) for other in taken):
+            if any(_says_the_same(mask, other, told) for other in taken):
                 continue
             rest = np.logical_or.reduce(taken) if taken else np.zeros(len(codes), bool)
             inside_others = mask & rest
-            if np.count_nonzero(inside_others) < 0.5 * np.count_nonzero(mask) and not _surely_worse(
-                loss.values, weight, mask & ~rest, ~mask & ~rest
+            if np.count_nonzero(inside_others) < 0.5 * np.count_nonzero(mask) and not told.surely_worse(
+                mask & ~rest, ~mask & ~rest
             ):
                 continue
             taken.append(mask)
@@ -138,7 +139,7 @@ class Proposing:
         return out
 
 
-def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.ndarray | None) -> bool:
+def _says_the_same(mask: np.ndarray, other: np.ndarray, told: Sums) -> bool:
     """Whether two slices share most rows, or one lies in the other and is not surely worse than the rest of it."""
     one, two, both = (int(np.count_nonzero(m)) for m in (mask, other, mask & other))
     if both > ALIKE * (one + two - both):
@@ -147,24 +148,43 @@ def _says_the_same(mask: np.ndarray, other: np.ndarray, loss: np.ndarray, w: np.
         return False
     inner, outer = (mask, other) if one <= two else (other, mask)
     if inner is mask:
-        return not _surely_worse(loss, w, inner, outer & ~inner, SURE_INSIDE)
-    return not _surely_worse(loss, w, outer & ~inner, ~outer)
+        return not told.surely_worse(inner, outer & ~inner, SURE_INSIDE)
+    return not told.surely_worse(outer & ~inner, ~outer)
 
 
-def _surely_worse(
-    loss: np.ndarray, w: np.ndarray | None, inside: np.ndarray, outside: np.ndarray, sure: float = SURE
-) -> bool:
-    """Whether the mean loss of some rows exceeds that of others by so many standard errors."""
-    means, squares = [], []
-    for part in (inside, outside):
-        lost = loss[part]
-        v = np.ones(len(lost)) if w is None else w[part]
-        whole = v.sum()
-        if len(lost) < 10 or whole <= 0:
-            return False
-        mean = float(v @ lost / whole)
-        rest = v * (lost - mean)
-        means.append(mean)
-        squares.append(float(rest @ rest) / whole**2)
-    error = np.sqrt(sum(squares))
-    return means[0] - means[1] > sure * error
+class Sums:
+    """Moments of a loss over any rows, from products with their mask: no row is copied.
+
+    Parameters
+    ----------
+    loss : array, shape (n,)
+    weight : array, shape (n,), optional
+    """
+
+    def __init__(self, loss: np.ndarray, weight: np.ndarray | None):
+        lost = loss - loss.mean()  # near 0, so that the spread is no difference of large numbers
+        self._rounding = 1e-9 * float(np.abs(lost).max(initial=0.0))
+        if weight is None:
+            self._terms = np.stack([lost, lost**2])
+        else:
+            w2 = weight**2
+            self._terms = np.stack([weight * lost, weight, w2 * lost**2, w2 * lost, w2])
+
+    def surely_worse(self, inside: np.ndarray, outside: np.ndarray, sure: float = SURE) -> bool:
+        """Tell whether the mean loss of some rows exceeds that of others by so many standard errors; not where there are fewer than 10."""
+        one, other = self._of(inside), self._of(outside)
+        return bool(one[0] - other[0] > sure * np.sqrt(one[1] + other[1]) + self._rounding)  # NaN: no
+
+    def _of(self, rows: np.ndarray) -> tuple[float, float]:
+        """Give the mean loss of rows, less that of all, and its squared standard error; NaN where there are too few."""
+        many = np.count_nonzero(rows)
+        if many < 10:
+            return np.nan, np.nan
+        sums = self._terms @ rows.astype(np.float64)
+        if len(sums) == 2:
+            mean = sums[0] / many
+            return mean, max(sums[1] / many - mean**2, 0.0) / many
+        if not sums[1] > 0:
+            return np.nan, np.nan
+        mean = sums[0] / sums[1]
+        return mean, max(sums[2] - 2 * mean * sums[3] + mean**2 * sums[4], 0.0) / sums[1] ** 2
