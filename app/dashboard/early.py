@@ -1,4 +1,7 @@
-"""The findings begin when a browser asks for the first page, which takes it as long to load as half of them take."""
+"""The findings begin with the server, or when a browser asks for the first page of a model opened later.
+
+They are under way while the server starts and the browser loads, which takes about as long as most of them take.
+"""
 
 from __future__ import annotations
 

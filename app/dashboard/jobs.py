@@ -60,12 +60,13 @@ class Pages:
             self._many += more
             self._changed.notify_all()
 
-    def let_pass(self, seconds: float, stop: threading.Event) -> None:
-        """Wait until no script runs and what the last one sent is drawn, or a stop is asked for; at most so long."""
+    def let_pass(self, seconds: float, stop: threading.Event, *, drawing: bool = True) -> None:
+        """Wait until no script runs and (``drawing``) what the last one sent is drawn, or a stop is asked for; at most so long."""
         last = time.monotonic() + seconds
         with self._changed:
             while not stop.is_set():
-                rest = (last if self._many else min(last, self._drawn)) - time.monotonic()
+                drawn = min(last, self._drawn) if drawing else 0.0
+                rest = (last if self._many else drawn) - time.monotonic()
                 if rest <= 0:
                     return
                 self._changed.wait(rest)
@@ -82,14 +83,16 @@ pages = Pages()
 class Job:
     """One piece of work; ``state``, ``share``, ``what``, ``error`` and ``value`` (what it gave) may be read from any thread.
 
+    With ``first`` it is what the first page shows on top: the browser does not draw that page in peace first, as it waits for this.
+
     Raises
     ------
     Stopped
         From ``progress``, inside the work, once somebody asked for a stop.
     """
 
-    def __init__(self, key: Hashable, work: Callable[[Progress], Any]):
-        self.key, self.work = key, work
+    def __init__(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False):
+        self.key, self.work, self.first = key, work, first
         self.state: State = "waiting"
         self.share, self.what = 0.0, "waiting for its turn"
         self.error: AnalysisError | None = None
@@ -124,7 +127,7 @@ class Job:
         """Take a report from the work, and end it where a stop was asked for."""
         self.share, self.what = share, what
         time.sleep(0)  # lets a thread that waits for Python's lock have it
-        pages.let_pass(WAY, self._stop)
+        pages.let_pass(WAY, self._stop, drawing=not self.first)
         if self._stop.is_set():
             raise Stopped("Stopped.")
 
@@ -178,7 +181,7 @@ class Jobs:
                     self._drop_unwatched()
             return job
 
-    def start(self, key: Hashable, work: Callable[[Progress], Any]) -> Job:
+    def start(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False) -> Job:
         """Give the job of this key; where there is none, or it is over, a new one at the end of the queue.
 
         Raises
@@ -196,7 +199,7 @@ class Jobs:
                 raise MachineError(
                     f"{len(self._waiting)} pieces of work are waiting already. Try again when some are done."
                 )
-            job = self._jobs[key] = Job(key, work)
+            job = self._jobs[key] = Job(key, work, first=first)
             self._waiting.append(job)
             if self._threads < self._workers:
                 self._threads += 1

@@ -162,13 +162,14 @@ class _Running:
 
     async def main(self, *, headless: bool, on_ready: Callable[[str], None] | None) -> None:
         configure(self.host, self.port)
-        import uvicorn
-
-        from modelglass.app.dashboard import warming
+        from modelglass.app.dashboard import early, warming
 
         warming.begin()
-
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+        early.begin("")  # under way while the server starts and a browser loads
+
+        import uvicorn
+
         self._server = uvicorn.Server(
             uvicorn.Config(
                 _app(),

@@ -79,11 +79,11 @@ def _begun(key: Hashable) -> bool:
 
 
 def ahead(analysis: Analysis, ev: Evaluation) -> None:
-    """Begin longer work with usual settings, under the key by which the page will ask for it."""
+    """Begin longer work of the first page with usual settings, under the key by which the page will ask for it."""
     asked = _as_asked(analysis, ev, {})
     key = key_of(asked, analysis.name, {})
     if not _begun(key):
-        _begin(key, lambda progress: _within_budget(analysis, asked, {}, progress))
+        _begin(key, lambda progress: _within_budget(analysis, asked, {}, progress), first=True)
 
 
 def under_way(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) -> bool:
@@ -147,13 +147,14 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
         _ended(job, title)
     else:
         more = 1 + jobs.ahead(job) if job.state == "waiting" else jobs.queued / 4
-        part(_watch, run_every=min(EVERY + more, RARELY))(job, title, redraw.around())
+        often = EVERY / 2 if job.first else EVERY
+        part(_watch, run_every=min(often + more, RARELY))(job, title, redraw.around())
     return None
 
 
-def _begin(key: Hashable, work: Callable[[Progress], Any]) -> Job:
+def _begin(key: Hashable, work: Callable[[Progress], Any], *, first: bool = False) -> Job:
     """Start a piece of work whose value goes into the cache."""
-    return jobs.start(key, lambda progress: _unkept(key, work(progress)))
+    return jobs.start(key, lambda progress: _unkept(key, work(progress)), first=first)
 
 
 def _unkept(key: Hashable, value: Any) -> Any:

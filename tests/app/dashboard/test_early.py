@@ -49,6 +49,25 @@ def test_the_first_page_finds_them_begun_and_they_are_made_once(jobs, binary):
     assert jobs.get(key) is None  # kept: not begun again
 
 
+def test_they_begin_with_the_server_and_let_no_drawing_pass(jobs, binary, monkeypatch):
+    from modelglass.app.dashboard import launch, warming
+
+    seen = []
+
+    def app():
+        seen.append(jobs.get(work.key_of(binary, "findings", {})))
+        raise KeyboardInterrupt  # before anything listens
+
+    monkeypatch.setattr(launch, "_app", app)
+    monkeypatch.setattr(warming, "begin", lambda: None)
+    monkeypatch.setattr(launch, "configure", lambda *_: None)
+    monkeypatch.setattr(launch.sys, "setswitchinterval", lambda _: None)
+    launch.serve(None, port=launch.free_port("127.0.0.1", 9_400), headless=True)
+    assert seen[0].first
+    assert seen[0].wait(60)
+    assert work.ready(get("findings"), binary, {})
+
+
 def test_another_model_of_this_process_by_its_token(jobs, regression):
     asked("/", f"model={opened.hand_over(regression)}")
     assert jobs.get(work.key_of(regression, "findings", {})) is not None

@@ -158,5 +158,9 @@ def test_work_waits_until_the_browser_has_drawn_what_a_page_sent():
     pages.let_pass(60.0, stop)
     assert time.monotonic() >= pages._drawn
     with pages.at_work():
+        pass
+    pages.let_pass(60.0, stop, drawing=False)  # the page itself waits for this one
+    assert time.monotonic() < pages._drawn
+    with pages.at_work():
         stop.set()
         pages.let_pass(60.0, stop)  # a stop is heard at once
