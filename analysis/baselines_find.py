@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelglass.analysis.baselines import Baselines, baselines
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.performance import in_sentence, shown
@@ -23,6 +24,8 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     budget.used = min(ev.n, budget.rows)
     ev = ev if budget.used == ev.n else ev.sample(budget.used)
     result = baselines(ev, progress=budget.progress)
+    if not result.table["gain_low"].notna().any():
+        raise NotApplicable("no difference from a simple prediction has an interval here")
     out = []
     for key in ("constant", "single", "linear"):
         rows = result.table[(result.table["baseline"] == key) & result.table["gain_low"].notna()]

@@ -296,4 +296,10 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     rows = max(min(budget.rows, ROWS), 1_000)
     if ev.n > rows:
         budget.used = rows
-    return list(data_checks(ev, rows=rows, progress=budget.progress).found)
+    result = data_checks(ev, rows=rows, progress=budget.progress)
+    silent = result.checks[result.checks["outcome"] == "cannot say"]
+    if len(silent):
+        budget.note = (
+            f"{len(silent)} of its {len(result.checks)} checks cannot say ({'; '.join(silent['said'].unique())})"
+        )
+    return list(result.found)

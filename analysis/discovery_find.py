@@ -153,6 +153,14 @@ def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
             f"it promises {percent(ev.aim)}{judged}"
         )
     here, low, high, rest = (shown(row[name]) for name in ("estimate", "low", "high", "rest"))
+    if metric == "bias":
+        way, other = ("high", "low") if row["estimate"] > 0 else ("low", "high")
+        near, far = sorted(np.sign(row["estimate"]) * np.array([row["low"], row["high"]]))
+        elsewhere = way if row["rest"] * row["estimate"] > 0 else other
+        return (
+            f"Predictions of {ev.target} are {shown(abs(row['estimate']))} too {way} on average (interval {shown(near)} to {shown(far)}) "
+            f"where {where}, against {shown(abs(row['rest']))} too {elsewhere} on the rest{judged}"
+        )
     if metric == "calibration_gap":
         of = ev.positive if search.class_ is None else search.class_
         side = 100 if row["estimate"] > 0 else -100

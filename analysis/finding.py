@@ -62,7 +62,7 @@ class Budget:
     used : int or None
         Rows that were looked at, set by the function where it did not use all.
     note : str
-        What was left out although it ran, set by the function where its time was too short for all of it.
+        What was left out although it ran, set by the function where its time was too short for all of it, or part of it cannot be told.
     """
 
     def __init__(self, seconds: float, rows: int = 20_000, progress: Progress | None = None):

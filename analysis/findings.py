@@ -14,6 +14,7 @@ import pandas as pd
 
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, analyses, lacking
@@ -53,8 +54,8 @@ class Findings(Result):
     """A ranked list of findings, and what was looked at.
 
     found       the findings, most harmful first, at most settings["most"]
-    looked      one row per analysis asked: analysis, title, ran, rows (used), found (findings before they were boiled down), note (why it
-                was not run, or what the time was too short for)
+    looked      one row per analysis asked: analysis, title, question, ran, rows (used), found (findings before they were boiled down),
+                note (why it was not run, or what of it could not be looked at)
     left_out    findings that rank lower than those shown
     """
 
@@ -83,29 +84,54 @@ class Findings(Result):
 
     def text(self) -> str:
         """Give the list in plain words, a paragraph a finding, then what was looked at."""
-        told = []
+        told: list[str] = []
+        advised: dict[str, int] = {}
         for i, f in enumerate(self.found, 1):
             rows = f" Rows: {f.where}." if f.where else ""
-            told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {f.advice} (shown by {f.evidence})")
+            before = advised.setdefault(f.advice, i)
+            advice = f.advice if before == i else f"as for {before}."
+            told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {advice} (shown by {f.evidence})")
         looked = ["Looked at:"]
         for row in self.looked.to_dict("records"):
-            came = f"{row['rows']:,} rows, {row['found']} found" if row["ran"] else "not run"
+            came = f"{row['rows']:,} rows, {row['found'] or 'nothing'} found" if row["ran"] else "not run"
             came += f", {row['note']}" if row["note"] else ""
-            looked.append(f"- {row['title']}: {came}")
+            looked.append(f"- {row['title']} ({row['question']}): {came}")
         return "\n\n".join([*told, "\n".join(looked)])
+
+    def opening(self) -> str:
+        """Say how many findings need a look, and how much was looked at; the findings themselves stand below."""
+        ran = self.looked["ran"]
+        fewer = int((self.looked["rows"][ran] < self.source.rows).sum())
+        sample = f" ({fewer} of them on a sample)" if fewer else ""
+        about = f"{int(ran.sum())} of {len(self.looked)} checks ran, on {rows_text(self.source.rows)}{sample}"
+        about = about if ran.all() else f"Only {about}"
+        if not self.found:
+            return f"Nothing was found. {about}; below stands what was looked at."
+        known = sum(f.severity == "low" for f in self.found)
+        first = len(self.found) - known
+        look = f"{_things(first)} {'needs' if first == 1 else 'need'} a look, most harmful first"
+        if not first:
+            look = "Nothing that needs a look was found"
+        good = f"; {_things(known)} {'is' if known == 1 else 'are'} good to know" if known else ""
+        rest = f" {self.left_out} more of lower rank are not shown." if self.left_out else ""
+        return f"{look}{good}. {about}.{rest}"
 
     def sentence(self) -> str:
         """Say how many findings there are and the first; or that nothing was found, and what was looked at."""
         ran = self.looked[self.looked["ran"]]
         about = f"{len(ran)} check{'' if len(ran) == 1 else 's'} of {self.source.rows:,} rows"
         not_run = len(self.looked) - len(ran)
-        more = f" {not_run} could not be run; the table says why." if not_run else ""
+        more = f" {not_run} gave no answer; the table of what was looked at says why." if not_run else ""
         if not self.found:
             return f"Nothing was found by {about}: {', '.join(ran['title']).lower()}.{more}"
         count = {s: sum(f.severity == s for f in self.found) for s in SEVERITIES}
         parts = ", ".join(f"{n} {s}" for s, n in count.items() if n)
         rest = f" {self.left_out} more of lower rank are not shown." if self.left_out else ""
         return f"{len(self.found)} finding{'' if len(self.found) == 1 else 's'} ({parts}) from {about}. First: {self.found[0].sentence}.{rest}{more}"
+
+
+def _things(n: int) -> str:
+    return "1 thing" if n == 1 else f"{n} things"
 
 
 def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress: Progress | None = None) -> Findings:
@@ -148,6 +174,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
             {
                 "analysis": analysis.name,
                 "title": analysis.title,
+                "question": analysis.question,
                 "ran": part is not None,
                 "rows": rows,
                 "found": len(part or []),
@@ -159,7 +186,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
         [replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found], _rows_by_condition(ev)
     )
     tell(progress, 1.0, "looking")
-    table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note"])
+    table = pd.DataFrame(looked, columns=["analysis", "title", "question", "ran", "rows", "found", "note"])
     settings = {"budget": budget, "most": most}
     return Findings(
         found=tuple(ranked[:most]),

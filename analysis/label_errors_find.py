@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.finding import Budget, Finding
-from modelglass.analysis.label_errors import label_errors
+from modelglass.analysis.intervals import wilson
+from modelglass.analysis.label_errors import LabelErrors, label_errors
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -17,12 +21,15 @@ MUCH = 0.02
 
 
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
-    """Give one finding where labels surely are wrong at random; none for numbers, where nobody can tell."""
+    """Give one finding where labels surely are wrong at random; for numbers nobody can tell."""
     if ev.task == "regression":
-        return []
+        raise NotApplicable(
+            "nobody can tell wrong values of the outcome from rare ones that are true; data checks look for a surplus"
+        )
     budget.used = min(ev.n, max(budget.rows // 2, FEWEST))
     found = label_errors(ev if budget.used == ev.n else ev.sample(budget.used), progress=budget.progress)
     if not found.sure:
+        _refuse_unless_told(found)
         return []
     estimate, low, high = found.noise
     return [
@@ -43,3 +50,11 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
             harm=estimate,
         )
     ]
+
+
+def _refuse_unless_told(found: LabelErrors) -> None:
+    """Refuse where nothing was tested, unless so few labels contradict the model that no more than ``MUCH`` can be wrong."""
+    all_ = found.sides.iloc[0]
+    few = all_["n"] and wilson(np.array(all_["share"]), np.array(float(all_["n"])), found.settings["level"])[1] <= MUCH
+    if np.isnan(found.p) and not few:
+        raise NotApplicable(str(all_["note"]).removeprefix("cannot say: ").removeprefix("cannot be said: "))

@@ -32,6 +32,10 @@ class Result:
         """Say the finding in plain words, with its number of rows."""
         raise NotImplementedError
 
+    def opening(self) -> str:
+        """Say what stands above ``text()``: the sentence, or less where the text says it all the same."""
+        return self.sentence()
+
     def text(self) -> str:
         """Give the numbers as they stand in a terminal: the table, long ones shortened."""
         return self.frame().to_string(index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}")

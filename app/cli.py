@@ -278,7 +278,7 @@ def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
         if outcome.result is None:
             parts.append(f"{outcome.analysis.title}\nCannot say, because {outcome.reason}")
         else:
-            parts.append(f"{outcome.analysis.title}\n{outcome.result.sentence()}\n\n{outcome.result.text()}")
+            parts.append(f"{outcome.analysis.title}\n{outcome.result.opening()}\n\n{outcome.result.text()}")
     return "\n\n".join(parts)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import pages, settings, show, state, walk
 from modelglass.app.dashboard.guard import callback
@@ -24,7 +23,7 @@ COLOURS = {"high": "red", "medium": "orange", "low": "gray"}
 
 def findings(result: Findings, ev: Evaluation, key: str) -> None:
     """Show the list, then what was looked at."""
-    st.markdown(plain(_opening(result)))
+    st.markdown(plain(result.opening()))
     for place, finding in enumerate(result.found[:AT_ONCE]):
         _one(finding, ev, f"{key} {place}")
     rest = result.found[AT_ONCE:]
@@ -36,18 +35,6 @@ def findings(result: Findings, ev: Evaluation, key: str) -> None:
         show.table(result.looked, "looked at", f"{key} looked")
         show.table(result.frame(), "findings", key, source=result.source)
         show.origin(result)
-
-
-def _opening(result: Findings) -> str:
-    """Say how many there are; the findings themselves stand below, so the first is not said twice."""
-    ran = int(result.looked["ran"].sum())
-    about = f"{ran} of {len(result.looked)} checks ran, on {rows_text(result.source.rows)}"
-    if not result.found:
-        return f"Nothing was found. {about}; below stands what was looked at."
-    few = "1 thing needs" if len(result.found) == 1 else f"{len(result.found)} things need"
-    return f"{few} a look, most harmful first. {about}." + (
-        f" {result.left_out} more of lower rank are not shown." if result.left_out else ""
-    )
 
 
 def _one(finding: Finding, ev: Evaluation, key: str) -> None:

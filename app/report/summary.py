@@ -88,7 +88,7 @@ def _looked(found: Findings) -> str:
     """Name the checks that ran, and how many did not."""
     ran = found.looked["ran"].to_numpy(bool)
     names = ", ".join(found.looked["title"][ran].str.lower()) or "nothing"
-    not_run = f"; {(~ran).sum()} more could not be run" if not ran.all() else ""
+    not_run = f"; {(~ran).sum()} more gave no answer" if not ran.all() else ""
     return f"{names}{not_run}"
 
 

@@ -12,7 +12,7 @@ from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.finding import Budget, Finding
-from modelglass.analysis.findings import boiled_down, findings
+from modelglass.analysis.findings import Findings, boiled_down, findings
 
 
 def world(seed, n=4000, flipped=0.0, task="binary"):
@@ -73,10 +73,65 @@ def test_a_budget_that_runs_out_is_told():
     assert not found.looked["ran"].any()
     fits = ~found.looked["note"].str.startswith("is for ")
     assert set(found.looked.loc[fits, "note"]) == {"the budget had run out"}
-    assert "could not be run" in found.sentence()
+    assert "gave no answer" in found.sentence()
+    assert (
+        found.opening()
+        == f"Nothing was found. Only 0 of {len(found.looked)} checks ran, on 1,500 rows; below stands what was looked at."
+    )
+    assert (
+        "- Data checks (Is anything wrong with the data: repeats, leaks, changed units, codes, gaps?): not run, the budget had run out"
+        in found.text()
+    )
     with pytest.raises(InputError, match="budget above 0"):
         findings(ev, budget=0)
     assert Budget(10).left() <= 10
+
+
+def looked(ran, rows):
+    given = {"analysis": "a", "title": "A", "question": "What?", "ran": ran, "rows": rows, "found": 0, "note": ""}
+    return pd.DataFrame(given, index=range(len(rows)))
+
+
+def of(found, ran=True, rows=(500, 500)):
+    source = world(0, 500)[0].source
+    return Findings(found=tuple(found), looked=looked(ran, list(rows)), left_out=0, source=source, settings={})
+
+
+def test_the_opening_says_how_many_need_a_look_and_how_much_was_looked_at():
+    low, high = finding(), finding(severity="high")
+    assert of([high, low]).opening() == (
+        "1 thing needs a look, most harmful first; 1 thing is good to know. 2 of 2 checks ran, on 500 rows."
+    )
+    assert of([low, low], rows=(500, 100)).opening() == (
+        "Nothing that needs a look was found; 2 things are good to know. 2 of 2 checks ran, on 500 rows (1 of them on a sample)."
+    )
+    nothing = of([])
+    assert nothing.opening() == "Nothing was found. 2 of 2 checks ran, on 500 rows; below stands what was looked at."
+    assert nothing.text() == "Looked at:\n- A (What?): 500 rows, nothing found\n- A (What?): 500 rows, nothing found"
+
+
+def test_the_same_advice_is_told_once():
+    text = of([finding(), finding(), finding(kind="other")]).text()
+    assert text.count("What to do: d (shown by e)") == 1
+    assert text.count("What to do: as for 1. (shown by e)") == 2
+
+
+def test_what_cannot_be_told_is_not_called_looked_at():
+    values = findings(world(0, 1500, task="regression")[0])
+    row = values.looked.set_index("analysis").loc["label_errors"]
+    assert not row["ran"]
+    assert row["note"].startswith("cannot say: nobody can tell wrong values")
+    checks = values.looked.set_index("analysis").loc["data_checks"]
+    assert checks["ran"]
+    assert "no training data were given" in checks["note"]
+
+
+def test_a_bias_is_told_in_words():
+    ev, _ = world(0, flipped=0.6, task="regression")
+    said = findings(ev).found[0]
+    assert said.sentence.startswith(f"Predictions of {ev.target} are ")
+    assert "too low on average" in said.sentence
+    assert said.estimate < 0
 
 
 def finding(kind="k", severity="low", where=None, p=float("nan"), harm=0.0, features=("a",)):
