@@ -159,7 +159,7 @@ def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
         elsewhere = way if row["rest"] * row["estimate"] > 0 else other
         return (
             f"Predictions of {ev.target} are {shown(abs(row['estimate']))} too {way} on average (interval {shown(near)} to {shown(far)}) "
-            f"where {where}, against {shown(abs(row['rest']))} too {elsewhere} on the rest{judged}"
+            f"where {where}, and {shown(abs(row['rest']))} too {elsewhere} on the rest{judged}"
         )
     if metric == "calibration_gap":
         of = ev.positive if search.class_ is None else search.class_
