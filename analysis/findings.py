@@ -54,8 +54,8 @@ class Findings(Result):
     """A ranked list of findings, and what was looked at.
 
     found       the findings, most harmful first, at most settings["most"]
-    looked      one row per analysis asked: analysis, title, question, ran, rows (used), found (findings before they were boiled down),
-                note (why it was not run, or what of it could not be looked at)
+    looked      one row per analysis asked: analysis, title, ran, rows (used), found (findings before they were boiled down), note (why it
+                was not run, or what of it could not be looked at), question (what it looked for)
     left_out    findings that rank lower than those shown
     """
 
@@ -91,12 +91,16 @@ class Findings(Result):
             before = advised.setdefault(f.advice, i)
             advice = f.advice if before == i else f"as for {before}."
             told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {advice} (shown by {f.evidence})")
-        looked = ["Looked at:"]
+        return "\n\n".join([*told, "\n".join(["Looked at:", *(f"- {line}" for line in self.looked_at())])])
+
+    def looked_at(self) -> list[str]:
+        """Give a line per analysis asked: what it looked for, on how many rows, what came of it, and what of it cannot be told."""
+        lines = []
         for row in self.looked.to_dict("records"):
             came = f"{row['rows']:,} rows, {row['found'] or 'nothing'} found" if row["ran"] else "not run"
             came += f", {row['note']}" if row["note"] else ""
-            looked.append(f"- {row['title']} ({row['question']}): {came}")
-        return "\n\n".join([*told, "\n".join(looked)])
+            lines.append(f"{row['title']} ({row['question']}): {came}")
+        return lines
 
     def opening(self) -> str:
         """Say how many findings need a look, and how much was looked at; the findings themselves stand below."""
@@ -186,7 +190,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
         [replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found], _rows_by_condition(ev)
     )
     tell(progress, 1.0, "looking")
-    table = pd.DataFrame(looked, columns=["analysis", "title", "question", "ran", "rows", "found", "note"])
+    table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note", "question"])
     settings = {"budget": budget, "most": most}
     return Findings(
         found=tuple(ranked[:most]),

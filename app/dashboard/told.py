@@ -31,8 +31,8 @@ def findings(result: Findings, ev: Evaluation, key: str) -> None:
         with st.expander(f"{len(rest)} more of lower rank", icon=":material/list:"):
             for place, finding in enumerate(rest, AT_ONCE):
                 _one(finding, ev, f"{key} {place}")
-    with st.expander("What was looked at", icon=":material/search:"):
-        show.table(result.looked, "looked at", f"{key} looked")
+    with st.expander("What was looked at", icon=":material/search:", expanded=not result.found):
+        st.markdown("\n".join(f"- {plain(line)}" for line in result.looked_at()))
         show.table(result.frame(), "findings", key, source=result.source)
         show.origin(result)
 

@@ -107,6 +107,7 @@ def test_the_opening_says_how_many_need_a_look_and_how_much_was_looked_at():
     )
     nothing = of([])
     assert nothing.opening() == "Nothing was found. 2 of 2 checks ran, on 500 rows; below stands what was looked at."
+    assert nothing.looked_at() == ["A (What?): 500 rows, nothing found"] * 2
     assert nothing.text() == "Looked at:\n- A (What?): 500 rows, nothing found\n- A (What?): 500 rows, nothing found"
 
 
