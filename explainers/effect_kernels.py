@@ -12,7 +12,6 @@ from numba import njit
 
 from modelglass.explainers.tree_kernels import COMPILED, goes
 
-IDENTITY, LOGISTIC, SOFTMAX, EXPONENTIAL = 0, 1, 2, 3
 PREFIX, SUFFIX, MASK = 0, 1, 2
 
 
@@ -129,32 +128,6 @@ def summed(whole, steps, base, first, size, by_mask, out):  # pragma: no cover
                         running += here
                         out[r, o, at] = running
                     at += 1
-
-
-@njit(**COMPILED)
-def answered(out, link):  # pragma: no cover
-    """Send raw output (rows, k, points) through the link, in place."""
-    rows, k, points = out.shape
-    for r in range(rows):
-        if link in (LOGISTIC, EXPONENTIAL):
-            for o in range(k):
-                last, kept = np.nan, np.nan
-                for c in range(points):
-                    raw = out[r, o, c]
-                    if raw != last:  # neighbours on the grid are often alike
-                        kept = 1.0 / (1.0 + np.exp(-raw)) if link == LOGISTIC else np.exp(raw)
-                        last = raw
-                    out[r, o, c] = kept
-        elif link == SOFTMAX:
-            for c in range(points):
-                most, total = out[r, 0, c], 0.0
-                for o in range(1, k):
-                    most = max(most, out[r, o, c])
-                for o in range(k):
-                    out[r, o, c] = np.exp(out[r, o, c] - most)
-                    total += out[r, o, c]
-                for o in range(k):
-                    out[r, o, c] /= total
 
 
 @njit(fastmath=True, **COMPILED)

@@ -9,7 +9,9 @@ import pandas as pd
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
-from modelglass.explainers.effect_ways import FastWay, Job, jobs_in_passes, node_ways, seen_by
+from modelglass.explainers.effect_links import answered
+from modelglass.explainers.effect_trees import Job, node_ways
+from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
 
@@ -68,29 +70,27 @@ def _slots(rows: np.ndarray) -> np.ndarray:
 
 
 def _of_trees(way: FastWay, jobs: list[Job]) -> Fill:
-    from modelglass.explainers import effect_kernels, step_kernels
+    from modelglass.explainers import step_kernels
 
     trees = way.trees
     assert trees is not None
     compared = (
         trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
     )  # fmt: skip
-    ways = node_ways(way, jobs)[:4]
+    ways = node_ways(trees, way.made.raw_index, jobs)[0]
 
     def fill(seen: np.ndarray, points: np.ndarray) -> np.ndarray:
         n, k = len(seen), trees.n_outputs
         whole, moved = np.zeros((n, k)), np.zeros((n, k, *points.shape[1:]))
         step_kernels.add_points(seen, *compared, *ways, points, whole, moved)
         raw = moved + (whole + way.base)[:, :, None, None]
-        effect_kernels.answered(raw.reshape(n, k, -1), way.link)
+        answered(raw.reshape(n, k, -1), way.link)
         return raw
 
     return fill
 
 
 def _of_coefficients(way: FastWay, jobs: list[Job]) -> Fill:
-    from modelglass.explainers import effect_kernels
-
     b = way.coefficients
     assert b is not None
     columns = [way.made.raw_index == job.raw for job in jobs]
@@ -102,7 +102,7 @@ def _of_coefficients(way: FastWay, jobs: list[Job]) -> Fill:
         for j, (c, grid) in enumerate(zip(columns, grids, strict=True)):
             rest = own - seen[:, c] @ b[:, c].T
             raw[:, :, j] = rest[:, :, None] + grid[points[:, j]].transpose(0, 2, 1)
-        effect_kernels.answered(raw.reshape(n, len(b), -1), way.link)
+        answered(raw.reshape(n, len(b), -1), way.link)
         return raw
 
     return fill

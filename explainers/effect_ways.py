@@ -18,14 +18,15 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.ensemble import Ensemble
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import rows as shared
+from modelglass.explainers.effect_links import IDENTITY, answered, link_of
+from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
 from modelglass.explainers.provenance import Provenance, dense
 from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
 from modelglass.explainers.tree_shapley import in_parts, output_of
 
 CLOSE = 1e-5
 """A sample of the answers must equal the model's own this closely, relative to the largest."""
-CELLS, BITS = 250_000, 64
-LINKS = {"log-odds": 1, "raw score": 2, "log of ": 3, "log-odds of ": 1}
+CELLS = 250_000
 Use = Callable[[int, np.ndarray], None]
 """Takes the first row of a block and its answers, shape (rows, groups, points)."""
 
@@ -36,7 +37,7 @@ class FastWay:
 
     trees           outputs are our groups already; None for a linear model
     coefficients    shape (groups, columns), with ``base`` (groups,) the intercepts; None for trees
-    link            as in ``effect_kernels``
+    link            as in ``effect_links``
     additive        unit of the raw output;  scale: unit of the answers given, the raw output's where that was asked for
     """
 
@@ -55,15 +56,6 @@ class FastWay:
         return "worked out from the model's trees" if self.trees is not None else "worked out from its coefficients"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Job:
-    """A raw column and some of its grid points: their numbers as the final estimator sees them, and where they stand in the answer."""
-
-    raw: int
-    numbers: np.ndarray
-    points: np.ndarray
-
-
 def fast_way(ev: Evaluation, *, additive: bool = False) -> FastWay | str:
     """Find the fast way for a model, or say why there is none (completing "because ...").
 
@@ -77,10 +69,9 @@ def fast_way(ev: Evaluation, *, additive: bool = False) -> FastWay | str:
     way = exact_way(ev)
     if isinstance(way, str):
         return way
-    link = next((code for name, code in LINKS.items() if way.scale == name or way.scale == name + ev.target), 0)
     common: dict[str, Any] = {
         "made": way.made,
-        "link": 0 if additive else link,
+        "link": IDENTITY if additive else link_of(way.scale, ev.target),
         "additive": way.scale,
         "scale": way.scale if additive else shared.scale(ev),
     }
@@ -162,8 +153,6 @@ def powers(
 
 def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], seed: int = 0) -> bool:
     """Compare a sample of the answers with what the model itself says of these rows."""
-    from modelglass.explainers import effect_kernels as kernels
-
     rng = np.random.default_rng((seed, 5))
     few = ev.take(np.sort(rng.permutation(ev.n)[:8]))
     found, asked, given = answers(way, few, donors), [], []
@@ -175,9 +164,8 @@ def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], see
         asked.append(stack.rows(choice))
         given.append(found[name][at].reshape(len(at) * few.n, -1))
     own, ours = shared.output(ev, pd.concat(asked, ignore_index=True)), np.ascontiguousarray(np.concatenate(given))
-    if way.link == 0 and way.scale != shared.scale(ev):
-        link = next(code for name, code in LINKS.items() if way.scale in (name, name + ev.target))
-        kernels.answered(ours[:, :, None], link)
+    if way.link == IDENTITY and way.scale != shared.scale(ev):
+        answered(ours[:, :, None], link_of(way.scale, ev.target))
     return bool(ours.shape == own.shape and np.abs(ours - own).max() <= CLOSE * max(1.0, float(np.abs(own).max())))
 
 
@@ -238,7 +226,11 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
         given = fed(ev, frame)
         numbers, raw = _numbers(way, given), list(given.columns).index(name)
         step = len(frame)
-        if way.trees is not None and step > BITS and (_ways(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any():
+        if (
+            way.trees is not None
+            and step > BITS
+            and (ways_of(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any()
+        ):
             step = BITS
         for p, at in enumerate(range(0, len(frame), step)):
             here = slice(at, min(at + step, len(frame)))
@@ -251,8 +243,6 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
 
 
 def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
-    from modelglass.explainers import effect_kernels as kernels
-
     b = way.coefficients
     assert b is not None
     columns = [way.made.raw_index == job.raw for job in jobs]
@@ -265,7 +255,7 @@ def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Calla
             (own - here[:, c] @ b[:, c].T)[:, :, None] + grid.T[None] for c, grid in zip(columns, grids, strict=True)
         ]
         out = np.ascontiguousarray(np.concatenate(parts, axis=2))
-        kernels.answered(out, way.link)
+        answered(out, way.link)
         return out
 
     return fill
@@ -276,68 +266,15 @@ def _tree_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callabl
 
     trees = way.trees
     assert trees is not None
-    job_of, way_of, split, bits, by_mask = node_ways(way, jobs)
-    size = np.array([len(j.points) for j in jobs], dtype=np.int64)
-    first = np.concatenate([[0], np.cumsum(size + 1)])[:-1].astype(np.int64)
-    deepest, k = int(trees.depth.max(initial=0)), trees.n_outputs
-    compared = (
-        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
-    )  # fmt: skip
+    cells, add = tree_adder(trees, way.made.raw_index, jobs, seen)
 
     def fill(start: int, stop: int) -> np.ndarray:
-        n = stop - start
-        whole, steps = np.zeros((n, k)), np.zeros((n, k, int((size + 1).sum())))
-        out = np.empty((n, k, int(size.sum())))
-        kernels.add_trees(
-            seen[start:stop], *compared, deepest, job_of, way_of, split, bits, first, size, by_mask, whole, steps
-        )
-        kernels.summed(whole, steps, way.base, first, size, by_mask, out)
-        kernels.answered(out, way.link)
+        n, k = stop - start, trees.n_outputs
+        whole, steps = np.zeros((n, k)), np.zeros((n, k, cells.count))
+        out = np.empty((n, k, int(cells.size.sum())))
+        add(start, stop, whole, steps)
+        kernels.summed(whole, steps, way.base, cells.first, cells.size, cells.by_mask, out)
+        answered(out, way.link)
         return out
 
     return fill
-
-
-def node_ways(way: FastWay, jobs: Sequence[Job]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give for each node its job, and which grid points of the job go left (way, split, bits); and for each job whether masks say it."""
-    from modelglass.explainers import effect_kernels as kernels
-
-    trees = way.trees
-    assert trees is not None
-    nodes = len(trees.right)
-    job_of = np.full(nodes, -1, dtype=np.int64)
-    way_of, split, bits = np.zeros(nodes, dtype=np.uint8), np.zeros(nodes, dtype=np.int64), np.zeros(nodes, np.uint64)
-    by_mask = np.zeros(len(jobs), dtype=np.bool_)
-    for i, job in enumerate(jobs):
-        asks = _asks(trees, way.made.raw_index, job.raw)
-        job_of[asks] = i
-        way_of[asks], split[asks], bits[asks] = _ways(trees, way.made.raw_index, job.raw, job.numbers)
-        by_mask[i] = (way_of[asks] == kernels.MASK).any()
-        if by_mask[i]:
-            way_of[asks] = kernels.MASK
-    return job_of, way_of, split, bits, by_mask
-
-
-def _asks(trees: Ensemble, raw_index: np.ndarray, raw: int) -> np.ndarray:
-    """Nodes that ask a column made from this raw column."""
-    return np.flatnonzero((trees.right >= 0) & (raw_index[trees.feature] == raw))
-
-
-def _ways(
-    trees: Ensemble, raw_index: np.ndarray, raw: int, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each node that asks the raw column: which grid points go left, as ``effect_kernels.add_trees`` takes it.
-
-    codes (grid, p): of the grid's rows.
-    """
-    asks = _asks(trees, raw_index, raw)
-    x, listed = codes[:, trees.feature[asks]].T, trees.listed[asks]
-    left = (x + trees.shift[asks][:, None]).astype(x.dtype) <= trees.cut[asks][:, None]
-    for i in np.flatnonzero(listed >= 0):
-        left[i] = trees.goes_left[listed[i] + x[i].astype(np.int64)] == 1
-    count, changes = left.sum(axis=1), (left[:, 1:] != left[:, :-1]).sum(axis=1)
-    way = np.where(changes > 1, 2, np.where(left[:, 0], 0, 1))
-    split = np.where(way == 0, count, left.shape[1] - count)
-    shown = left[:, :BITS].astype(np.uint64)
-    bits = (shown << np.arange(shown.shape[1], dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
-    return way.astype(np.uint8), split, bits

@@ -1,0 +1,40 @@
+"""From the sum of a model's parts to its answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+IDENTITY, LOGISTIC, SOFTMAX, EXPONENTIAL = 0, 1, 2, 3
+LINKS = {"log-odds": LOGISTIC, "raw score": SOFTMAX, "log of ": EXPONENTIAL, "log-odds of ": LOGISTIC}
+"""By the name of the additive unit; those that end in a space are followed by the target's name."""
+
+
+def link_of(scale: str, target: str) -> int:
+    """Give the link of an additive unit; the identity of an unknown one.
+
+    >>> link_of("log-odds", "y"), link_of("log of y", "y"), link_of("y", "y")
+    (1, 3, 0)
+    """
+    return next((code for name, code in LINKS.items() if scale in (name, name + target)), IDENTITY)
+
+
+def answered(out: np.ndarray, link: int) -> None:
+    """Send raw output (rows, k, points) through the link, in place.
+
+    >>> raw = np.array([[[0.0, 800.0, -800.0]]])
+    >>> answered(raw, LOGISTIC)
+    >>> raw.ravel().tolist()
+    [0.5, 1.0, 0.0]
+    """
+    with np.errstate(over="ignore", under="ignore"):  # what is out of range of the exponential is 0 or infinite
+        if link == LOGISTIC:
+            np.negative(out, out=out)
+            np.exp(out, out=out)
+            out += 1.0
+            np.divide(1.0, out, out=out)
+        elif link == SOFTMAX:
+            out -= out.max(axis=1, keepdims=True)
+            np.exp(out, out=out)
+            out /= out.sum(axis=1, keepdims=True)
+        elif link == EXPONENTIAL:
+            np.exp(out, out=out)
