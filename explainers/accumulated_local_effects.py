@@ -18,7 +18,7 @@ from modelglass.analysis.progress import Progress, span
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers
 from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
-from modelglass.explainers.effect_grid import Grid, density, floats, grid_of
+from modelglass.explainers.effect_grid import Grid, density, floats, grid_of, steps_above
 from modelglass.explainers.level_order import by_likeness
 from modelglass.explainers.partial_dependence import chosen_features
 
@@ -60,21 +60,27 @@ class Steps:
     grid        as used: neighbours with no row between them are joined
     rows        places of the rows used
     row, step   (pairs,): place among ``rows``, and step s from grid value s to s + 1
-    stands      (rows, 2): the curve's values whose mean is a row's own effect (both ends of its bin; its level twice)
+    place       (rows,): the curve's value at which a row stands; each_once: it is the lower end of the row's bin, and of its only step
     """
 
     grid: Grid
     rows: np.ndarray
     row: np.ndarray
     step: np.ndarray
-    stands: np.ndarray
+    place: np.ndarray
+    each_once: bool
+
+    @property
+    def stands(self) -> np.ndarray:
+        """Give the curve's values whose mean is a row's own effect, (rows, 2): both ends of its bin; its level twice."""
+        return np.column_stack([self.place, self.place + self.each_once])
 
     def of(self, rows: np.ndarray) -> Steps:
         """Keep some of the rows, given by their places in the evaluation, rising."""
         place = np.searchsorted(rows, self.rows)
         kept = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == self.rows)
         taken = kept[self.row]
-        return replace(self, rows=rows, row=place[self.row[taken]], step=self.step[taken], stands=self.stands[kept])
+        return replace(self, rows=rows, row=place[self.row[taken]], step=self.step[taken], place=self.place[kept])
 
 
 def accumulated_local_effects(
@@ -205,31 +211,42 @@ def measure(
     return curve - centre, each - of_centre[:, None]
 
 
-def powers_of(differences: np.ndarray, step: np.ndarray, stands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the curve (m,) of ``measure`` where each row takes one step, and the sums of powers of what rows stand for, (3, m).
+def powers_of(differences: np.ndarray, step: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the curve (bins + 1,) of ``measure`` where each row takes one step, and the sums of powers of what rows stand for, (3, bins + 1).
 
-    A row moves all values behind its step by as much, so its influence has two values, and sums over the rows of each step suffice:
-    no influence of each row on each value is kept. Second to fourth powers, of influence * n.
+    A row moves all values behind its step by as much, so its influence has two values, both linear in its difference: sums of powers of
+    the differences in each bin suffice. Second to fourth powers, of influence * n.
     """
-    n, m = len(step), int(stands.max()) + 1
-    count = np.bincount(step, minlength=m - 1)
-    mean = np.bincount(step, weights=differences, minlength=m - 1) / np.maximum(count, 1)
-    own = (differences - mean[step]) / count[step]
+    n, count = len(step), np.bincount(step, minlength=bins)
+    per = np.maximum(count, 1)
+    mean = np.bincount(step, weights=differences, minlength=bins) / per
+    own = differences - mean[step]
+    square = own * own
+    sums = [np.bincount(step, weights=w, minlength=bins) for w in (square, square * own, square * square)]
     curve = np.concatenate([[0.0], np.cumsum(mean)])
-    here = curve[stands].mean(axis=1)
-    centre = here.mean()
-    reach = np.bincount(stands.ravel(), minlength=m) / (2.0 * n)
+    share, middle = count / n, (curve[1:] + curve[:-1]) / 2
+    centre = share @ middle
+    reach = np.append(share, 0.0) / 2 + np.append(0.0, share) / 2
     behind = np.cumsum(reach[::-1])[::-1][1:]
-    of_centre = (here - centre) / n + own * behind[step]
-    moved, rest = n * (own - of_centre), -n * of_centre
-    powers = np.empty((3, m))
-    more, less = moved, rest
-    for i in range(3):
-        more, less = more * moved, less * rest
-        after = np.bincount(step, weights=more, minlength=m - 1)
-        before = np.bincount(step, weights=less, minlength=m - 1)
-        powers[i] = np.append(0.0, np.cumsum(after)) + np.append(np.cumsum(before[::-1])[::-1], 0.0)
+    off = centre - middle
+    powers = np.zeros((3, bins + 1))
+    for factor, back in (((1 - behind) * n / per, False), (-behind * n / per, True)):
+        for i, added in enumerate(_of_linear(factor, off, count, sums)):
+            if back:  # values up to a row's step move with the centre alone
+                powers[i, :-1] += np.cumsum(added[::-1])[::-1]
+            else:
+                powers[i, 1:] += np.cumsum(added)
     return curve - centre, powers
+
+
+def _of_linear(a: np.ndarray, b: np.ndarray, count: np.ndarray, sums: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Sum second to fourth powers of a * x + b over ``count`` numbers x with mean 0 whose second to fourth powers sum to ``sums``."""
+    two, three, four = sums
+    return (
+        a**2 * two + count * b**2,
+        a**3 * three + 3 * a**2 * b * two + count * b**3,
+        a**4 * four + 4 * a**3 * b * three + 6 * a**2 * b**2 * two + count * b**4,
+    )
 
 
 def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
@@ -242,22 +259,22 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     """
     made = grid_of(ev, name, grid, ends=True)
     column = ev.frame[name]
-    known = np.flatnonzero(column.notna().to_numpy())
     if made.kind == "levels":
         return _levels(ev, made, column)
-    edges, x = floats(made.values), floats(column.iloc[known])
+    there = column.notna().to_numpy()
+    known = np.flatnonzero(there)
+    edges, x = floats(made.values), floats(column if there.all() else column.iloc[known])
     if len(edges) < 2 or not len(x):
         raise NotApplicable(f"the column {name!r} has one value only")
-    bins = np.maximum(np.searchsorted(edges, x, side="left"), 1)
+    bins = 1 + steps_above(edges[1:], x)
     filled = np.flatnonzero(np.bincount(bins))
     kept = np.concatenate([[filled[0] - 1], filled])  # a bin without rows joins the one above
-    place = np.searchsorted(filled, bins)
+    place = np.searchsorted(filled, np.arange(len(edges)))[bins]
     used = Grid(
         name=name, values=made.values.iloc[kept].reset_index(drop=True), donors=made.donors.iloc[kept], kind="ordered"
     )
-    return Steps(
-        grid=used, rows=known, row=np.arange(len(known)), step=place, stands=np.column_stack([place, place + 1])
-    )
+    row = known if len(known) == ev.n else np.arange(len(known))
+    return Steps(grid=used, rows=known, row=row, step=place, place=place, each_once=True)
 
 
 def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
@@ -284,7 +301,8 @@ def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
         rows=known,
         row=np.concatenate([up, down]),
         step=np.concatenate([place[up], place[down] - 1]),
-        stands=np.column_stack([place, place]),
+        place=place,
+        each_once=False,
     )
 
 
@@ -300,21 +318,17 @@ def _differences(
     model: Answers, ev: Evaluation, taken: Mapping[str, Steps], progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """What each step does to each row that takes it, arrays of shape (pairs, groups)."""
-    asks = {}
-    for name, s in taken.items():
-        rows = s.rows[s.row]
-        asks[name] = (np.concatenate([rows, rows]), np.concatenate([s.step, s.step + 1]))
-    found = model.at(ev, {c: s.grid for c, s in taken.items()}, asks, progress)
-    return {c: a[len(a) // 2 :] - a[: len(a) // 2] for c, a in found.items()}
+    asks = {name: (s.rows if s.each_once else s.rows[s.row], s.step) for name, s in taken.items()}
+    return model.steps(ev, {c: s.grid for c, s in taken.items()}, asks, progress)
 
 
 def _curve(ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
     used, parts = ev if len(s.rows) == ev.n else ev.take(s.rows), []
-    weight = used.weight
-    alike = weight is None and used.cluster is None and np.array_equal(s.row, np.arange(used.n))
+    weight, bins = used.weight, len(s.grid.values) - 1
+    alike = s.each_once and weight is None and used.cluster is None
     for g, name in enumerate(groups):
         if alike:
-            curve, powers = powers_of(differences[:, g], s.step, s.stands)
+            curve, powers = powers_of(differences[:, g], s.step, bins)
             _, low, high = shared.interval_of_powers(curve, powers, used.n, level)
         else:
             curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)

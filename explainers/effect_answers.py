@@ -15,7 +15,7 @@ from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_grid import Grid
-from modelglass.explainers.effect_steps import answers_at
+from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
 from modelglass.explainers.layered import Layered, layered
 from modelglass.explainers.provenance import Provenance, dense
@@ -121,6 +121,17 @@ class Answers:
                     out[c] = _at(ev, g, *asks[c], span(here, i / len(part), (i + 1) / len(part)))
             waiting = {c: g for c, g in waiting.items() if c not in part}
         return out
+
+    def steps(
+        self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give what steps from a grid value to the next do to chosen rows, arrays of shape (pairs, groups)."""
+        if self.way is not None:
+            few = differences(self.way, ev, {c: g.donors for c, g in grids.items()}, asks, progress)
+            if few is not None:
+                return few
+        both = {c: (np.concatenate([rows, rows]), np.concatenate([s, s + 1])) for c, (rows, s) in asks.items()}
+        return {c: a[len(a) // 2 :] - a[: len(a) // 2] for c, a in self.at(ev, grids, both, progress).items()}
 
     def effects(
         self,

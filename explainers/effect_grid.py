@@ -15,6 +15,9 @@ from modelglass.analysis.evaluation import Evaluation
 FEW = 5
 """Fewer rows than this in a bin or cell are few: an effect there rests on rows that hardly occur."""
 
+BLOCK, FEW_EDGES = 8_192, 100
+"""Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Grid:
@@ -101,6 +104,24 @@ def floats(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.to_numpy(dtype="datetime64[ns]").astype("int64").astype("float64")
     return column.to_numpy(dtype="float64")
+
+
+def steps_above(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Count the edges below each number, int64 (n,), as ``searchsorted`` does from the left; faster for few edges and many numbers.
+
+    >>> steps_above(np.array([1.0, 2.0]), np.array([0.5, 1.0, 1.5, 2.0, 9.0])).tolist()
+    [0, 0, 1, 1, 2]
+    """
+    if len(edges) > FEW_EDGES:
+        return np.searchsorted(edges, x, side="left")
+    out = np.empty(len(x), dtype=np.int64)
+    for at in range(0, len(x), BLOCK):
+        here = x[at : at + BLOCK]
+        count = np.zeros(len(here), dtype=np.uint8)
+        for edge in edges:
+            count += here > edge
+        out[at : at + BLOCK] = count
+    return out
 
 
 def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
 
-ROWS = 512
+ROWS, OF_NUMBERS = 512, 4_096
+"""Rows handled at once: down trees, and where a linear model's own numbers are added up."""
 Asks = tuple[np.ndarray, np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows as the estimator sees them, their grid points (rows, jobs, w)) -> answers (rows, groups, jobs, w)."""
@@ -35,32 +36,74 @@ def answers_at(
     donors : as in ``effect_ways.answers``
     asks : mapping of column to two arrays of shape (pairs,): places of rows, and places in the grid
     """
+    return _run(way, ev, donors, asks, progress, steps=False)
+
+
+def differences(
+    way: FastWay,
+    ev: Evaluation,
+    donors: Mapping[str, pd.DataFrame],
+    asks: Mapping[str, Asks],
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray] | None:
+    """Give what steps do to rows, arrays of shape (pairs, groups): the answer at the next grid point minus that at the given one."""
+    return _run(way, ev, donors, asks, progress, steps=True)
+
+
+def _run(
+    way: FastWay,
+    ev: Evaluation,
+    donors: Mapping[str, pd.DataFrame],
+    asks: Mapping[str, Asks],
+    progress: Progress | None,
+    *,
+    steps: bool,
+) -> dict[str, np.ndarray] | None:
     passes = jobs_in_passes(way, ev, donors)
     if len(passes) > 1:
         return None
-    jobs = passes[0]
     seen = seen_by(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2))
     names, k = list(donors), len(way.base)
-    slots = {c: _slots(asks[c][0]) for c in names}
-    width = 1 + max(int(s.max(initial=0)) for s in slots.values())
+    places = {c: _places(asks[c][0], ev.n) for c in names}
+    width = 1 + max(int(np.max(slot, initial=0)) for _, slot in places.values())
     points = np.full((ev.n, len(names), width), -1, dtype=np.int32)
     for j, c in enumerate(names):
-        points[asks[c][0], j, slots[c]] = asks[c][1]
+        rows, slot = places[c]
+        points[rows, j, slot] = asks[c][1]
     found = np.empty((ev.n, k, len(names), width))
-    fill = (_of_trees if way.trees is not None else _of_coefficients)(way, jobs)
+    fill = (_of_trees if way.trees is not None else _of_coefficients)(way, passes[0])
+    size = ROWS if way.trees is not None else OF_NUMBERS
 
     def part(first: int) -> int:
-        here = slice(first, min(first + ROWS, ev.n))
-        found[here] = fill(seen[here], points[here])
+        here = slice(first, min(first + size, ev.n))
+        found[here] = _stepped(fill, seen[here], points[here]) if steps else fill(seen[here], points[here])
         return here.stop - first
 
     what = f"steps of {len(names)} columns over {ev.n:,} rows"
-    in_parts(part, range(0, ev.n, ROWS), ev.n, what, None, span(progress, 0.2, 1.0))
-    return {c: found[asks[c][0], :, j, slots[c]] for j, c in enumerate(names)}
+    in_parts(part, range(0, ev.n, size), ev.n, what, None, span(progress, 0.2, 1.0))
+    return {c: found[rows, :, j, slot] for j, (c, (rows, slot)) in enumerate(places.items())}
 
 
-def _slots(rows: np.ndarray) -> np.ndarray:
-    """Number the pairs of each row, shape (pairs,)."""
+def _places(rows: np.ndarray, n: int) -> tuple[np.ndarray | slice, np.ndarray | int]:
+    """Give rows and the number of each one's pair, cheap to look up where each row has one."""
+    if not (rows[1:] > rows[:-1]).all():
+        return rows, slots_of(rows)
+    return (slice(None) if len(rows) == n else rows), 0
+
+
+def _stepped(fill: Fill, seen: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Give what steps (rows, jobs, w) do, (rows, groups, jobs, w); -1: none."""
+    ends = np.stack([steps, np.where(steps < 0, -1, steps + 1)], axis=3).reshape(*steps.shape[:2], -1)
+    found = fill(seen, ends).reshape(len(steps), -1, *steps.shape[1:], 2)
+    return found[..., 1] - found[..., 0]
+
+
+def slots_of(rows: np.ndarray) -> np.ndarray:
+    """Number the pairs of each row, shape (pairs,).
+
+    >>> slots_of(np.array([3, 0, 3, 3, 1])).tolist()
+    [0, 0, 1, 2, 0]
+    """
     order = np.argsort(rows, kind="stable")
     sorted_rows = rows[order]
     starts = np.flatnonzero(np.append(True, sorted_rows[1:] != sorted_rows[:-1]))

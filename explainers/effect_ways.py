@@ -155,15 +155,17 @@ def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], see
     """Compare a sample of the answers with what the model itself says of these rows."""
     rng = np.random.default_rng((seed, 5))
     few = ev.take(np.sort(rng.permutation(ev.n)[:8]))
-    found, asked, given = answers(way, few, donors), [], []
-    for name, grid in donors.items():
-        at = np.unique(np.linspace(0, len(grid) - 1, 5).round().astype(int))
-        stack = shared.Stack(few.inputs(), grid)
-        choice = np.repeat(np.tile(np.arange(few.n), len(at))[:, None], grid.shape[1], axis=1)
-        choice[:, list(grid.columns).index(name)] = np.repeat(few.n + at, few.n)
-        asked.append(stack.rows(choice))
-        given.append(found[name][at].reshape(len(at) * few.n, -1))
-    own, ours = shared.output(ev, pd.concat(asked, ignore_index=True)), np.ascontiguousarray(np.concatenate(given))
+    found, first = answers(way, few, donors), few.n
+    chosen = {name: np.unique(np.linspace(0, len(g) - 1, 5).round().astype(int)) for name, g in donors.items()}
+    stack = shared.Stack(few.inputs(), *(donors[name].iloc[at] for name, at in chosen.items()))
+    choices, given = [], []
+    for name, at in chosen.items():
+        choice = np.repeat(np.tile(np.arange(few.n), len(at))[:, None], len(few.features), axis=1)
+        choice[:, few.features.index(name)] = np.repeat(first + np.arange(len(at)), few.n)
+        choices.append(choice)
+        given.append(found[name][at].reshape(len(choice), -1))
+        first += len(at)
+    own, ours = shared.output(ev, stack.rows(np.concatenate(choices))), np.ascontiguousarray(np.concatenate(given))
     if way.link == IDENTITY and way.scale != shared.scale(ev):
         answered(ours[:, :, None], link_of(way.scale, ev.target))
     return bool(ours.shape == own.shape and np.abs(ours - own).max() <= CLOSE * max(1.0, float(np.abs(own).max())))

@@ -244,10 +244,8 @@ def _by_steps(
 
 def _main(ev: Evaluation, model: Answers, steps: Steps, progress: Progress | None) -> np.ndarray:
     """Give the effect of the first order of these rows, shape (values, groups)."""
-    row = np.concatenate([steps.row, steps.row])
-    asks = {steps.grid.name: (row, np.concatenate([steps.step, steps.step + 1]))}
-    found = model.at(ev, {steps.grid.name: steps.grid}, asks, progress)[steps.grid.name]
-    moves, m = found[len(steps.row) :] - found[: len(steps.row)], len(steps.grid.values)
+    name, m = steps.grid.name, len(steps.grid.values)
+    moves = model.steps(ev, {name: steps.grid}, {name: (steps.row, steps.step)}, progress)[name]
     return np.stack([measure(d, steps.row, steps.step, steps.stands, ev.weight, m)[0] for d in moves.T], axis=1)
 
 

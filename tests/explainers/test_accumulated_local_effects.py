@@ -103,7 +103,7 @@ def test_sums_of_powers_are_those_of_the_influence_of_each_row(made):
     rng = np.random.default_rng(0)
     step = np.concatenate([np.arange(7), rng.integers(0, 7, ev.n - 7)])
     stands, differences = np.column_stack([step, step + 1]), rng.exponential(size=ev.n) * (step + 1)
-    curve, powers = powers_of(differences, step, stands)
+    curve, powers = powers_of(differences, step, 7)
     wanted, influence = measure(differences, np.arange(ev.n), step, stands)
     np.testing.assert_allclose(curve, wanted, rtol=1e-12)
     np.testing.assert_allclose(powers, [((influence * ev.n) ** p).sum(axis=0) for p in (2, 3, 4)], rtol=1e-9)
