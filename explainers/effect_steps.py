@@ -12,6 +12,7 @@ from modelglass.analysis.progress import Progress, span
 from modelglass.explainers.effect_links import answered
 from modelglass.explainers.effect_trees import Job, node_ways
 from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
+from modelglass.explainers.leaf_masks import are_small, leaf_masks
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
 
@@ -19,7 +20,7 @@ ROWS, OF_NUMBERS = 512, 4_096
 """Rows handled at once: down trees, and where a linear model's own numbers are added up."""
 Asks = tuple[np.ndarray, np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows as the estimator sees them, their grid points (rows, jobs, w)) -> answers (rows, groups, jobs, w)."""
+"""(rows as the estimator sees them, their grid points (rows, jobs, w)) -> answers (rows, groups, jobs, w). Or steps -> what they do."""
 
 
 def answers_at(
@@ -71,17 +72,24 @@ def _run(
         rows, slot = places[c]
         points[rows, j, slot] = asks[c][1]
     found = np.empty((ev.n, k, len(names), width))
-    fill = (_of_trees if way.trees is not None else _of_coefficients)(way, passes[0])
+    fill = _fill(way, passes[0], steps)
     size = ROWS if way.trees is not None else OF_NUMBERS
 
     def part(first: int) -> int:
         here = slice(first, min(first + size, ev.n))
-        found[here] = _stepped(fill, seen[here], points[here]) if steps else fill(seen[here], points[here])
+        found[here] = fill(seen[here], points[here])
         return here.stop - first
 
     what = f"steps of {len(names)} columns over {ev.n:,} rows"
     in_parts(part, range(0, ev.n, size), ev.n, what, None, span(progress, 0.2, 1.0))
     return {c: found[rows, :, j, slot] for j, (c, (rows, slot)) in enumerate(places.items())}
+
+
+def _fill(way: FastWay, jobs: list[Job], steps: bool) -> Fill:
+    if way.trees is not None and steps and are_small(way.trees):
+        return _small_trees_stepped(way, jobs)
+    fill = (_of_trees if way.trees is not None else _of_coefficients)(way, jobs)
+    return _stepped(fill) if steps else fill
 
 
 def _places(rows: np.ndarray, n: int) -> tuple[np.ndarray | slice, np.ndarray | int]:
@@ -91,11 +99,23 @@ def _places(rows: np.ndarray, n: int) -> tuple[np.ndarray | slice, np.ndarray | 
     return (slice(None) if len(rows) == n else rows), 0
 
 
-def _stepped(fill: Fill, seen: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Give what steps (rows, jobs, w) do, (rows, groups, jobs, w); -1: none."""
-    ends = np.stack([steps, np.where(steps < 0, -1, steps + 1)], axis=3).reshape(*steps.shape[:2], -1)
-    found = fill(seen, ends).reshape(len(steps), -1, *steps.shape[1:], 2)
-    return found[..., 1] - found[..., 0]
+def ends_of(steps: np.ndarray) -> np.ndarray:
+    """Give the grid points between which steps (rows, jobs, w) lead, (rows, jobs, 2 w); -1: none.
+
+    >>> ends_of(np.array([[[3, -1]]])).tolist()
+    [[[3, 4, -1, -1]]]
+    """
+    return np.stack([steps, np.where(steps < 0, -1, steps + 1)], axis=3).reshape(*steps.shape[:2], -1)
+
+
+def _differences(found: np.ndarray) -> np.ndarray:
+    """Take the answers at one end from those at the other: (rows, groups, jobs, 2 w) to (rows, groups, jobs, w)."""
+    return found[..., 1::2] - found[..., ::2]
+
+
+def _stepped(fill: Fill) -> Fill:
+    """Give what steps do by asking for their ends."""
+    return lambda seen, steps: _differences(fill(seen, ends_of(steps)))
 
 
 def slots_of(rows: np.ndarray) -> np.ndarray:
@@ -129,6 +149,32 @@ def _of_trees(way: FastWay, jobs: list[Job]) -> Fill:
         raw = moved + (whole + way.base)[:, :, None, None]
         answered(raw.reshape(n, k, -1), way.link)
         return raw
+
+    return fill
+
+
+def _small_trees_stepped(way: FastWay, jobs: list[Job]) -> Fill:
+    """Give what steps do where all trees are small."""
+    from modelglass.explainers import step_kernels
+
+    trees = way.trees
+    assert trees is not None
+    ways, _ = node_ways(trees, way.made.raw_index, jobs)
+    points = np.array([len(j.points) for j in jobs], dtype=np.int64)
+    m = leaf_masks(trees, *ways, np.zeros_like(points), points)
+    compared = (
+        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
+    )  # fmt: skip
+    masks = m.keep_left, m.keep_right, m.first_leaf, m.value
+
+    def fill(seen: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        n, k, ends = len(seen), trees.n_outputs, ends_of(steps)
+        whole, moved = np.zeros((n, k)), np.zeros((n, k, *ends.shape[1:]))
+        codes, across = np.ascontiguousarray(seen.T), np.ascontiguousarray(steps.transpose(1, 2, 0))
+        step_kernels.add_small_steps(codes, seen, *compared, *masks, *ways, across, ends, whole, moved)
+        raw = moved + (whole + way.base)[:, :, None, None]
+        answered(raw.reshape(n, k, -1), way.link)
+        return _differences(raw)
 
     return fill
 

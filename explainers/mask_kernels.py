@@ -78,27 +78,29 @@ def leaf_ranges(  # pragma: no cover
 
 
 @njit(**COMPILED)
+def narrow(x, node, cut, shift, listed, goes_left, yes, no, into):  # pragma: no cover
+    """Take from the leaves of rows with these codes, into (rows,), those that a node's comparison leaves out."""
+    most = cut[node]
+    if listed[node] >= 0:
+        for r in range(len(x)):
+            into[r] &= yes if goes(x[r], node, cut, shift, listed, goes_left) else no
+    elif shift[node]:
+        for r in range(len(x)):
+            into[r] &= yes if cut.dtype.type(x[r] + 1) <= most else no
+    else:
+        for r in range(len(x)):
+            into[r] &= yes if x[r] <= most else no
+
+
+@njit(**COMPILED)
 def left_over(  # pragma: no cover
     codes, tree, starts, right, feature, cut, shift, listed, goes_left, slot, keep_left, keep_right, slots, left
 ):
     """Write for each slot of a tree the leaves that its conditions leave, as bits: left (slots, rows)."""
-    rows = codes.shape[1]
     left[:slots] = ALL
     for v in range(starts[tree], starts[tree + 1]):
-        if right[v] < 0:
-            continue
-        x, into, yes, no = codes[feature[v]], left[slot[v]], keep_left[v], keep_right[v]
-        if listed[v] >= 0:
-            for r in range(rows):
-                into[r] &= yes if goes(x[r], v, cut, shift, listed, goes_left) else no
-        elif shift[v]:
-            most = cut[v]
-            for r in range(rows):
-                into[r] &= yes if cut.dtype.type(x[r] + 1) <= most else no
-        else:
-            most = cut[v]
-            for r in range(rows):
-                into[r] &= yes if x[r] <= most else no
+        if right[v] >= 0:
+            narrow(codes[feature[v]], v, cut, shift, listed, goes_left, keep_left[v], keep_right[v], left[slot[v]])
 
 
 @njit(**COMPILED)

@@ -4,11 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.tree import DecisionTreeRegressor
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import effect_trees
 from modelglass.explainers.effect_grid import grid_of
+from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import fast_way, jobs_in_passes, seen_by
 from modelglass.explainers.leaf_masks import are_small, leaf_masks
 
@@ -125,3 +129,41 @@ def test_a_tree_by_hand():
     assert ranges == [(0, 1), (3, 5), (1, 2), (3, 5), (0, 2), (5, 6)]
     assert m.reached.tolist() == [0b111, 0b111]
     assert m.value.ravel().tolist() == [1, 2, 5]
+
+
+def stepping(kind):
+    X, drive = columns()
+    y = np.digitize(drive, [0, 1.5])
+    if kind == "classes":
+        return HistGradientBoostingClassifier(max_iter=6, categorical_features="from_dtype").fit(X, y), X, y
+    if kind == "categories":
+        model = HistGradientBoostingClassifier(max_iter=12, categorical_features="from_dtype")
+        return model.fit(X, drive > 1), X, drive > 1
+    X = X[["b", "d"]]
+    if kind == "linear":
+        return LogisticRegression().fit(X, y), X, y
+    depth = 4 if kind == "forest" else None
+    if kind == "bins":  # narrower than the grid: a row between two values is where neither of them is
+        bins = KBinsDiscretizer(30, encode="onehot-dense", quantile_method="averaged_inverted_cdf")
+        forest = RandomForestRegressor(4, max_depth=6, random_state=0)
+        return make_pipeline(bins, forest).fit(X[["d"]], drive), X[["d"]], drive
+    return RandomForestClassifier(6, max_depth=depth, random_state=0).fit(X, y), X, y
+
+
+@pytest.mark.parametrize("kind", ["classes", "categories", "forest", "bins", "deep", "linear"])
+def test_steps_are_differences_of_the_answers_at_their_ends(kind):
+    """Any row may take any step, and several of a column, as rows of a level between two others do."""
+    model, X, y = stepping(kind)
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    way = fast_way(ev)
+    assert way.trees is None or are_small(way.trees) == (kind != "deep")
+    few = ev.sample(200)
+    donors = {c: grid_of(few, c, 12).donors for c in ev.features}
+    rng = np.random.default_rng(0)
+    asks = {c: (rng.integers(0, 200, 700), rng.integers(0, len(d) - 1, 700)) for c, d in donors.items()}
+    asks[ev.features[0]] = np.arange(200), rng.integers(0, len(donors[ev.features[0]]) - 1, 200)
+    low, high = (answers_at(way, few, donors, {c: (r, s + i) for c, (r, s) in asks.items()}) for i in (0, 1))
+    found = differences(way, few, donors, asks)
+    for c in donors:
+        assert np.ptp(found[c]) > 0
+        np.testing.assert_allclose(found[c], high[c] - low[c], atol=1e-12, err_msg=c)
