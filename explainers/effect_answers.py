@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.outputs import OneLabel
@@ -17,9 +18,10 @@ from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
-from modelglass.explainers.layered import Layered, layered
+from modelglass.explainers.layered import BLOCK, Layered, layered
 from modelglass.explainers.provenance import Provenance, dense
 from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
+from modelglass.explainers.tree_shapley import in_parts
 
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
@@ -259,6 +261,8 @@ class Transformed:
     ) -> dict[str, np.ndarray]:
         """Give the answers as ``Answers.at`` does."""
         seen, out = self.seen(ev), {}
+        if self.layers is not None:
+            return self._at_layers(ev, self.layers, seen, grids, asks, progress)
         for i, (name, grid) in enumerate(grids.items()):
             (columns, numbers), (row, value), parts = self.of_grid(ev, grid), asks[name], []
             for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
@@ -267,6 +271,33 @@ class Transformed:
                 parts.append(self.ask(ev, Z))
                 tell(progress, (i + cells.stop / len(row)) / len(grids), f"{name} over {len(seen):,} rows")
             out[name] = np.concatenate(parts)
+        return out
+
+    def _at_layers(
+        self,
+        ev: Evaluation,
+        layers: Layered,
+        seen: np.ndarray,
+        grids: Mapping[str, Grid],
+        asks: Mapping[str, Asks],
+        progress: Progress | None,
+    ) -> dict[str, np.ndarray]:
+        """Give the answers at chosen pairs where the final estimator is a perceptron: its first layer is summed up once for each row."""
+        whole, out = layers.first(seen, np.empty(0, dtype=np.int64)), {}
+        for i, (name, grid) in enumerate(grids.items()):
+            (columns, numbers), (row, value) = self.of_grid(ev, grid), asks[name]
+            found = np.empty((len(row), layers.outputs))
+
+            def part(first: int) -> int:
+                at, to = row[first : first + BLOCK], value[first : first + BLOCK]  # noqa: B023  used up before the next
+                change = numbers[to] - seen[at][:, columns]  # noqa: B023
+                found[first : first + BLOCK] = layers.at(whole[at], columns, change)  # noqa: B023
+                return len(at)
+
+            here = span(progress, i / len(grids), (i + 1) / len(grids))
+            with blas_threads(1):  # threads of our own do the rows
+                in_parts(part, range(0, len(row), BLOCK), len(row), f"{name} over {len(seen):,} rows", None, here)
+            out[name] = 1.0 - found if ev.task == "binary" and self.index == 0 else found
         return out
 
     def _by_layers(

@@ -45,6 +45,20 @@ class Layered:
         kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
         return Z[:, kept] @ self.weights[0][kept] + self.shifts[0]
 
+    def at(self, whole: np.ndarray, columns: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Give the answers (n, outputs) for rows of which some columns change.
+
+        Parameters
+        ----------
+        whole : array, shape (n, units)
+            What the first layer sums up for these rows as they are.
+        columns, change : arrays, shapes (changed,) and (n, changed)
+            What is added to those columns.
+        """
+        first = change @ self.weights[0][columns]
+        first += whole
+        return self._rest(first)
+
     def _rest(self, h: np.ndarray) -> np.ndarray:
         for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):
             h = _activated(h, self.between) @ weights

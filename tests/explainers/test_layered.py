@@ -7,6 +7,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import effect_answers, partial_dependence
+from modelglass.explainers.effect_grid import grid_of
 from modelglass.explainers.layered import layered
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -30,6 +31,21 @@ def test_equals_the_model_asked(made, monkeypatch, make, target, activation):
     slow = partial_dependence(ev, features=names, grid=6, rows=120, ice=5)
     np.testing.assert_allclose(fast.curves.estimate, slow.curves.estimate, atol=1e-9)
     np.testing.assert_allclose(fast.lines.output, slow.lines.output, atol=1e-9)
+
+
+@pytest.mark.parametrize("target", ["y", "y3"])
+def test_chosen_points_equal_the_model_asked(made, target):
+    """Of a pipeline with missing values and levels; pairs stand in no order, over more than one block."""
+    ev = made(
+        MLPClassifier((6, 4), max_iter=3, random_state=0), target, **({"positive": "no"} if target == "y" else {})
+    )
+    answers, rng = effect_answers.Answers(ev), np.random.default_rng(0)
+    grids = {c: grid_of(ev, c, 6) for c in ("age", "city")}
+    asks = {c: (rng.integers(0, ev.n, 5_000), rng.integers(0, len(g.donors), 5_000)) for c, g in grids.items()}
+    found = answers.through._at_layers(ev, answers.through.layers, answers.through.seen(ev), grids, asks, None)
+    for c, (row, point) in asks.items():
+        np.testing.assert_allclose(found[c], effect_answers.asked(ev, grids[c])[point, row], atol=1e-9, err_msg=c)
+        np.testing.assert_array_equal(answers.at(ev, grids, asks)[c], found[c])
 
 
 def test_without_a_pipeline_and_for_the_first_class(made, monkeypatch):
