@@ -24,6 +24,8 @@ RIDGE = 1e-3
 """Added to the activations' covariance, as a share of its mean diagonal."""
 DIRECTIONS = ("means", "separating")
 ALPHA = 0.05
+NO_INTERVAL = "a share near 0 or 100 %, or along a direction that chance made, is not held by a bootstrap over rows as often as it should be"
+"""Completes "no interval of these shares, because ..." (``benchmarks/coverage_concepts.py``)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -54,11 +56,12 @@ class ConceptActivation(Result):
         table = self.scores
         sure = table[table.p_adjusted <= ALPHA].sort_values("sensitivity", key=np.abs, ascending=False, kind="stable")
         random = f"{self.settings['random']} random concepts of as many rows"
+        without = f" No interval of these shares, because {NO_INTERVAL}."
         if sure.empty:
             one = table.loc[table.p.idxmin()]
             return (
                 f"No concept moves the answer more than {random} do; nearest comes {one.concept} in {one.layer} for {one.group} (p "
-                f"{one.p_adjusted:.2f} after adjustment for {len(table)} tests)."
+                f"{one.p_adjusted:.2f} after adjustment for {len(table)} tests).{without}"
             )
         best = sure.drop_duplicates(["concept", "group"])
         said = "; ".join(
@@ -67,7 +70,7 @@ class ConceptActivation(Result):
             for r in best[:3].itertuples()
         )
         left = f"; {len(best) - 3} more" if len(best) > 3 else ""
-        return f"{said}{left}. Compared with {random}, adjusted for {len(table)} tests."
+        return f"{said}{left}. Compared with {random}, adjusted for {len(table)} tests.{without}"
 
 
 def concept_activation(
@@ -88,7 +91,8 @@ def concept_activation(
     share of rows of the class (by outcome; all rows of a predicted number) whose score rises along it. Random concepts, as many rows drawn from all (whole
     clusters where given), show what chance gives. The p-value counts how many of them move the answer as much on average (two-sided).
     The paper's t-test over repeated runs is not used: it calls a column that the model never saw a concept in many more than 5 % of cases
-    (``benchmarks/concept_false_alarms.py``). No interval: it would have to hold for the direction as well as for the rows.
+    (``benchmarks/concept_false_alarms.py``). No interval: a bootstrap over rows, the direction
+    made anew each time, holds the score too seldom where it is near 0 or 1 or the concept means nothing (``benchmarks/coverage_concepts.py``).
 
     Parameters
     ----------

@@ -86,6 +86,11 @@ class JointEffect(Result):
             if few
             else ""
         )
+        if held.low.isna().all():
+            why = (
+                "cells hold few rows" if self.settings["method"] == METHODS[0] else "there are too few rows or clusters"
+            )
+            guess += f" No interval of these answers, because {why} and none was found to hold its level."
         return (
             f"{a} and {b} together{chosen}: {self.scale}{of} from {shown(low.estimate)} at {place(low)} to {shown(high.estimate)} at {place(high)}; "
             f"{shown(typical)} of it is typically more than the sum of both, most {signed(most.beyond)} at {place(most)}; "

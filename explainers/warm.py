@@ -43,6 +43,7 @@ def warm() -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
     from modelglass import explainers
+    from modelglass.analysis import search_kernels  # noqa: F401  the search counts few rows by its loops only where they are loaded
 
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(2_000, 5)), columns=list("abcde"))

@@ -18,7 +18,7 @@ import modelglass as mg
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import concept_activation
-from modelglass.explainers.concept_activation import directions, random_members
+from modelglass.explainers.concept_activation import NO_INTERVAL, directions, random_members
 from modelglass.explainers.hidden_layers import _ACTIVE, network_of
 
 HERE = importlib.util.find_spec("torch") is not None
@@ -122,6 +122,8 @@ def test_planted_concepts_are_found_and_noise_is_not(ev):
     assert "high a raises the score of 1" in got.sentence()
     assert "high b lowers" in got.sentence()
     assert "noise" not in got.sentence()
+    assert got.sentence().endswith(f"No interval of these shares, because {NO_INTERVAL}.")
+    assert got.frame()[["low", "high"]].isna().all(axis=None)  # as it says
     np.testing.assert_allclose(mg.figure(got).data[0].x, got.frame().sensitivity)
     assert len(set(mg.figure(got).data[0].y)) == 6
 
@@ -148,6 +150,7 @@ def test_numbers_classes_and_order_of_labels():
     assert (turned.frame().sensitivity < 0).all()
     nothing = concept_activation(fitted(), concepts=["noise > 0.2"], random=39)
     assert nothing.sentence().startswith("No concept moves the answer more")
+    assert nothing.sentence().endswith(f"because {NO_INTERVAL}.")
 
 
 def test_refusals(ev):

@@ -127,6 +127,7 @@ def test_setting_both_equals_scikit_learn(made):
     )
     np.testing.assert_allclose(surface(got, "estimate"), np.squeeze(theirs["average"]), atol=1e-9)
     assert (got.frame().low < got.frame().estimate).all()
+    assert "No interval" not in got.sentence()
 
 
 def test_weights_of_nothing_take_rows_away(made):
@@ -157,6 +158,7 @@ def test_cells_without_rows_are_said_and_hatched():
     few = int((got.frame().near < 5).sum())
     assert few == 30
     assert f"{few} of 36 cells hold fewer than 5 rows" in got.sentence()
+    assert "No interval of these answers, because cells hold few rows" in got.sentence()
     bars = [t for t in figure(got).data if t.type == "bar"]
     assert [len(b.x) for b in bars] == [few, few]
     heat = [t for t in figure(got).data if t.type == "heatmap"]
