@@ -18,11 +18,13 @@ from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
-from modelglass.explainers.layered import BLOCK, Layered, layered
+from modelglass.explainers.layered import Layered, layered
 from modelglass.explainers.provenance import Provenance, dense
 from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
 from modelglass.explainers.tree_shapley import in_parts
 
+PART = 32_768
+"""Chosen points of a perceptron that one thread answers before the next ones."""
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
 
@@ -286,17 +288,17 @@ class Transformed:
         whole, out = layers.first(seen, np.empty(0, dtype=np.int64)), {}
         for i, (name, grid) in enumerate(grids.items()):
             (columns, numbers), (row, value) = self.of_grid(ev, grid), asks[name]
-            found = np.empty((len(row), layers.outputs))
+            found, held = np.empty((len(row), layers.outputs)), seen[:, columns]
 
             def part(first: int) -> int:
-                at, to = row[first : first + BLOCK], value[first : first + BLOCK]  # noqa: B023  used up before the next
-                change = numbers[to] - seen[at][:, columns]  # noqa: B023
-                found[first : first + BLOCK] = layers.at(whole[at], columns, change)  # noqa: B023
+                at, to = row[first : first + PART], value[first : first + PART]  # noqa: B023  used up before the next
+                rows = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
+                found[first : first + PART] = layers.at(whole[rows], columns, numbers[to] - held[rows])  # noqa: B023
                 return len(at)
 
             here = span(progress, i / len(grids), (i + 1) / len(grids))
             with blas_threads(1):  # threads of our own do the rows
-                in_parts(part, range(0, len(row), BLOCK), len(row), f"{name} over {len(seen):,} rows", None, here)
+                in_parts(part, range(0, len(row), PART), len(row), f"{name} over {len(seen):,} rows", None, here)
             out[name] = 1.0 - found if ev.task == "binary" and self.index == 0 else found
         return out
 

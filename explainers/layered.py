@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-BLOCK = 4_096
-"""Rows whose hidden layer stays in the processor's cache."""
+BLOCK, FEW = 4_096, 1_024
+"""Rows whose hidden layer stays in the processor's cache, and in the nearer one of a single processor."""
 
 
 class Layered:
@@ -55,9 +55,13 @@ class Layered:
         columns, change : arrays, shapes (changed,) and (n, changed)
             What is added to those columns.
         """
-        first = change @ self.weights[0][columns]
-        first += whole
-        return self._rest(first)
+        weights, out = self.weights[0][columns], np.empty((len(whole), self.outputs))
+        for at in range(0, len(whole), FEW):
+            here = slice(at, at + FEW)
+            first = change[here] * weights if len(columns) == 1 else change[here] @ weights
+            first += whole[here]
+            out[here] = self._rest(first)
+        return out
 
     def _rest(self, h: np.ndarray) -> np.ndarray:
         for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):
