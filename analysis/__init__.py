@@ -21,6 +21,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
 from modelglass.analysis.fairness_by_threshold import fairness_by_threshold
 from modelglass.analysis.findings import findings
+from modelglass.analysis.fragile_rows import fragile_rows
 from modelglass.analysis.input_faults import input_faults
 from modelglass.analysis.interval_coverage import interval_coverage
 from modelglass.analysis.label_errors import label_errors
@@ -36,6 +37,7 @@ from modelglass.analysis.projection import projection
 from modelglass.analysis.remedies import remedies
 from modelglass.analysis.residual_qq import residual_qq
 from modelglass.analysis.residuals import residuals
+from modelglass.analysis.robust_threshold import robust_threshold
 from modelglass.analysis.roc import roc
 from modelglass.analysis.same_answers import same_answers
 from modelglass.analysis.scale_location import scale_location
@@ -73,6 +75,7 @@ __all__ = [
     "fairness_by_threshold",
     "find_slices",
     "findings",
+    "fragile_rows",
     "input_faults",
     "interval_coverage",
     "label_errors",
@@ -88,6 +91,7 @@ __all__ = [
     "remedies",
     "residual_qq",
     "residuals",
+    "robust_threshold",
     "roc",
     "same_answers",
     "scale_location",

@@ -16,11 +16,9 @@ from modelglass.analysis.cheapest_change import Found, search
 from modelglass.analysis.constraints import Constraints, constraints
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.estimates import estimate
-from modelglass.analysis.groups import Groups, Rows
-from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
+from modelglass.analysis.probing import share
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -46,7 +44,7 @@ class Adversarial(Result):
                 left out; excluded (which constraint leaves the row itself out; '' else)
     changes     row, column, before, after, cost: the changed cells of each change found
     columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
-                levels, changes), low, high, n, within_half (the same within 0.5), used (share of the changes found that use it), share_of_cost
+                levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost
     certificate how the lower bound came about; no_certificate: why there is none
     asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
     """
@@ -159,7 +157,7 @@ def adversarial(
     _check(amount, rounds, budget)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     why = excluded(rules, Space(rules, chosen.inputs()))
-    kept = _kept(chosen, why)
+    kept = within(chosen, why)
     amount = _amount(ev, amount)
     space = Space(rules, kept.inputs())
     if not len(space.free):
@@ -221,7 +219,8 @@ def _amount(ev: Evaluation, amount: float | None) -> float:
     return float(amount) if amount is not None else max(float(np.std(ev.whole.predicted)) / 2, 1e-12)
 
 
-def _kept(chosen: Evaluation, why: list[str]) -> Evaluation:
+def within(chosen: Evaluation, why: list[str]) -> Evaluation:
+    """Give the rows that the constraints do not leave out themselves (``why`` is '' there)."""
     inside = np.flatnonzero([not w for w in why])
     if not len(inside):
         raise InputError(
@@ -321,54 +320,47 @@ def _curve(kept: Evaluation, cost: np.ndarray, certain: Certificate, level: floa
             if bound == "certified" and certain.none:
                 continue
             records += [
-                (b, what, bound, *_share(kept, base & ((held > b) | (b == 0)), level), kept.n) for b in (0.0, *BUDGETS)
+                (b, what, bound, *share(kept, base & ((held > b) | (b == 0)), level), kept.n) for b in (0.0, *BUDGETS)
             ]
     return pd.DataFrame(records, columns=["budget", "what", "bound", "estimate", "low", "high", "n"])
-
-
-def _share(ev: Evaluation, held: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Share of rows, weighted, with the interval of accuracy over rows or clusters."""
-    cluster = None if ev.cluster is None else np.unique(ev.cluster, return_inverse=True)[1].ravel()
-    rows = Rows(
-        task="binary",
-        y=np.ones(ev.n, np.int64),
-        predicted=held.astype(np.int64),
-        weight=ev.weight,
-        cluster=cluster,
-        classes=2,
-    )
-    found = estimate(METRICS["accuracy"], Groups(rows, np.zeros(ev.n, np.int64), 1), level)
-    return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
 
 
 def _columns(kept: Evaluation, space: Space, found: Found, changes: pd.DataFrame, level: float) -> pd.DataFrame:
     records = []
     done = max(int(np.isfinite(found.cost).sum()), 1)
     total = max(float(changes.cost.sum()), 1e-12)
-    weight = np.ones(kept.n) if kept.weight is None else kept.weight
     for j in space.free:
         name = space.names[j]
         small = SMALL * space.of[j].cost if space.number[j] else space.of[j].cost
-        share, low, high = _share(kept, found.alone[:, j] <= small, level)
-        half = float(
-            np.average(found.alone[:, j] <= (0.5 if space.number[j] else 1) * space.of[j].cost, weights=weight)
-        )
+        little = share(kept, found.alone[:, j] <= small, level)
+        half = share(kept, found.alone[:, j] <= (0.5 if space.number[j] else 1) * space.of[j].cost, level)
         mine = changes[changes.column == name]
         records.append(
             (
                 name,
-                share,
-                low,
-                high,
+                *little,
                 kept.n,
-                half,
+                *half,
                 mine.row.nunique() / done,
                 float(mine.cost.sum()) / total,
                 bool(space.number[j]),
             )
         )
     table = pd.DataFrame(
-        records, columns=["column", "estimate", "low", "high", "n", "within_half", "used", "share_of_cost", "number"]
+        records,
+        columns=[
+            "column",
+            "estimate",
+            "low",
+            "high",
+            "n",
+            "within_half",
+            "within_half_low",
+            "within_half_high",
+            "used",
+            "share_of_cost",
+            "number",
+        ],
     )
     # another level is a whole change, so levels stand after numbers that little changes turn over
     table["first"] = table.number & (table.estimate > 0)

@@ -1,64 +1,100 @@
-"""What the search for cheapest changes adds to the findings: columns of which a slight change alone turns decisions over."""
+"""What the search for cheapest changes adds to the findings: columns where many rows stand just beside a step of the model (``crowding``).
+
+How often that is said of models without a planted step, and of those with one: ``benchmarks/fragility.py``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.adversarial import SMALL, adversarial
-from modelglass.analysis.errors import AnalysisError, Stopped
+from modelglass.analysis import discovery
+from modelglass.analysis.adversarial import ruled
+from modelglass.analysis.crowding import SMALL, Crowd, alone, crowd
+from modelglass.analysis.difference import adjusted
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.finding import Budget, Finding
+from modelglass.analysis.groups import Rows
+from modelglass.analysis.progress import span
+from modelglass.analysis.wording import percent, say
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-ROWS = 200
+ROWS, FEWEST = 2_000, 200
 TOLD = 2
-FRAGILE, VERY = 0.02, 0.1
-"""A column is told where surely so large a share of decisions turns over at 0.1 spreads; of medium severity from the second on."""
+FRAGILE, MEDIUM = 0.02, 0.04
+"""A column is told where surely so large a share of decisions turns over at ``SMALL`` spreads; of medium severity from the second on."""
+ALPHA, TWICE, NARROW = 0.05, 2.0, 0.5
+"""At the values named, the share of such rows must be so many times that of the rest, and they hold at most so large a share of all rows."""
 _ADVICE = (
-    "Check this column's input (range, unit, rounding) before it is used; a monotone constraint, fewer steps near these values or a band of "
-    "manual review around the threshold make decisions steadier."
+    "Check this column's input (unit, rounding, who enters it) before it is used; a monotone constraint, a smoother model of this column or a band of "
+    "manual review around these values make decisions steadier."
 )
 
 
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
-    """Give the columns of numbers of which 0.1 spreads alone change many decisions, and how cheaply rows are turned over."""
+    """Give the columns of numbers where rows crowd beside a step of the model, and the values where they do."""
     if ev.model is None or ev.task == "regression":
         return []
     rows = min(ROWS, budget.rows, ev.n)
     try:
-        got = adversarial(ev, rows=rows, rounds=0, budget=max(budget.left() * 0.8, 0.5), progress=budget.progress)
-    except Stopped:
-        raise
-    except AnalysisError:
+        seconds = max(budget.left() * 0.8, 0.5)
+        found = alone(ev.sample(rows), ruled(ev, None), seconds=seconds, progress=span(budget.progress, 0.0, 0.9))
+    except InputError as error:  # the model refuses possible rows
+        budget.note = f"it ended early: {error}"
         return []
-    budget.used = rows
-    kept = got.rows[got.rows.excluded == ""]
-    if got.stopped and not np.isfinite(kept.cost).any():
+    kept = found.kept
+    budget.used = kept.n
+    if kept.n < min(FEWEST, rows):
+        budget.note = f"the time was too short for {FEWEST} rows"
         return []
-    out = []
-    for one in got.columns.head(TOLD).itertuples(index=False):
-        if not np.isfinite(one.low) or one.low < FRAGILE or ev.columns[one.column].kind not in ("numeric", "datetime"):
-            continue
-        sentence = (
-            f"A change of {one.column} alone by at most {SMALL:g} of its spread turns over {one.estimate:.1%} of decisions "
-            f"({one.low:.1%} to {one.high:.1%}; {one.n:,} rows)."
-        )
-        out.append(
-            Finding(
-                kind="fragile_column",
-                severity="medium" if one.low >= VERY else "low",
-                sentence=sentence,
-                n=int(one.n),
-                evidence="adversarial",
-                advice=_ADVICE,
-                features=(one.column,),
-                estimate=float(one.estimate),
-                low=float(one.low),
-                high=float(one.high),
-                harm=float(one.estimate) * SMALL,
-            )
-        )
-    return out
+    tried = [crowd(found, c) for c in range(len(found.columns))]
+    p = adjusted([c.p for c in tried])
+    sure = [(c, float(q)) for c, q in zip(tried, p) if q <= ALPHA and c.low >= FRAGILE]
+    sure.sort(key=lambda pair: -pair[0].low)
+    told = ((c, q, _values(kept, c)) for c, q in sure)
+    return [_told(kept, c, q, at) for c, q, at in told if at is not None][:TOLD]
+
+
+def _values(kept: Evaluation, one: Crowd) -> Mapping[str, Any] | None:
+    """Give the values of the column at which such rows stand, proposed by one half of the rows and judged on the other; None where at none in particular.
+
+    A boundary that is jagged everywhere, as that of few neighbours, also turns over at little, but not at values of this column.
+    """
+    ones = np.ones(kept.n, np.int64)
+    rows = Rows(task="binary", y=ones, predicted=1 - one.near, weight=kept.weight, cluster=kept.cluster)
+    try:
+        codings = discovery.searched_codings(kept, [one.name])
+        found = discovery.measure(rows, codings, "accuracy", depth=1, k=3, seed=kept.seed)
+    except NotApplicable:
+        return None
+    table, judging = found.table, found.settings["rows_judged"]
+    told = table[(1 - table["estimate"] >= TWICE * (1 - table["rest"])) & (table["n"] <= NARROW * judging)]
+    return None if told.empty else told.iloc[0].to_dict()
+
+
+def _told(kept: Evaluation, one: Crowd, p: float, at: Mapping[str, Any]) -> Finding:
+    there = percent(1 - at["estimate"], 1 - at["high"], 1 - at["low"])
+    sentence = (
+        f"A change of {one.name} alone by at most {SMALL:g} of its spread ({say(one.size)}) turns over {percent(one.estimate, one.low, one.high)} of "
+        f"decisions ({kept.n:,} rows), {one.times:.1f} times as many as where rows lie evenly about a smooth boundary: many stand just beside a step of "
+        f"the model, most of all where {at['slice']} ({there} of decisions there; judged on {at['n']:,} rows that did not propose it)"
+    )
+    return Finding(
+        kind="fragile_column",
+        severity="medium" if one.low >= MEDIUM else "low",
+        sentence=sentence,
+        n=kept.n,
+        where=at["where"],
+        evidence="adversarial",
+        advice=_ADVICE,
+        features=(one.name,),
+        estimate=one.estimate,
+        low=one.low,
+        high=one.high,
+        p_adjusted=p,
+        harm=one.estimate,
+    )

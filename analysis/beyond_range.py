@@ -19,6 +19,7 @@ from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
+from modelglass.analysis.probing import share
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -39,7 +40,7 @@ class BeyondRange(Result):
 
     steps     feature, side ("below", "above"), step (how far beyond, in widths of the range), value (as text), estimate (mean change of the
               answer from that at the end of the range), low, high (interval over rows or clusters), n, outside (share of rows whose answer
-              lies outside all answers on the data)
+              lies outside all answers on the data), outside_low, outside_high
     verdicts  feature, side, verdict ("stays", "levels off", "jumps": most of the change comes at the first step, "drifts", "runs away": it
               still moves at the last step, and by more than the answers' standard deviation), change (mean, at the last step), outside, remedy
     answer    what the answer is, in words; spread: standard deviation of the answers on these rows
@@ -168,12 +169,24 @@ def _steps(
             if rule.step and rule.step == int(rule.step):
                 value = float(np.rint(value))
             got = answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
-            outside = np.average((got < span[0] - 1e-9) | (got > span[1] + 1e-9), weights=ev.weight)
+            outside = share(ev, (got < span[0] - 1e-9) | (got > span[1] + 1e-9), level)
             records.append(
-                (name, side, width, number_text(rule, value), *_mean(ev, got - at_end, level), ev.n, float(outside))
+                (name, side, width, number_text(rule, value), *_mean(ev, got - at_end, level), ev.n, *outside)
             )
     tell(progress, 1.0, "done")
-    columns = ["feature", "side", "step", "value", "estimate", "low", "high", "n", "outside"]
+    columns = [
+        "feature",
+        "side",
+        "step",
+        "value",
+        "estimate",
+        "low",
+        "high",
+        "n",
+        "outside",
+        "outside_low",
+        "outside_high",
+    ]
     return pd.DataFrame(records, columns=columns), float(own.std())
 
 

@@ -121,11 +121,10 @@ def conformal(
     held = scores[judged] <= cut
     sets = None if probability is None else (1 - probability[judged]) <= cut
     unsure = None if sets is None else several(sets, rest.predicted)
-    cluster = rows_of(rest).cluster
     return Conformal(
         slices=_slices(rest, held, sets, cut, by, level),
         cut=float(cut),
-        **dict(zip(("undecided", "undecided_low", "undecided_high"), (np.nan,) * 3 if unsure is None else share(rest, unsure, cluster, level), strict=True)),
+        **dict(zip(("undecided", "undecided_low", "undecided_high"), (np.nan,) * 3 if unsure is None else share(rest, unsure, level), strict=True)),
         calibrated=len(made),
         unit="classes" if sets is not None else ev.target,
         source=ev.source,
@@ -197,7 +196,7 @@ def _one(
     ev: Evaluation, places: np.ndarray, held: np.ndarray, sets: np.ndarray | None, cut: float, level: float
 ) -> tuple[Any, ...]:
     part = ev.take(places)
-    found = share(part, held[places], rows_of(part).cluster, level)
+    found = share(part, held[places], level)
     if sets is None:
         return (*found, len(places), np.nan, np.nan, 2 * cut)
     mine = sets[places]

@@ -23,6 +23,7 @@ ANALYSES: list[Analysis] = [
         question="How little must change in a row for another decision?",
         page="sensitivity",
         compute="modelglass.analysis.adversarial:adversarial",
+        find="modelglass.analysis.adversarial_find:find",
         cost="seconds",
         order=20,
         settings=(

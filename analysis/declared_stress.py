@@ -13,7 +13,65 @@ def _rows(default: int) -> Setting:
     return Setting(name="rows", kind="integer", default=default, low=50, high=1_000_000, label="Rows used")
 
 
+_STRENGTH = Setting(
+    name="strength",
+    kind="number",
+    default=0.1,
+    low=0.001,
+    high=100.0,
+    step=0.01,
+    label="Noise",
+    help="Normal noise of so many of each column's spreads, on all columns at once.",
+)
+_DRAWS = Setting(
+    name="draws",
+    kind="integer",
+    default=8,
+    low=2,
+    high=1_000,
+    label="Draws of noise",
+    help="How often each row is made noisy.",
+)
+
+
 ANALYSES: list[Analysis] = [
+    Analysis(
+        name="fragile_rows",
+        title="Which rows break first",
+        question="Which rows' answers change with small errors of the inputs, and what marks these rows?",
+        page="sensitivity",
+        compute="modelglass.analysis.fragile_rows:fragile_rows",
+        find="modelglass.analysis.fragile_rows_find:find",
+        cost="seconds",
+        order=11,
+        settings=(
+            _STRENGTH,
+            Setting(
+                name="share",
+                kind="number",
+                default=0.1,
+                low=0.01,
+                high=0.9,
+                step=0.01,
+                label="Share called most fragile",
+            ),
+            _DRAWS,
+            _rows(2_000),
+            CONSTRAINTS,
+            LEVEL,
+        ),
+    ),
+    Analysis(
+        name="robust_threshold",
+        title="A steadier threshold",
+        question="Would another threshold make more decisions right and steady under small errors of the inputs?",
+        page="sensitivity",
+        compute="modelglass.analysis.robust_threshold:robust_threshold",
+        tasks=frozenset({"binary"}),
+        cost="seconds",
+        order=11,
+        settings=(_STRENGTH, _DRAWS, _rows(2_000), CONSTRAINTS, LEVEL),
+    ),
     Analysis(
         name="input_faults",
         title="Faults in the inputs",

@@ -20,6 +20,7 @@ from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, label_of
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
+from modelglass.analysis.probing import share as share_of
 from modelglass.analysis.progress import Progress, tell
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ ROWS = 2_000
 POSSIBLE = "rounding"
 """The only fault that leaves a possible row: values are rounded and moved to the nearest possible ones."""
 EVIDENT = 0.9
+MENDED = [
+    "caught", "caught_low", "caught_high", "clipped", "clipped_low", "clipped_high", "changed_clipped", "changed_clipped_low",
+    "changed_clipped_high",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -37,9 +42,11 @@ class InputFaults(ProbedResult):
 
     faults    fault ("rounding", "unit error", "typing error", "swapped columns", "shifted time"), feature, how, metric, estimate (metric with
               the fault minus without), low, high (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in
-              regression), changed_low, changed_high, moved (mean absolute change of the answer), rows_changed, caught (share of the changed
-              rows that a check of ranges, steps and levels refuses), clipped (change of the metric where the faulty number is moved
-              into the range of the data first; NaN where that was not measured), remedy, note. Largest move first.
+              regression), changed_low, changed_high, moved (mean absolute change of the answer), moved_low, moved_high, rows_changed,
+              caught (share of the changed rows that a check of ranges, steps and levels refuses), caught_low, caught_high, clipped (change of
+              the metric where the faulty number is moved into the range of the data first), clipped_low, clipped_high, changed_clipped (share
+              of decisions that change even so), changed_clipped_low, changed_clipped_high (NaN where that was not measured), remedy, note.
+              Largest move first.
     """
 
     faults: pd.DataFrame
@@ -57,7 +64,13 @@ class InputFaults(ProbedResult):
         text = f"Of {len(self.faults)} faults tried, {_named(worst)} moves the model most: {self.does(worst)}; {rows_text(int(worst.n))}."
         unseen = known[(known.caught < 0.5) & (known.fault != POSSIBLE) & (known.moved > 0)]
         if worst.caught >= EVIDENT:
-            text += f" A check of the column's range, steps and levels refuses {worst.caught:.0%} of these rows."
+            text += f" A check of the column's range, steps and levels refuses {worst.caught:.0%} of these rows"
+            mended = (
+                f"; moved into the range instead, {worst.changed_clipped:.1%} change"
+                if worst.changed_clipped >= 0
+                else ""
+            )
+            text += f"{mended}."
         if len(unseen):
             first = unseen.iloc[0]
             if first.name != worst.name:
@@ -159,11 +172,12 @@ def _table(
         if found.refused is not None:
             refused.append((fault.kind, fault.feature, found.refused))
             note = found.refused.error
-        share = caught_share(rules, columns, moved, prober.ev.weight)
-        after = np.nan
+        share, share_low, share_high = caught_share(rules, columns, moved, prober.ev, prober.level)
+        after = [np.nan] * 6
         if fault.kind == "unit error" and share > 0:
             mended = {n: clipped(rules.columns[n], c) for n, c in columns.items()}
-            after = prober.ask(mended, moved, progress, (span[1], (i + 1) / len(faults), span[2])).numbers[1]
+            numbers = prober.ask(mended, moved, progress, (span[1], (i + 1) / len(faults), span[2])).numbers
+            after = [*numbers[1:4], *numbers[5:8]]
         records.append(
             (
                 fault.kind,
@@ -171,13 +185,15 @@ def _table(
                 fault.how,
                 *found.numbers,
                 share,
-                after,
-                _remedy(fault, share, found.numbers[1], after),
+                share_low,
+                share_high,
+                *after,
+                _remedy(fault, share, found.numbers[1], after[0]),
                 note,
             )
         )
     tell(progress, 1.0, "done")
-    table = pd.DataFrame(records, columns=["fault", "feature", "how", *NUMBERS, "caught", "clipped", "remedy", "note"])
+    table = pd.DataFrame(records, columns=["fault", "feature", "how", *NUMBERS, *MENDED, "remedy", "note"])
     return table.sort_values("moved", ascending=False, kind="stable", na_position="last", ignore_index=True), refused
 
 
@@ -200,15 +216,15 @@ def different(frame: pd.DataFrame, columns: Mapping[str, pd.Series]) -> np.ndarr
 
 
 def caught_share(
-    rules: Constraints, columns: Mapping[str, pd.Series], moved: np.ndarray, weight: np.ndarray | None
-) -> float:
-    """Weighted share of the changed rows that a check of each column's range, step and levels refuses; NaN where none changed."""
+    rules: Constraints, columns: Mapping[str, pd.Series], moved: np.ndarray, ev: Evaluation, level: float
+) -> tuple[float, float, float]:
+    """Weighted share of the changed rows that a check of each column's range, step and levels refuses, with its interval; NaN where none changed."""
     refused = np.zeros(len(moved), dtype=bool)
     for name, column in columns.items():
         refused |= caught(rules.columns[name], column)
-    w = np.ones(len(moved)) if weight is None else weight
-    total = float(w[moved].sum())
-    return float(w[moved & refused].sum()) / total if total > 0 else np.nan
+    if not moved.any() or (ev.weight is not None and not ev.weight[moved].sum() > 0):
+        return np.nan, np.nan, np.nan
+    return share_of(ev.take(np.flatnonzero(moved)), refused[moved], level)
 
 
 def _remedy(fault: Fault, share: float, estimate: float, after: float) -> str:

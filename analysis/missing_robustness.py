@@ -37,8 +37,8 @@ class MissingRobustness(ProbedResult):
     changes   how ("missing", "missing together", "code": a number that stands for missing), feature (names of a block joined by " + "),
               metric, estimate (metric with the values missing minus without), low, high (paired interval over rows or clusters), n, changed
               (share of decisions that change; NaN in regression), changed_low, changed_high, moved (mean absolute change of the answer),
-              rows_changed, filled (change of the metric where the missing values are filled with the median or the most frequent level first:
-              what a default value would mend, measured without training again), remedy, note. NaN where the model raised an error.
+              moved_low, moved_high, rows_changed, filled (change of the metric where the missing values are filled with the median or the most frequent level first:
+              what a default value would mend, measured without training again), filled_low, filled_high, remedy, note. NaN where the model raised an error.
     """
 
     changes: pd.DataFrame
@@ -217,10 +217,12 @@ def _table(
         if names not in fills:
             fills[names] = _filled(prober, names, whole, progress, (span[1], (i + 1) / len(ways), span[2]))
         records.append(
-            (how, feature, *found.numbers, fills[names], _remedy(how, found.numbers[1], fills[names], note), note)
+            (how, feature, *found.numbers, *fills[names], _remedy(how, found.numbers[1], fills[names][0], note), note)
         )
     tell(progress, 1.0, "done")
-    return pd.DataFrame(records, columns=["how", "feature", *NUMBERS, "filled", "remedy", "note"]), refused
+    return pd.DataFrame(
+        records, columns=["how", "feature", *NUMBERS, "filled", "filled_low", "filled_high", "remedy", "note"]
+    ), refused
 
 
 def _coded(column: pd.Series, code: float | None) -> pd.Series:
@@ -233,12 +235,15 @@ def _coded(column: pd.Series, code: float | None) -> pd.Series:
     return pd.Series(values, index=column.index).astype(column.dtype if kept else "float64")
 
 
-def _filled(prober: Prober, names: Sequence[str], whole: pd.DataFrame, progress: Progress | None, span: Any) -> float:
+def _filled(
+    prober: Prober, names: Sequence[str], whole: pd.DataFrame, progress: Progress | None, span: Any
+) -> tuple[float, float, float]:
     made = {n: usual(prober.inputs[n], whole[n]) for n in names}
     columns = {n: c for n, c in made.items() if c is not None}
     if len(columns) < len(names):
-        return np.nan
-    return float(prober.ask(columns, different(prober.inputs, columns), progress, span).numbers[1])
+        return np.nan, np.nan, np.nan
+    _, *found = prober.ask(columns, different(prober.inputs, columns), progress, span).numbers[:4]
+    return found[0], found[1], found[2]
 
 
 def _remedy(how: str, estimate: float, filled: float, note: str) -> str:

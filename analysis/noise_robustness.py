@@ -35,14 +35,14 @@ class NoiseRobustness(ProbedResult):
 
     changes   feature ("(all columns)" or a column), level (strength), metric, estimate (metric with noise minus without), low, high
               (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), changed_low, changed_high
-              (its interval), moved (mean absolute change of the score, or of the prediction), rows_changed (rows that the noise
-              changed), note (why none changed, or what the model raised)
+              (its interval), moved (mean absolute change of the score, or of the prediction), moved_low, moved_high, rows_changed (rows
+              that the noise changed), note (why none changed, or what the model raised)
     """
 
     changes: pd.DataFrame
 
     def frame(self) -> pd.DataFrame:
-        """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, rows_changed, note."""
+        """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, moved_low, moved_high, rows_changed, note."""
         return self.changes
 
     def sentence(self) -> str:

@@ -11,11 +11,13 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS, Metric
 from modelglass.analysis.paired import change, judged_answers, value_of
 from modelglass.analysis.performance import in_sentence, shown
 from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.analysis.ranking import one
 from modelglass.analysis.refusals import refused_rows
 from modelglass.analysis.result import Result, frame_json
 from modelglass.analysis.source import Source
@@ -23,7 +25,9 @@ from modelglass.analysis.source import Source
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-NUMBERS = ["metric", "estimate", "low", "high", "n", "changed", "changed_low", "changed_high", "moved", "rows_changed"]
+NUMBERS = [
+    "metric", "estimate", "low", "high", "n", "changed", "changed_low", "changed_high", "moved", "moved_low", "moved_high", "rows_changed",
+]  # fmt: skip
 """Columns that ``Probed.numbers`` gives."""
 
 
@@ -44,8 +48,8 @@ class Probed:
     """What came of one change of rows.
 
     numbers one value for each of ``NUMBERS``: estimate (metric afterwards minus before) with its paired interval, changed (weighted share of
-            decisions that change; NaN in regression) with its interval, moved (weighted mean absolute change of the score or prediction),
-            rows_changed (rows that differ at all: the others were not asked about again). NaN where the model refused.
+            decisions that change; NaN in regression) with its interval, moved (weighted mean absolute change of the score or prediction) with its
+            interval (Student's t corrected for skewness), rows_changed (rows that differ at all: the others were not asked about again). NaN where the model refused.
     refused the first row that the model refused; None where it answered all
     """
 
@@ -93,7 +97,6 @@ class Prober:
         self.inputs, self._whole, self.clean = ev.inputs(), rows_of(ev), rows_of(ev, class_)
         self.before = value_of(metric, self.clean)
         self.asked = 0
-        self._cluster = self._whole.cluster
 
     def ask(
         self,
@@ -113,6 +116,20 @@ class Prober:
             The part of the whole work that this is, for ``progress``.
         """
         places = np.arange(self.ev.n) if moved is None else np.flatnonzero(moved)
+        found = self.answers(columns, places, progress, span)
+        if isinstance(found, Refused):
+            numbers = (self.metric.name, *[np.nan] * 3, self.ev.n, *[np.nan] * 6, len(places))
+            return Probed(numbers=numbers, refused=found)
+        return Probed(numbers=self._numbers(judged_answers(self.ev, *found, self._whole, self.class_), len(places)))
+
+    def answers(
+        self,
+        columns: Mapping[str, pd.Series],
+        places: np.ndarray,
+        progress: Progress | None = None,
+        span: tuple[float, float, str] = (0.0, 1.0, ""),
+    ) -> tuple[np.ndarray, np.ndarray | None] | Refused:
+        """Give answers and scores of all rows, of which those at ``places`` have some columns replaced; or the first that the model refused."""
         predicted = np.array(self.ev.predicted, copy=True)
         score = None if self.ev.score is None else np.array(self.ev.score, dtype=float, copy=True)
         low, high, what = span
@@ -123,62 +140,65 @@ class Prober:
             try:
                 got, scored = self.ev.answer(frame)
             except InputError as error:
-                return self._refusal(error, frame)
+                return refusal(error, frame, self.ev)
             self.asked += len(at)
             predicted[at] = got
             if score is not None and scored is not None:
                 score[at] = scored
             tell(progress, low + (high - low) * part.stop / max(len(places), 1), what)
-        return Probed(
-            numbers=self._numbers(judged_answers(self.ev, predicted, score, self._whole, self.class_), len(places))
-        )
-
-    def _refusal(self, error: InputError, frame: pd.DataFrame) -> Probed:
-        found = refused_rows(frame, self.ev.answer)
-        label, raised = found[0] if found else (frame.index[0], error)
-        cause: BaseException = raised.__cause__ or raised
-        kept = Refused(
-            row=label,
-            error=f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}",
-            input={str(k): v for k, v in frame.loc[label].items()},
-        )
-        return Probed(numbers=(self.metric.name, *[np.nan] * 3, self.ev.n, *[np.nan] * 4, len(frame)), refused=kept)
+        return predicted, score
 
     def _numbers(self, after: Rows, rows_changed: int) -> tuple[Any, ...]:
         found = change(self.metric, self.clean, [after], level=self.level, seed=self.seed)
         return (
-            self.metric.name, found.estimate, found.low, found.high, self.ev.n, *self._changed(after), moved_by(self.clean, after), rows_changed,
+            self.metric.name, found.estimate, found.low, found.high, self.ev.n, *self._changed(after), *self._moved(after), rows_changed,
         )  # fmt: skip
 
     def _changed(self, after: Rows) -> tuple[float, float, float]:
         if self.clean.task == "regression":
             return np.nan, np.nan, np.nan
-        return share(self.ev, self.clean.predicted != after.predicted, self._cluster, self.level)
+        return share(self.ev, self.clean.predicted != after.predicted, self.level)
+
+    def _moved(self, after: Rows) -> tuple[float, float, float]:
+        size = moves(self.clean, after)
+        groups = Groups(self.clean, np.zeros(len(size), np.int64), 1)
+        found, low, high = one(mean_of(groups, size, self.level))
+        return found, max(low, 0.0), high
 
 
-def share(ev: Evaluation, flags: np.ndarray, cluster: np.ndarray | None, level: float) -> tuple[float, float, float]:
-    """Give the weighted share of rows that are flagged, with the interval of accuracy over rows or clusters (``cluster``: codes)."""
+def refusal(error: InputError, frame: pd.DataFrame, ev: Evaluation) -> Refused:
+    """Find the first row of a frame that the model refuses."""
+    found = refused_rows(frame, ev.answer)
+    label, raised = found[0] if found else (frame.index[0], error)
+    cause: BaseException = raised.__cause__ or raised
+    return Refused(
+        row=label,
+        error=f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}",
+        input={str(k): v for k, v in frame.loc[label].items()},
+    )
+
+
+def share(ev: Evaluation, flags: np.ndarray, level: float) -> tuple[float, float, float]:
+    """Give the weighted share of the rows of ``ev`` that are flagged, with the interval of accuracy over rows or clusters."""
     rows = Rows(
         task="binary",
         y=np.ones(len(flags), np.int64),
         predicted=flags.astype(np.int64),
         weight=ev.weight,
-        cluster=cluster,
+        cluster=ev.cluster,
         classes=2,
     )
     found = estimate(METRICS["accuracy"], Groups(rows, np.zeros(len(flags), np.int64), 1), level)
     return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
 
 
-def moved_by(clean: Rows, after: Rows) -> float:
-    """Weighted mean absolute change of the answer: of the score, mean over classes; of the value; of the decision where there are no scores."""
+def moves(clean: Rows, after: Rows) -> np.ndarray:
+    """Absolute change of each row's answer, (n,): of the score, mean over classes; of the value; of the decision where there are no scores."""
     if clean.task == "regression":
-        size = np.abs(after.predicted - clean.predicted)
-    elif clean.score is None:
-        size = (clean.predicted != after.predicted).astype(float)
-    else:
-        size = np.abs(np.asarray(after.score) - clean.score).reshape(len(clean.y), -1).mean(axis=1)
-    return float(np.average(size, weights=clean.weight))
+        return np.asarray(np.abs(after.predicted - clean.predicted), dtype=float)
+    if clean.score is None:
+        return (clean.predicted != after.predicted).astype(float)
+    return np.asarray(np.abs(np.asarray(after.score) - clean.score).reshape(len(clean.y), -1).mean(axis=1))
 
 
 def refused_frame(found: list[tuple[str, str, Refused]]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import modelglass as mg
 from modelglass.analysis.adversarial import adversarial
 from modelglass.analysis.adversarial_find import find
 from modelglass.analysis.constraints import constraints
+from modelglass.analysis.crowding import GRID, alone, crowd, own_spread
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.finding import Budget
@@ -416,19 +417,86 @@ def test_regression_trees_with_a_default_amount():
     np.testing.assert_allclose(got.rows.certified, got.rows.cost, rtol=1e-4, atol=1e-5)
 
 
-def test_a_fragile_column_is_found():
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame(
-        {"wide": rng.normal(size=800), "edge": np.where(rng.random(800) < 0.4, 0.03, 1) * rng.normal(size=800) + 5}
-    )
-    y = np.where((X.edge > 5) ^ (X.wide > 1.5), "yes", "no")
-    got = find(evaluation(DecisionTreeClassifier(max_depth=3), X, y), Budget(30.0))
-    assert got[0].features == ("edge",)
-    assert got[0].kind == "fragile_column"
-    assert got[0].low > 0.1
-    assert got[0].severity == "medium"
+def crowded(seed, piled):
+    """A step of the outcome at 0.4 of ``edge``, and three rows in ten just above it; without the pile an honest model of smooth columns."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"wide": rng.normal(size=3_000), "edge": rng.normal(size=3_000)})
+    if piled:
+        X["edge"] = np.where(rng.random(3_000) < 0.3, 0.4 + 0.1 * rng.random(3_000), X.edge)
+    drive = X.wide + (6 * ((X.edge > 0.4) - 0.5) if piled else X.edge)
+    y = np.where(drive + rng.logistic(size=3_000) > 0, "yes", "no")
+    model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=6).fit(X[:1_000], y[:1_000])
+    return Evaluation(model, X[1_000:].assign(y=y[1_000:]), target="y", positive="yes")
+
+
+def test_a_fragile_column_is_found_and_where():
+    ev, budget = crowded(0, True), Budget(30.0)
+    got = find(ev, budget)
+    assert [(f.kind, f.features, f.severity) for f in got] == [("fragile_column", ("edge",), "medium")]
+    assert budget.used == ev.n
+    assert got[0].p_adjusted < 0.001
     assert "turns over" in got[0].sentence
+    there = ev.where(got[0].where).frame.edge
+    assert there.between(0.35, 0.55).mean() > 0.8
+    near = alone(ev, constraints(ev), seconds=30)
+    flags = near.first[:, near.columns.index("edge")] <= 2
+    assert got[0].estimate == pytest.approx(flags.mean())
+    assert got[0].low < flags.mean() < got[0].high
+
+
+def test_no_fragile_column_in_robust_models():
+    assert [find(crowded(seed, False), Budget(30.0)) for seed in range(4)] == [[]] * 4
+    X, y = numbers(n=1_500)
+    assert find(evaluation(make_pipeline(StandardScaler(), LogisticRegression()), X, y), Budget(30.0)) == []
+
+
+def test_find_says_nothing_without_a_model_time_or_decisions(people):
     assert find(Evaluation.from_predictions([0, 1] * 9, prediction=[0, 1] * 9), Budget(1.0)) == []
+    X, y = numbers(n=600)
+    assert find(evaluation(LinearRegression(), X, X.a), Budget(1.0)) == []
+    slow = evaluation(RandomForestClassifier(20, random_state=0), X, y)
+    early = Budget(0.0)
+    early.left = lambda: -1.0
+    told = find(slow, early)
+    assert told == []
+    assert early.used <= 600
+
+    def stop(share, what):
+        raise Stopped("enough")
+
+    with pytest.raises(Stopped):
+        find(people, Budget(10.0, progress=stop))
+
+
+def test_alone_is_the_distance_to_a_known_boundary():
+    X, _ = numbers(n=500)
+    y = np.where(X.a > 0.2, "yes", "no")
+    ev = evaluation(DecisionTreeClassifier(max_depth=1), X, y)
+    got = alone(ev, constraints(ev), seconds=30)
+    limit, spread = ev.estimator.tree_.threshold[0], constraints(ev).columns["a"].spread
+    here = got.kept.frame.a.to_numpy()
+    far = np.abs(here - limit) / own_spread(here, spread)
+    expected = np.searchsorted(GRID, far)
+    found = got.first[:, got.columns.index("a")]
+    inside = np.abs(here - limit) < 0.7 * spread  # beyond it the end of the range may come first
+    assert (found[inside] == expected[inside]).mean() > 0.97  # but for the steps of 0.001 that values are moved to
+    assert (np.delete(got.first, got.columns.index("a"), axis=1) == len(GRID)).all()
+
+
+def test_steps_count_as_steps():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"k": rng.integers(0, 40, 600), "x": rng.normal(size=600)})
+    ev = evaluation(DecisionTreeClassifier(max_depth=2), X, np.where(X.k > 20, "yes", "no"))
+    got = alone(ev, constraints(ev), seconds=30)
+    k = got.columns.index("k")
+    spread = constraints(ev).columns["k"].spread
+    middle = got.kept.frame.k.between(15, 25).to_numpy()
+    whole = np.floor(0.1 * spread) / np.floor(0.75 * spread)
+    np.testing.assert_allclose(np.nanmax(got.part[middle, k]), whole, rtol=0.35)
+    one = crowd(got, k)
+    at = got.kept.frame.k.to_numpy()
+    reach = np.floor(0.1 * own_spread(at.astype(float), spread))
+    assert (one.near == ((at <= 20) & (at + reach > 20) | (at > 20) & (at - reach <= 20))).all()
 
 
 def test_the_planted_fragile_feature_of_credit_is_first(tmp_path):
@@ -441,3 +509,9 @@ def test_the_planted_fragile_feature_of_credit_is_first(tmp_path):
     assert numbers_only.estimate.iloc[0] > numbers_only.estimate.iloc[1]
     solid = next(t for t in mg.figure(got).data if t.name == "decisions, found")
     np.testing.assert_allclose(solid.y, got.curve[got.curve.what == "decisions"].estimate)
+    told = find(ev, Budget(60.0))
+    assert [f.features for f in told] == [("bureau_score",)]
+    assert 600 in ev.where(told[0].where).frame.bureau_score.to_numpy() + np.array([[-1], [0], [1]])
+    plain = make("credit-logistic", tmp_path)
+    logistic = Evaluation(mg.load_model(plain.model), mg.read_data(plain.data), train=mg.read_data(plain.train), **plain.options)
+    assert find(logistic, Budget(60.0)) == []

@@ -65,6 +65,8 @@ def test_change_is_the_metric_of_the_noisy_rows(ev):
         "changed_low",
         "changed_high",
         "moved",
+        "moved_low",
+        "moved_high",
         "rows_changed",
         "note",
     ]
@@ -77,6 +79,9 @@ def test_change_is_the_metric_of_the_noisy_rows(ev):
     assert row.estimate == pytest.approx(metrics.roc_auc_score(y, after) - metrics.roc_auc_score(y, ev.score))
     assert row.changed == pytest.approx((ev.predict_codes(noisy) != ev.predicted).mean())
     assert row.moved == pytest.approx(np.abs(after - ev.score).mean())
+    half = 1.96 * np.abs(after - ev.score).std() / np.sqrt(ev.n)
+    assert row.moved_low == pytest.approx(row.moved - half, rel=0.05)
+    assert row.moved_high == pytest.approx(row.moved + half, rel=0.05)
     assert row.low < row.estimate < row.high < 0
     assert table.moved[1] > table.moved[0]
     assert "of decisions change" in got.sentence()
