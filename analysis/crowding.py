@@ -33,7 +33,7 @@ SMALL, WIDE = 0.1, 0.75
 TIMES = 1.5
 """What little changes turn over must be surely more than so many times what is in proportion; about a smooth boundary bell-shaped data reach 1.37 (Laplace)."""
 LOT = 8_192
-NEIGHBOURS, EDGE = 0.25, 0.02
+NEIGHBOURS, EDGE = 0.4, 0.02
 """Share of the rows on either side that a row's own spread is taken from, and the share at both ends of a column that is left out of it."""
 _SMALL, _WIDE, _NEVER = GRID.index(SMALL), GRID.index(WIDE), len(GRID)
 
@@ -120,7 +120,7 @@ def own_spread(values: np.ndarray, spread: float) -> np.ndarray:
     """Give the spread of a column about each value, (n,), at most ``spread``: how far its neighbours reach, beside those of a normal column.
 
     >>> own_spread(np.linspace(0, 1, 101), 0.371)[[0, 50, 100]].round(3).tolist()
-    [0.124, 0.371, 0.124]
+    [0.212, 0.312, 0.212]
     """
     known = np.sort(values[np.isfinite(values)])
     if len(known) < 2:

@@ -39,7 +39,7 @@ class FragileRows(Result):
     parts   part ("all rows", "the most fragile rows", "the other rows", or a slice in words), where (SQL condition of a slice, None else), share
             (of all rows, weighted), estimate (share of decisions that noise changes there; in regression the mean absolute move), low, high,
             n, rest (the same on all other rows), effect, effect_low, effect_high, p_adjusted (slices only, Holm), of_all (share of all changes that
-            the part holds; NaN for slices), rows. The most fragile rows are chosen by one half of the draws of noise and estimated from
+            the part holds; NaN for slices), rows (in the part, of all that were used). The most fragile rows are chosen by one half of the draws of noise and estimated from
             the other half; slices are proposed by one half of the rows and estimated on the other
     rows    row, fragility (share of draws in which the decision changes, or mean move), most fragile first
     no_slices   why no slices were searched; "" where they were

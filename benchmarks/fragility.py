@@ -66,7 +66,7 @@ def table(rng: np.random.Generator, n: int, planted: bool) -> tuple[pd.DataFrame
 
 def said(kind: str, seed: int, planted: bool) -> tuple[list[str], int]:
     """Give the columns named, and the number of findings about rows, of one world."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, 1_000))
     X, y = table(rng, 6_000, planted)
     model = MODELS[kind]().fit(X.iloc[:3_000], y[:3_000])
     ev = mg.Evaluation(model, X.iloc[3_000:].assign(y=y[3_000:]), target="y", positive="yes", seed=seed)
@@ -76,7 +76,7 @@ def said(kind: str, seed: int, planted: bool) -> tuple[list[str], int]:
 
 def by_heart(seed: int) -> int:
     """Give the number of findings about rows where the nearest row of noisy outcomes decides."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, 1_000))
     X = pd.DataFrame(rng.normal(size=(4_000, 2)), columns=["a", "b"])
     y = np.where(X.a + 2 * rng.logistic(size=len(X)) > 0, "yes", "no")
     model = KNeighborsClassifier(1).fit(X.iloc[:2_000], y[:2_000])

@@ -16,7 +16,7 @@ def _(result: FragileRows) -> go.Figure:
     decided = result.source.task != "regression"
     what = "decisions that noise changes" if decided else "mean move of the prediction"
     names = [style.wrapped(str(p), 34) for p in table["part"]]
-    made = style.new_figure("", x=style.wrapped(what, 34), height=120 + 46 * len(table), legend=len(slices) > 0)
+    made = style.new_figure("", x=style.wrapped(what, 20), height=120 + 46 * len(table), legend=len(slices) > 0)
     hover = style.hover_texts(
         rows_concerned=table["part"],
         **{"share_changed" if decided else "mean_move": table["estimate"]},

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -17,6 +18,11 @@ from modelglass.analysis.noise_robustness import Noise, noisy
 from modelglass.analysis.possible import Space
 
 N = 300
+
+
+def wilson(count):
+    found = binomtest(int(count), N).proportion_ci(method="wilson")
+    return found.low, found.high
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +74,11 @@ def test_table_is_the_metric_of_the_faulty_rows(ev):
     assert row.caught == 1
     clip = ev.output(X.assign(x=np.clip(X.x * 10, X.x.min(), X.x.max())))
     assert row.clipped == pytest.approx(metrics.roc_auc_score(y, clip) - metrics.roc_auc_score(y, ev.score))
+    assert row.clipped_low < row.clipped < row.clipped_high
+    still = (clip >= 0.5) != (ev.score >= 0.5)
+    assert row.changed_clipped == pytest.approx(still.mean())
+    assert (row.changed_clipped_low, row.changed_clipped_high) == pytest.approx(wilson(still.sum()))
+    assert (row.caught_low, row.caught_high) == pytest.approx(wilson(N))
     swapped = table.loc[("swapped columns", "x and i", "")]
     assert swapped.moved == pytest.approx(
         np.abs(ev.output(X.assign(x=X.i.astype(float), i=X.x.round())) - ev.score).mean()

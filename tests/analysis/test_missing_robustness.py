@@ -81,6 +81,8 @@ def test_a_model_that_cannot_miss_says_so_and_keeps_the_row(line):
     got = missing_robustness(line, code=None)
     assert got.frame().moved.isna().all()
     assert got.frame().filled.notna().all()
+    assert (got.frame().filled_low <= got.frame().filled)[got.frame().filled_low.notna()].all()
+    assert got.frame().filled_low.notna().any()
     assert got.refused.feature.tolist() == ["i", "c"]
     assert "NaN" in got.refused.error[0]
     with pytest.raises(InputError):

@@ -13,7 +13,15 @@ FEW = {
     "sobol_indices.points": "256",
     **{
         f"{n}.rows": "60"
-        for n in ("noise_robustness", "input_faults", "missing_robustness", "beyond_range", "same_answers")
+        for n in (
+            "noise_robustness",
+            "fragile_rows",
+            "robust_threshold",
+            "input_faults",
+            "missing_robustness",
+            "beyond_range",
+            "same_answers",
+        )
     },
 }
 
@@ -58,7 +66,7 @@ def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show,
     go(at, "sensitivity")
     assert not at.exception
     assert not at.error, [e.value for e in at.error]
-    for name in ("adversarial", "noise_robustness", "input_faults"):
+    for name in ("adversarial", "noise_robustness", "fragile_rows", "robust_threshold", "input_faults"):
         assert asked[name]["constraints"] == given
     assert "constraints" not in asked["missing_robustness"]
     until(at, lambda at: WORST in texts(at))

@@ -151,6 +151,7 @@ SETTINGS = {
     "shapley_values": {"rows": 30},
     "partial_dependence": {"rows": 60},
     "noise_robustness": {"rows": 100},
+    "fragile_rows": {},
     "adversarial": {"rows": 20, "rounds": 0},
 }
 CUT_IN_CHARTS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => {
@@ -193,7 +194,7 @@ def prices(tmp_path_factory):
 @pytest.mark.parametrize("width", [1440, 420])
 def test_no_word_of_a_chart_is_cut(prices, opened, width):
     page = opened(prices, width=width)
-    assert page.locator(".js-plotly-plot").count() == 8
+    assert page.locator(".js-plotly-plot").count() == 9
     assert page.evaluate(CUT_IN_CHARTS) == []
 
 
