@@ -17,7 +17,6 @@ __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
 ANALYSES: list[Analysis] = [
     Analysis(
         name="findings",
-        asks_model=False,
         title="Findings",
         question="What is wrong with this model?",
         page="overview",

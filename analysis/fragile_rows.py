@@ -84,7 +84,7 @@ class FragileRows(Result):
         if self.slices.empty:
             return f"{text} No slice of the data is surely more fragile than the rest."
         first, more = self.slices.iloc[0], len(self.slices) - 1
-        text += f" They are marked by {first.part}: there it {self._does(first)}, against {self._size(first.rest)} on the rest"
+        text += f" Such rows stand most of all where {first.part}: there it {self._does(first)}, against {self._size(first.rest)} on the rest"
         return f"{text} ({int(first.n):,} rows that did not propose it)" + (f"; and {more} more." if more else ".")
 
     def _size(self, value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelglass.analysis.conditions import quote_name
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.finding import Budget, Finding
 from modelglass.analysis.fragile_rows import ALL, fragile_rows
@@ -37,10 +38,11 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     if not whole.low >= limit:
         return []
     sentence = f"Noise of {got.settings['strength']:g} spreads on every column changes {percent(whole.estimate, whole.low, whole.high)} of decisions"
-    where, features = None, ()
+    where, features = None, tuple[str, ...]()
     if len(slices):
         first = slices.iloc[0]
         where = first["where"]
+        features = tuple(name for name in ev.columns if quote_name(name) in where)
         sentence += (
             f", most of all where {first.part} ({percent(first.estimate, first.low, first.high)} there, {first.rest:.1%} on the rest; judged on {int(first.n):,} "
             "rows that did not propose it)"

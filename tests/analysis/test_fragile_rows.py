@@ -79,7 +79,7 @@ def test_what_marks_them_is_named_and_selects_its_rows(ev):
     each = got.rows.set_index("row").fragility
     assert each.loc[inside.frame.index].mean() == pytest.approx(first.estimate, abs=0.1)
     assert first.low > got.parts.estimate[0]
-    assert "They are marked by a" in got.sentence()
+    assert "Such rows stand most of all where a" in got.sentence()
     figure = mg.figure(got)
     drawn = {y: x for trace in figure.data[:2] for y, x in zip(trace.y, trace.x)}
     assert len(drawn) == len(got.parts)
@@ -163,3 +163,4 @@ def test_a_finding_needs_more_changes_than_a_smooth_boundary_gives(ev):
     assert [f.kind for f in got] == ["fragile_rows"]
     assert got[0].low > 0.1
     assert got[0].n == N
+    assert (got[0].where is None) == (got[0].features == ())
