@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,11 @@ def is_warm(loops: tuple[Path, ...] = LOOPS) -> bool:
     Compiled code is kept for each kind of input, so a model of another kind may still wait for its own. Where numba keeps its cache elsewhere
     (``NUMBA_CACHE_DIR``, a folder that cannot be written), the answer is no.
     """
-    return all(
-        any(
-            found.stat().st_mtime >= loop.stat().st_mtime
-            for found in (loop.parent / "__pycache__").glob(f"{loop.stem}.*.nbi")
-        )
-        for loop in loops
-    )
+    return all(any(found.stat().st_mtime >= loop.stat().st_mtime for found in _kept(loop)) for loop in loops)
+
+
+def _kept(loop: Path) -> list[Path]:
+    return list((loop.parent / "__pycache__").glob(f"{loop.stem}.*.nbi"))
 
 
 def warm() -> None:
@@ -60,6 +59,12 @@ def warm() -> None:
             explainers.shapley_values(ev, rows=rows)
         explainers.shapley_interactions(ev, rows=20)
         find_slices(ev, k=3, depth=2)
+    for (
+        loop
+    ) in LOOPS:  # numba goes by what a file says, so that one written anew with the same loops is not compiled again
+        for found in _kept(loop):
+            with suppress(OSError):
+                found.touch()
 
 
 if __name__ == "__main__":
