@@ -44,7 +44,8 @@ class Adversarial(Result):
                 left out; excluded (which constraint leaves the row itself out; '' else)
     changes     row, column, before, after, cost: the changed cells of each change found
     columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
-                levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost
+                levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost, number
+                (whether it is one)
     certificate how the lower bound came about; no_certificate: why there is none
     asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
     """
@@ -95,15 +96,31 @@ class Adversarial(Result):
         half = float((kept.cost <= 0.5).mean())
         text = f"A possible change that {self.answer} was found for {len(done) / n:.0%} of {rows_text(n)}; for {half:.0%} at a cost of at most half a spread"
         text += f" (median cost {np.median(kept.cost):.2g} spreads)." if len(done) * 2 > n else "."
-        top = self.columns.iloc[0]
-        if top.estimate > 0 or top.within_half > 0:
-            at = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
-            text += f" The most fragile column is {top.column}: {at[0]} of it alone suffice for {at[1]:.1%} of rows."
+        text += self._fragile()
         left_out = len(self.rows) - n
         if left_out:
             first = self.rows[self.rows.excluded != ""].excluded.iloc[0]
             text += f" {rows_text(left_out).capitalize()} that the constraints themselves leave out ({first}) are not counted."
         return f"{text} {self._certain()}"
+
+    def _fragile(self) -> str:
+        """Name the number that a small change of turns over most answers, and the column of which another level does."""
+        numbers, levels = (
+            self.columns[
+                (self.columns.number == is_number) & ((self.columns.estimate > 0) | (self.columns.within_half > 0))
+            ]
+            for is_number in (True, False)
+        )
+        text = ""
+        if len(numbers):
+            top = numbers.iloc[0]
+            enough, share = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
+            kind = "number" if len(levels) else "column"
+            text = f" The most fragile {kind} is {top.column}: {enough} of it alone suffice for {share:.1%} of rows."
+        if len(levels):
+            top = levels.sort_values("estimate", ascending=False, kind="stable").iloc[0]
+            text += f" Another level of {top.column} alone suffices for {top.estimate:.1%}{'' if text else ' of rows'}."
+        return text
 
     def _certain(self) -> str:
         end = " The time was over before the search was done: this is the best so far." if self.stopped else ""
@@ -366,4 +383,4 @@ def _columns(kept: Evaluation, space: Space, found: Found, changes: pd.DataFrame
     table["first"] = table.number & (table.estimate > 0)
     return table.sort_values(
         ["first", "estimate", "within_half"], ascending=False, kind="stable", ignore_index=True
-    ).drop(columns=["first", "number"])
+    ).drop(columns="first")

@@ -95,7 +95,7 @@ def prepare_predictions(
             _check_labels_meet(values, made)
         predicted = checked_predictions(made, understood, frame)
     else:
-        predicted, threshold = _decide(checked, model, understood, threshold)
+        predicted, threshold = _decide(checked, scores, model, understood, threshold)
     known = infer_columns(frame.drop(columns=list(ignore)), {**({id: "id"} if id else {}), **(types or {})})
     arrays = role_arrays(frame, weight, cluster, time, id)
     prepared = Prepared(
@@ -236,16 +236,16 @@ def _score_columns(score: Any, understood: Target, kept: np.ndarray) -> np.ndarr
 
 
 def _decide(
-    score: np.ndarray | None, model: Model, understood: Target, threshold: float | None
+    score: np.ndarray | None, given: np.ndarray | None, model: Model, understood: Target, threshold: float | None
 ) -> tuple[np.ndarray, float | None]:
-    if score is None:
+    if score is None or given is None:
         raise InputError("Expected predictions.", "There are none.", "Give --prediction COL.")
     if understood.task != "binary":
         return score.argmax(axis=1).astype(np.int64), None
     if threshold is None and model.score_kind != "probability":
         raise InputError(
             "Expected a threshold, because the scores are not probabilities and there are no predictions.",
-            f"Scores run from {score.min():.4g} to {score.max():.4g}.",
+            f"Scores run from {given.min():.4g} to {given.max():.4g}{' (those of both classes)' if given.shape[1] > 1 else ''}.",
             "Give --threshold X or --prediction COL.",
         )
     threshold = 0.5 if threshold is None else threshold

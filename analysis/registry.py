@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched
-from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
+from modelglass.analysis.errors import AnalysisError, InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 
@@ -146,10 +147,16 @@ def analyses() -> Mapping[str, Analysis]:
     for point in sorted(entry_points(group=GROUP), key=lambda p: (not p.value.startswith("modelglass."), p.name)):
         try:
             declared = point.load()
+            records = [declared] if isinstance(declared, Analysis) else list(declared)
         except Exception as error:  # noqa: BLE001  a guest may fail in any way
             log.warning("The analyses of %r could not be loaded: %s", point.value, error)
             continue
-        for record in [declared] if isinstance(declared, Analysis) else declared:
+        strange = [record for record in records if not isinstance(record, Analysis)]
+        if strange:
+            log.warning(
+                "Of what %r declares, %d are no Analysis and left out, as %.80r.", point.value, len(strange), strange[0]
+            )
+        for record in (r for r in records if isinstance(r, Analysis)):
             if record.name in found:
                 log.warning(
                     "The analysis %r of %r is already declared; the first one stands.", record.name, point.value
@@ -201,16 +208,38 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
             analysis=record,
             reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
         )
-    function, progress = record.function(), watched(progress)
-    takes = inspect.signature(function).parameters
-    _check_given(record, takes, settings)
-    if progress is not None and "progress" in takes:
-        settings = {**settings, "progress": progress}
     try:
-        check_budget()
-        return Outcome(analysis=record, result=function(ev, **settings))
+        with _guest(record):
+            function = record.function()
+            takes = inspect.signature(function).parameters
+            _check_given(record, takes, settings)
+            progress = watched(progress)
+            if progress is not None and "progress" in takes:
+                settings = {**settings, "progress": progress}
+            check_budget()
+            result = function(ev, **settings)
+            if not isinstance(result, Result):
+                raise TypeError(f"{record.compute} gave a {type(result).__name__} instead of a Result")
+            return Outcome(analysis=record, result=result)
     except (NotApplicable, BudgetSpent) as answer:
         return Outcome(analysis=record, reason=answer.reason)
+
+
+@contextmanager
+def _guest(record: Analysis) -> Iterator[None]:
+    """Tell the faults of another package's analysis as such; its own refusals, and faults of ours, stay what they are."""
+    try:
+        yield
+    except (AnalysisError, MemoryError):
+        raise
+    except Exception as error:
+        if record.compute.startswith("modelglass."):
+            raise
+        raise InputError(
+            f"Expected an answer of {record.name!r}, which {record.compute.partition(':')[0]} computes.",
+            f"It failed: {type(error).__name__}: {str(error)[:200]}.",
+            "The fault is that package's: update or remove it, or tell its authors.",
+        ) from error
 
 
 def _check_given(record: Analysis, takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any]) -> None:

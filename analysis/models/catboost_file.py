@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from modelglass.analysis.models.trees import Damaged
+from modelglass.analysis.models.trees import Damaged, Uncheckable
 
 MAGIC = b"CBM1"
 MAX_VALUES_PER_BIN = 254
@@ -105,7 +105,7 @@ def check_catboost(data: bytes) -> None:
         _check_trees(trees)
         parts = root.texts(3)
         if any(p != STATISTICS for p in parts) or len(parts) > 1:
-            raise Damaged("it reads texts or embeddings, which cannot be checked")
+            raise Uncheckable("it reads texts or embeddings, which cannot be checked")
         classes = _check_statistics(data[8 + size :]) if parts else {}
         _check_used(trees, classes)
     except Damaged:
@@ -142,7 +142,7 @@ def _check_trees(trees: Table) -> None:
 def _refuse_texts(trees: Table) -> None:
     for field in (14, 15, 18):
         if len(trees.array(field, "<u4")):
-            raise Damaged("it reads texts or embeddings, which cannot be checked")
+            raise Uncheckable("it reads texts or embeddings, which cannot be checked")
 
 
 def _features(trees: Table) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from modelglass.analysis.models.safety_rules import (
 from modelglass.analysis.models.trees import (
     LEAF,
     Damaged,
+    Uncheckable,
     check_links,
     check_tree,
     depth,
@@ -37,6 +38,9 @@ from modelglass.analysis.models.trees import (
     parse_sklearn,
 )
 
+UNKNOWN = (
+    "Nothing needs to be wrong with it. If you made the file yourself, load it in Python and pass the model itself."
+)
 TODO = "The file is damaged or was tampered with. If you made it yourself, load it in Python and pass the model itself."
 
 
@@ -64,15 +68,16 @@ def check_model(model: Any, file: str) -> None:
             if qualified(item).startswith(SEARCHES):
                 results.update(id(child) for step, child in children if step == ".cv_results_")
         except Damaged as error:
+            known = not isinstance(error, Uncheckable)
             raise InputError(
-                "Expected a model whose parts agree with each other.",
+                f"Expected a model whose parts {'agree with each other' if known else 'can be checked before they run'}.",
                 f"In {file}, at {where}: {error}.",
-                TODO,
+                TODO if known else UNKNOWN,
             ) from None
         except Exception as error:  # noqa: BLE001  the content decides what a check stumbles over
             raise InputError(
                 "Expected a model whose parts agree with each other.",
-                f"In {file}, at {where}: {type(item).__name__} cannot be checked ({type(error).__name__}: {str(error)[:120]}).",
+                f"In {file}, at {where}: the check of {type(item).__name__} failed ({type(error).__name__}: {str(error)[:120]}).",
                 TODO,
             ) from None
         stack.extend((child, f"{where}{step}", item) for step, child in children)
@@ -240,7 +245,7 @@ def check_gradient_boosting(est: Any) -> None:
     if isinstance(init, str) and init == "zero":
         return
     if qualified(init) not in ("sklearn.dummy.DummyClassifier", "sklearn.dummy.DummyRegressor"):
-        raise Damaged("gradient boosting that starts from another model (init) cannot be checked")
+        raise Uncheckable("gradient boosting that starts from another model (init) cannot be checked")
     if init.n_outputs_ != 1 or (classes > 1 and (init.n_classes_ != classes or len(init.class_prior_) != classes)):
         raise Damaged("the start of gradient boosting does not agree with its classes")
 

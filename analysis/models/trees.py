@@ -18,6 +18,10 @@ class Damaged(ValueError):
     """Something in a model file cannot be so; the text says what, for people."""
 
 
+class Uncheckable(Damaged):
+    """Something in a model file may well be so, and nothing here can check it; the text says what, for people."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class ParsedTree:
     """One binary tree; node 0 is the root. All arrays have one entry a node.

@@ -324,6 +324,17 @@ def test_a_column_that_decides_alone_is_named_first():
     assert "most fragile column is edge" in got.sentence()
 
 
+def test_numbers_and_levels_are_named_apart(people):
+    got = adversarial(people, rows=40, rounds=1)
+    level, number = (part.loc[part.estimate.idxmax()] for _, part in got.columns.groupby("number"))
+    assert level.estimate > number.estimate > 0, "the level is the worse, and a whole change"
+    assert (
+        f"The most fragile number is {number.column}: 0.1 spreads of it alone suffice for {number.estimate:.1%} of rows"
+        in got.sentence()
+    )
+    assert f"Another level of {level.column} alone suffices for {level.estimate:.1%}." in got.sentence()
+
+
 def test_nothing_feasible_is_an_answer():
     X, y = numbers()
     ev = evaluation(LogisticRegression(), X, y)

@@ -401,3 +401,11 @@ def test_an_object_whose_attributes_raise_is_refused_in_words():
 
     with pytest.raises(InputError, match=r"(?s)type Grumpy raised RuntimeError: not today"):
         mg.Evaluation(Grumpy(), pd.DataFrame({"a": [0.0, 1.0], "y": [0, 1]}), target="y")
+
+
+def test_scores_of_two_classes_that_go_beyond_one_are_told_with_their_whole_range():
+    """0.0003 of one class and 1.0047 of the other: the first alone looks like a probability."""
+    p = np.array([0.0003, 0.4, 0.9, 0.6])
+    with pytest.raises(InputError, match="not probabilities") as told:
+        mg.Evaluation.from_predictions(["a", "b", "b", "a"], score={"b": p, "a": 1.005 - p}, positive="b")
+    assert told.value.came == "Scores run from 0.0003 to 1.005 (those of both classes)."

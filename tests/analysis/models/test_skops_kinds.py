@@ -95,6 +95,10 @@ CLASSIFIERS = {
     "support vectors on sparse": lambda: (make_pipeline(preprocessing.OneHotEncoder(), svm.SVC()), "bc"),
     "linear support vectors": lambda: (svm.LinearSVC(), "X"),
     "neighbours, kd tree": lambda: (neighbors.KNeighborsClassifier(), "X"),
+    "neighbours of whole numbers": lambda: (neighbors.KNeighborsClassifier(), "whole"),
+    "neighbours of flags, brute force": lambda: (neighbors.KNeighborsClassifier(algorithm="brute"), "flags"),
+    "splines of a column of one value": lambda: (
+        make_pipeline(preprocessing.PolynomialFeatures(2), preprocessing.SplineTransformer(), LR()), "X"),
     "neighbours, ball tree": lambda: (neighbors.KNeighborsClassifier(algorithm="ball_tree", metric="manhattan"), "X"),
     "neighbours, brute force": lambda: (neighbors.KNeighborsClassifier(algorithm="brute", p=3), "X"),
     "soft voting": lambda: (ensemble.VotingClassifier([("a", LR()), ("b", forest())], voting="soft"), "X"),
@@ -177,6 +181,10 @@ def rows_of(small, what):
         return small.X
     if what == "coded":
         return np.column_stack([small.X[:, 0], (small.X[:, 1] * 2).astype(int) % 5])
+    if what == "whole":
+        return (small.X * 10).astype(int)
+    if what == "flags":
+        return small.X.mean(axis=0) < small.X
     if what == "text":
         return np.array(["a good day", "bad day now", "good"] * 50, dtype=object)
     if what == "ac as object":
