@@ -18,7 +18,7 @@ from modelglass.analysis.wording import say
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-_LOSSES = {
+LOSSES = {
     "log_loss": "minus the log of the probability given to what happened",
     "margin": "how far the score lies on the wrong side of the decision",
     "wrong": "predicted wrong or not; there are no scores to rank the rows by",
@@ -68,7 +68,7 @@ class WorstRows(Result):
         if self.wrong is not None and not cell:
             text += f", {self.wrong:,} predicted wrong"
         one = len(self.rows) == 1
-        text += f", the {'one' if one else f'{len(self.rows):,}'} worst by {self.loss.replace('_', ' ')} ({_LOSSES[self.loss]})"
+        text += f", the {'one' if one else f'{len(self.rows):,}'} worst by {self.loss.replace('_', ' ')} ({LOSSES[self.loss]})"
         if not np.isnan(self.share_of_loss):
             text += f" {'holds' if one else 'hold'} {self.share_of_loss:.1%} of the whole loss"
         name = worst["id"] if "id" in worst else worst["row"]
@@ -144,27 +144,40 @@ def label_code(ev: Evaluation, label: Any) -> int:
     raise unknown_name("class", str(label), [str(c) for c in ev.classes])
 
 
+def loss_name(ev: Evaluation) -> str:
+    """Name the loss by which rows are ranked: log_loss, margin, wrong or absolute_error."""
+    if ev.task == "regression":
+        return "absolute_error"
+    return "wrong" if ev.score is None else "log_loss" if ev.score_kind == "probability" else "margin"
+
+
 def row_losses(ev: Evaluation) -> tuple[str, np.ndarray]:
     """Give the name of the loss and the loss of each row: (n,)."""
-    if ev.task == "regression":
-        return "absolute_error", np.abs(ev.y - ev.predicted)
-    if ev.score is None:
-        return "wrong", (ev.y != ev.predicted).astype(float)
-    if ev.task == "binary":
-        is_positive = ev.y == ev.positive_index
-        if ev.score_kind == "probability":
-            return "log_loss", _log_loss(np.where(is_positive, ev.score, 1 - ev.score))
-        cut = ev.threshold or 0.0
-        return "margin", np.where(is_positive, cut - ev.score, ev.score - cut)
-    given = np.take_along_axis(ev.score, ev.y[:, None], axis=1)[:, 0]
-    if ev.score_kind == "probability":
-        return "log_loss", _log_loss(given)
-    return "margin", ev.score.max(axis=1) - given
+    name = loss_name(ev)
+    if name == "absolute_error":
+        return name, np.abs(ev.y - ev.predicted)
+    if name == "wrong":
+        return name, (ev.y != ev.predicted).astype(float)
+    return name, _log_losses(ev) if name == "log_loss" else _margins(ev)
 
 
-def _log_loss(given: np.ndarray) -> np.ndarray:
-    eps = np.finfo(float).eps
+def _log_losses(ev: Evaluation) -> np.ndarray:
+    score, eps = np.asarray(ev.score), np.finfo(float).eps
+    given = np.where(ev.y == ev.positive_index, score, 1 - score) if ev.task == "binary" else _given(ev)
     return -np.log(np.clip(given, eps, 1 - eps))
+
+
+def _margins(ev: Evaluation) -> np.ndarray:
+    score = np.asarray(ev.score)
+    if ev.task != "binary":
+        return score.max(axis=1) - _given(ev)
+    beyond = score - (ev.threshold or 0.0)
+    return np.where(ev.y == ev.positive_index, -beyond, beyond)
+
+
+def _given(ev: Evaluation) -> np.ndarray:
+    """Give the score of what happened."""
+    return np.take_along_axis(np.asarray(ev.score), ev.y[:, None], axis=1)[:, 0]
 
 
 def _table(ev: Evaluation, at: np.ndarray, losses: np.ndarray) -> pd.DataFrame:

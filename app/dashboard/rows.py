@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.result import Result
+from modelglass.analysis.worst_rows import LOSSES, loss_name
 from modelglass.app.dashboard import pages, show, state
 
 if TYPE_CHECKING:
@@ -22,6 +23,21 @@ def choose(row: Any) -> None:
     state.put(ROW, [str(row)])
 
 
+def told(ev: Evaluation) -> dict[str, str]:
+    """Say what the columns of a table of rows hold beside the data's own."""
+    kind = "Probability" if ev.score_kind == "probability" else "Score"
+    return {
+        "row": "Number of the row in the data, counted from 0",
+        "actual": f"{ev.target} in the data",
+        "predicted": "What the model answers" if ev.task == "regression" else "What the model decides",
+        "score": f"{kind} of {ev.positive if ev.task == 'binary' else 'the class predicted'}",
+        "loss": f"How wrong: {LOSSES[loss_name(ev)]}",
+        "error": "Prediction minus outcome",
+        "outcome": "Whether the prediction is right, and which way it is wrong",
+        "wrong": "Whether the prediction is wrong",
+    }
+
+
 def listing(result: Result, ev: Evaluation, key: str) -> None:
     """Show a result whose frame lists rows (it has a column ``row``)."""
     show.say(result)
@@ -33,9 +49,9 @@ def listing(result: Result, ev: Evaluation, key: str) -> None:
 def _openable(ev: Evaluation, frame: Any, name: str, key: str) -> None:
     page = pages.current("row")
     if page is None or ev.model is None or "row" not in frame.columns:
-        show.table(frame, name, key)
+        show.table(frame, name, key, told=told(ev))
         return
-    event = show.table(frame, name, key, on_select="rerun", selection_mode="single-row")
+    event = show.table(frame, name, key, told=told(ev), on_select="rerun", selection_mode="single-row")
     chosen = event["selection"]["rows"] if event else []
     if chosen and st.button("Explain the selected row", key=f"{key} open", icon=":material/person_search:"):
         choose(frame.iloc[chosen[0]]["row"])

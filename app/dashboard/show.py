@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -57,7 +58,15 @@ def _pictured(result: Result) -> tuple[Result, Any]:
     return result, picture  # the result is kept with it, so that its id stays its own
 
 
-def table(frame: pd.DataFrame, name: str, key: str, *, source: Source | None = None, **options: Any) -> Any:
+def table(
+    frame: pd.DataFrame,
+    name: str,
+    key: str,
+    *,
+    source: Source | None = None,
+    told: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Any:
     """Show a table with readable numbers, and offer the whole of it as a file.
 
     Parameters
@@ -68,11 +77,13 @@ def table(frame: pd.DataFrame, name: str, key: str, *, source: Source | None = N
     key : str
     source : Source, optional
         Where it comes from: then a row with a condition (``where``) becomes the cohort when it is selected.
+    told : mapping, optional
+        What some columns hold, shown at their headings.
     """
     shown = tidy(frame.head(MOST_ROWS))
     taken = {} if source is None or options else walk.of_table(frame.head(MOST_ROWS), source, f"{key} table")
     options = {"key": f"{key} table", **options, **taken}
-    chosen = st.dataframe(shown, width="stretch", hide_index=True, column_config=formats(shown), **options)
+    chosen = st.dataframe(shown, width="stretch", hide_index=True, column_config=formats(shown, told), **options)
     if taken:
         st.caption(walk.ROW)
     more = f"The first {MOST_ROWS:,} of {len(frame):,} rows. " if len(frame) > MOST_ROWS else ""
@@ -111,22 +122,24 @@ def _cell(value: Any) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
-def formats(frame: pd.DataFrame) -> dict[str, Any]:
-    """Give the column formats of a table: enough digits, no more."""
+def formats(frame: pd.DataFrame, told: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Give the column formats of a table: enough digits, no more; ``told`` says of some columns what they hold, at their heading."""
     import pandas as pd
 
-    chosen = {}
+    chosen, told = {}, told or {}
     for name in frame.columns:
-        column = frame[name]
+        column, about = frame[name], plain(told[name]) if name in told else None
         if pd.api.types.is_float_dtype(column.dtype):
             size = column.abs().max()
             chosen[name] = st.column_config.NumberColumn(
-                format="%.4g" if size < 1e-3 else "%.3f" if size < 100 else "%.1f"
+                format="%.4g" if size < 1e-3 else "%.3f" if size < 100 else "%.1f", help=about
             )
         elif pd.api.types.is_integer_dtype(column.dtype):
             chosen[name] = st.column_config.NumberColumn(
-                format="localized" if name in ("n", "support", "rows") else "%d"
+                format="localized" if name in ("n", "support", "rows") else "%d", help=about
             )
+        elif about:
+            chosen[name] = st.column_config.Column(help=about)
     return chosen
 
 

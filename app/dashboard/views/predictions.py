@@ -151,7 +151,7 @@ def shown(result: Listing, ev: Evaluation, asked: Mapping[str, Any]) -> None:
         width="stretch",
         hide_index=True,
         height=min(36 * (len(frame) + 1) + 2, 900),
-        column_config=show.formats(frame),
+        column_config=show.formats(frame, rows.told(ev)),
         key=key,
         on_select=callback(lambda: _headed(key, asked)),
         **options,

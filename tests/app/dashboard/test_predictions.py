@@ -1,12 +1,14 @@
 """The page of all predictions: what it shows is the listing; everything in the address; hostile links; files to take away."""
 
 import io
+import json
 
 import pandas as pd
 import pytest
 
 from modelglass.analysis.listing import KINDS, columns_to_sort_by, listing
 from modelglass.app import files
+from modelglass.app.dashboard.text import plain
 
 TASKS = ["binary", "multiclass", "regression", "predictions_only"]
 
@@ -172,3 +174,27 @@ def test_a_large_table_is_a_job_and_its_file_holds_every_row(binary, show, until
     assert not at.error
     path = downloads._kept[-1]
     assert len(pd.read_csv(path)) == listing(binary, kind="wrong").total
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "said"),
+    [
+        (
+            "binary",
+            {
+                "score": "Probability of ",
+                "loss": "How wrong: minus the log",
+                "outcome": "Whether the prediction is right",
+            },
+        ),
+        ("multiclass", {"score": "Probability of the class predicted", "actual": " in the data"}),
+        ("regression", {"error": "Prediction minus outcome", "loss": "How wrong: distance of prediction and outcome"}),
+    ],
+    indirect=["evaluation"],
+)
+def test_headings_say_what_the_columns_beside_the_data_hold(evaluation, said, show, go):
+    at = show(evaluation, "predictions")
+    columns = json.loads(at.dataframe[0].proto.columns)
+    for name, words in said.items():
+        assert plain(words) in columns[name]["help"], name
+    assert not any("help" in columns.get(c, {}) and columns[c]["help"] for c in evaluation.features)
