@@ -47,7 +47,7 @@ def _frame() -> None:
         sidebar.sidebar(ev, desk)
     for message in state.problems():
         work.refuse(message)
-    if desk is not None and desk.cohort is not None:
+    if desk is not None and desk.cohort is not None and page.url_path != pages.OPEN_ANOTHER:
         st.caption(
             f":material/filter_alt: Cohort {plain(short(desk.cohort.condition))}: {desk.cohort.n:,} of {desk.whole.n:,} rows."
             + ("" if desk.beside is None else f" Beside it: {plain(desk.sides[1][0])}.")

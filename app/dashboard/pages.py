@@ -50,6 +50,10 @@ def analyses_of(group: str, task: str) -> list[Analysis]:
     return [a for a in fitting(task) if group_of(a, task) == group]
 
 
+OPEN_ANOTHER = "start"
+"""Path of the page that is about no evaluation."""
+
+
 def title(group: str) -> str:
     """Give a page's name for people."""
     return OWN[group][0] if group in OWN else group.replace("_", " ").capitalize()
@@ -81,7 +85,7 @@ def pages(desk: state.Desk) -> dict[str, list[Any]]:
         )
         tree.setdefault(heading, []).append(known[group])
     tree.setdefault(OWN["export"][2], []).append(
-        st.Page(_start, title="Open another", icon=":material/folder_open:", url_path="start")
+        st.Page(_start, title="Open another", icon=":material/folder_open:", url_path=OPEN_ANOTHER)
     )
     return tree
 

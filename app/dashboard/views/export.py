@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.registry import Analysis, fitting
 from modelglass.app.answers import as_object
@@ -17,7 +18,7 @@ from modelglass.app.dashboard import pages, settings, state, work
 from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.rows import ROW
 from modelglass.app.dashboard.state import Desk
-from modelglass.app.dashboard.text import file_name, plain
+from modelglass.app.dashboard.text import file_name, plain, short
 from modelglass.app.dashboard.views import slices
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _report(desk: Desk) -> None:
         "One HTML file with every sentence, figure and table, with the settings chosen on the pages; it opens without a network."
     )
     given = for_report(desk)
+    _tell_rows(desk)
     _tell_changed(desk, given)
     rows = st.toggle("Include raw rows (the worst ones)", key="mg.report_rows")
     condition = state.first("where")
@@ -103,6 +105,14 @@ def _report(desk: Desk) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+
+
+def _tell_rows(desk: Desk) -> None:
+    """Say of which rows the report is."""
+    text = f"Of all {desk.whole.n:,} rows" if desk.whole.n > 1 else "Of the one row"
+    if desk.cohort is not None:
+        text += f", and beside them of the cohort {plain(short(desk.cohort.condition))} ({rows_text(desk.cohort.n)})"
+    st.markdown(f"{text}.")
 
 
 def _tell_changed(desk: Desk, given: Mapping[str, Settings]) -> None:

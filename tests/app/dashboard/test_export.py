@@ -25,6 +25,14 @@ def test_the_page_says_what_is_not_as_usual(binary, show, texts):
     assert "All settings are the usual ones." in texts(show(binary, "export"))
 
 
+def test_the_page_says_of_which_rows_the_report_will_be(binary, show, texts):
+    n = binary.where("age < 45").n
+    assert f"Of all {binary.n:,} rows." in texts(show(binary, "export"))
+    assert f"Of all {binary.n:,} rows, and beside them of the cohort age < 45 ({n:,} rows)." in texts(
+        show(binary, "export", where="age < 45")
+    )
+
+
 @pytest.mark.parametrize("chosen", [{}, CHOSEN])
 def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monkeypatch, until):
     made = {}
@@ -128,3 +136,10 @@ def test_the_link_leads_to_the_page_looked_at_before_or_any_other(binary, show, 
 
 def test_a_fresh_export_page_links_to_the_overview(binary, show):
     assert show(binary, "export").selectbox(key="mg.link_to").value == "overview"
+
+
+def test_the_page_to_open_another_tells_nothing_of_the_cohort(binary, show):
+    told = {page: [c.value for c in show(binary, page, where="age < 45").caption] for page in ("start", "export")}
+    assert any("Cohort age" in c for c in told["export"])
+    assert not any("Cohort age" in c for c in told["start"])
+    assert any("Opened here before" in c or "Trained on this machine" in c for c in told["start"]), "the page is there"
