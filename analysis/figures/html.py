@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 HEIGHT = 420
 """Height of a chart, pixels, where the figure names none."""
-PACK_FROM = 24_000
+PACK_FROM = 2_000
 """A figure whose JSON is longer than this many characters is compressed."""
 SMALLER_FROM = (25, 16, 10)
 """Numbers of columns from which a table is written smaller on paper: the classes of html.css."""
@@ -182,7 +182,10 @@ def clean(text: str) -> str:
 
 
 def _cells(column: pd.Series, name: str) -> list[tuple[str, str]]:
-    """Give (attributes, escaped text) of each cell; ``title`` holds all digits of a rounded number."""
+    """Give (attributes, escaped text) of each cell; ``title`` holds all digits of a rounded number, and only of one.
+
+    The style sheet sets a cell with a ``title`` like one of the class ``n``: most cells of a long report are rounded numbers.
+    """
     values = column.tolist()
     whole = (
         pd.api.types.is_float_dtype(column.dtype)
@@ -196,11 +199,23 @@ def _cells(column: pd.Series, name: str) -> list[tuple[str, str]]:
         elif isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
             text = f"{int(value):,}" if whole else shown(value)
             exact = repr(value.item() if isinstance(value, np.number) else value)
-            cells.append((' class="n"' + (f' title="{exact}"' if text != exact else ""), text))
+            cells.append((f' title="{escape(exact)}"' if _rounded(text, value) else ' class="n"', text))
         else:
             text = clean(shown(value))
             cells.append(("", f"<code>{text}</code>" if name == "where" and text else text))
     return cells
+
+
+def _rounded(text: str, value: Any) -> bool:
+    """Tell whether a text shows less than all digits of a number.
+
+    >>> _rounded("0.5000", 0.5), _rounded("16,281", 16281), _rounded("0.3333", 1 / 3), _rounded("∞", math.inf)
+    (False, False, True, True)
+    """
+    try:
+        return bool(float(text.replace(",", "")) != value)
+    except ValueError:
+        return True
 
 
 def _heads(frame: pd.DataFrame) -> str:
@@ -211,16 +226,17 @@ def _heads(frame: pd.DataFrame) -> str:
         plain = text.replace("_", " ") if str(name).isidentifier() else text
         attributes = "" if plain == text else f' title="{text}"'
         attributes += ' class="n"' if number else ""
-        cells.append(f'<th scope="col"{attributes}>{plain}</th>')
-    return f"<thead><tr>{''.join(cells)}</tr></thead>"
+        cells.append(f'<th scope="col"{attributes}>{plain}')
+    return f"<thead><tr>{''.join(cells)}</thead>"
 
 
 def _rows(frame: pd.DataFrame) -> list[str]:
+    """Give the rows without the end tags that HTML lets one leave out: they are an eighth of a long table."""
     columns = [_cells(frame.iloc[:, i], str(frame.columns[i])) for i in range(frame.shape[1])]
     rows = []
     for cells in zip(*columns, strict=True):
-        head = f'<th scope="row"{cells[0][0]}>{cells[0][1]}</th>'
-        rows.append("<tr>" + head + "".join(f"<td{a}>{t}</td>" for a, t in cells[1:]) + "</tr>")
+        head = f'<th scope="row"{cells[0][0]}>{cells[0][1]}'
+        rows.append(f"<tr>{head}" + "".join(f"<td{a}>{t}" for a, t in cells[1:]))
     return rows
 
 
@@ -230,7 +246,7 @@ def table_html(frame: pd.DataFrame, *, label: str = "Numbers", first: int = 50, 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Numbers are rounded for reading only, the full precision is the cell's ``title``. Columns without any
+        Numbers are rounded for reading only, the full precision of a rounded one is its cell's ``title``. Columns without any
         value are left out.
     label : str
         What a screen reader calls the table.

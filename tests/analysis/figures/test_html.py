@@ -63,6 +63,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         self.tags.append((tag, attrs))
+        if tag in ("tr", "td", "th"):
+            self.end_cell()
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -71,8 +73,13 @@ class Page(HTMLParser):
             self.cell, self.title, self.gone = [], attrs.get("title"), attrs.get("class") == "na"
 
     def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            text = "".join(self.cell or [])
+        if tag in ("td", "th", "tr", "thead", "tbody"):
+            self.end_cell()
+
+    def end_cell(self):
+        """End tags of cells and rows may be left out in HTML: the next one ends them."""
+        if self.cell is not None:
+            text = "".join(self.cell)
             self.tables[-1][-1].append("" if self.gone else self.title if self.title is not None else text)
             self.cell = None
 
@@ -172,7 +179,8 @@ def test_a_table_gives_every_number_back_exactly_and_rounds_for_reading():
     head, *rows = Page(html).tables[0]
     assert head == ["metric", "estimate", "n", "share", "where", "flag", "when"], "the empty column is left out"
     assert [float(r[1]) if r[1] else None for r in rows] == [0.123456789012345, None, 1e-7]
-    assert [int(r[2]) for r in rows] == [16281, 5, 0]
+    assert [r[2] for r in rows] == ["16,281", "5", "0"], "what is shown whole has no title"
+    assert ' title="0.123456789012345">0.1235' in html
     assert [float(r[3]) for r in rows] == [1234.5678, 0.0, -12.3]
     assert [r[4] for r in rows] == ["sex = 'Female'", "age < 30", ""]
     assert [r[5] for r in rows] == ["yes", "no", "yes"]
@@ -207,7 +215,7 @@ def test_an_empty_table_says_so(frame):
 
 def test_columns_of_one_name_and_a_named_index_are_kept():
     frame = pd.DataFrame([[1, 2.5]], columns=["a", "a"], index=pd.Index(["k"], name="key"))
-    assert Page(table_html(frame)).tables[0] == [["key", "a", "a"], ["k", "1", "2.5"]]
+    assert Page(table_html(frame)).tables[0] == [["key", "a", "a"], ["k", "1", "2.500"]]
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,8 @@ class Read(HTMLParser):
         attrs = dict(attrs)
         self.tags.append((tag, attrs))
         kind = attrs.get("class", "")
+        if tag in ("tr", "td", "th"):
+            self.end_cell()
         if tag == "article":
             self.now = self.articles.setdefault(attrs["aria-labelledby"].removeprefix("a-"), [])
         elif kind == "block":
@@ -210,11 +212,16 @@ class Read(HTMLParser):
             self.cell, self.exact, self.gone = [], attrs.get("title"), kind == "na"
 
     def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.table[-1].append(None if self.gone else self.exact if self.exact is not None else "".join(self.cell))
-            self.cell = None
+        if tag in ("td", "th", "tr", "thead", "tbody"):
+            self.end_cell()
         elif tag == "p" and self.sentence is not None:
             self.block["sentence"], self.sentence = "".join(self.sentence), None
+
+    def end_cell(self):
+        """End tags of cells and rows may be left out in HTML: the next one ends them."""
+        if self.cell is not None:
+            self.table[-1].append(None if self.gone else self.exact if self.exact is not None else "".join(self.cell))
+            self.cell = None
 
     def handle_data(self, data):
         for open_text in (self.cell, self.sentence):

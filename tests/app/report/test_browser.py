@@ -71,6 +71,19 @@ def test_with_scripts_off_every_sentence_and_table_is_readable(file, opened):
     assert page.locator("details.origin dl").first.is_visible()
 
 
+def test_a_browser_ends_cells_that_have_no_end_tag_and_sets_numbers_right(file, opened, reading):
+    page = opened(file, scripts=False)
+    seen = page.evaluate("""() => [...document.querySelectorAll('.mg-table')].map(t => [...t.rows].map(r => [...r.cells].map(
+        c => [c.className === 'na' ? null : c.title || c.textContent, getComputedStyle(c).textAlign])))""")
+    read = [
+        t for blocks in reading.Read(file.read_text("utf-8")).articles.values() for b in blocks for t in b["tables"]
+    ]
+    assert [[[text for text, _ in row] for row in table] for table in seen] == read
+    toy = next(t for t in seen if [text for text, _ in t[0]][:2] == ["x", "y"])
+    assert [[side for _, side in row] for row in toy] == [["right", "right", "left"]] * len(toy)
+    assert {row[0][0] for row in toy} >= {"0.0000", "0.02564102564102564"}, "one shown whole, one rounded"
+
+
 @pytest.mark.parametrize("width", [1440, 420])
 def test_printing_makes_charts_fit_the_paper_opens_sources_and_is_light(file, opened, width):
     page = opened(file, width=width, scheme="dark")
