@@ -15,7 +15,7 @@ from modelglass.analysis.changed_answers import Answers, excluded
 from modelglass.analysis.cheapest_change import Found, search
 from modelglass.analysis.constraints import Constraints, constraints
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import share
@@ -242,7 +242,7 @@ def within(chosen: Evaluation, why: list[str]) -> Evaluation:
     if not len(inside):
         raise InputError(
             "Expected constraints that hold for some rows as they are.",
-            f"All {chosen.n:,} rows are left out; the first, row {chosen.frame.index[0]}, by {why[0]}.",
+            f"{all_rows(chosen.n).capitalize()} {agree(chosen.n, 'is', 'are')} left out; the first, row {chosen.frame.index[0]}, by {why[0]}.",
             "Widen that constraint.",
         )
     return chosen if len(inside) == chosen.n else chosen.take(inside)

@@ -14,7 +14,7 @@ from scipy import stats
 from modelglass.analysis.aimed import no_mean
 from modelglass.analysis.checked_data import CheckedData, of_evaluation
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics, reason_against
@@ -136,7 +136,9 @@ def baselines(
     on the rows it is judged on, which flatters it a little.
     """
     if ev.n < FEWEST:
-        raise NotApplicable(f"{rows_text(ev.n)} are too few to compare models on; {FEWEST} are needed")
+        raise NotApplicable(
+            f"{rows_text(ev.n)} {agree(ev.n, 'is', 'are')} too few to compare models on; {FEWEST} are needed"
+        )
     data, rows, level = of_evaluation(ev), rows_of(ev), check_level(level)
     usual = [METRICS[m] for m in _usual(ev.task, ev.score_kind)]
     if metrics is None and ev.aim == 0.5:

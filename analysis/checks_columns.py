@@ -9,7 +9,7 @@ import pandas as pd
 
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable, listed
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.plain import is_text, plain
 from modelglass.analysis.selecting import Place, between, level_of
@@ -79,7 +79,7 @@ def _constant(data: CheckedData, name: str, value: object) -> Hit:
         data,
         "constant_column",
         severity,
-        f"{name} holds {what} on all {rows_text(data.n)}{beside}",
+        f"{name} holds {what} on {all_rows(data.n)}{beside}",
         columns=(name,),
         n=data.n,
         harm=1.0,
@@ -308,7 +308,7 @@ def _written_twice(data: CheckedData, name: str, levels: list[str], counts: np.n
             data,
             "written_twice",
             "medium" if rows >= 0.01 * data.n else "low",
-            f"{name} writes {len(twins):,} of its levels in several ways ({shown}): {rows_text(rows)} have the rarer ones",
+            f"{name} writes {len(twins):,} of its levels in several ways ({shown}): {rows_text(rows)} {agree(rows, 'has', 'have')} the rarer ones",
             columns=(name,),
             where=f"{quote_name(name)} IN ({', '.join(literal(v) for v in rare[:20])})" if len(rare) <= 20 else None,
             n=rows,

@@ -10,7 +10,7 @@ from scipy import stats
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.coding import Coding
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.groups import Groups, Rows
@@ -53,7 +53,7 @@ def usable(data: CheckedData) -> CheckedData:
     if not data.inputs:
         raise NotApplicable("there are no columns beside the outcome")
     if data.n < FEWEST:
-        raise NotApplicable(f"{rows_text(data.n)} are too few; {FEWEST} are needed")
+        raise NotApplicable(f"{rows_text(data.n)} {agree(data.n, 'is', 'are')} too few; {FEWEST} are needed")
     if len(data.classes) > MOST_CLASSES:
         raise NotApplicable(f"there are more than {MOST_CLASSES} classes")
     return data.keep("small", lambda: data.part(data.rows))

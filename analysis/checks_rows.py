@@ -8,7 +8,7 @@ from scipy import stats
 
 from modelglass.analysis.checked_data import OUTCOME, CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.row_hashes import Hashes, column_hashes, equal_pairs, row_hashes, run_lengths, times_seen
 from modelglass.analysis.selecting import selecting
@@ -134,7 +134,7 @@ def _duplicates(data: CheckedData, seen: np.ndarray, compared: str, chance: floa
         data,
         "duplicates",
         severity,
-        f"{rows_text(extra)} ({part(share)} of {data.n:,}) repeat another row {compared}, in {groups:,} groups; {beside}{said}",
+        f"{rows_text(extra)} ({part(share)} of {data.n:,}) {agree(extra, 'repeats', 'repeat')} another row {compared}, in {groups:,} group{'' if groups == 1 else 's'}; {beside}{said}",
         where=where,
         places=places,
         n=len(places),
@@ -242,7 +242,7 @@ def _same(data: CheckedData, here: np.ndarray, there: np.ndarray) -> list[Hit]:
             data,
             "train_overlap",
             severity,
-            f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also stand in the training data, equal in the outcome and "
+            f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also {agree(len(places), 'stands', 'stand')} in the training data, equal in the outcome and "
             f"every column that the model reads; chance would give {beside}{said}",
             where=where,
             places=places,
@@ -275,7 +275,7 @@ def _almost(data: CheckedData, here: np.ndarray, there: np.ndarray, names: list[
                 data,
                 "train_overlap",
                 "high" if surplus >= 0.05 else "medium",
-                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also stand in the training data but for "
+                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) also {agree(len(places), 'stands', 'stand')} in the training data but for "
                 f"{labels[j]}; chance would give {chance:.1%}",
                 columns=() if labels[j] == data.target else (labels[j],),
                 places=places,
@@ -302,7 +302,7 @@ def _shared_names(data: CheckedData, names: list[str | None]) -> list[Hit]:
                 data,
                 "shared_names",
                 "medium" if len(places) >= 0.01 * data.n else "low",
-                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) have a {name} that also stands in the training data",
+                f"{rows_text(len(places))} ({part(len(places) / data.n)} of {data.n:,}) {agree(len(places), 'has', 'have')} a {name} that also stands in the training data",
                 places=places,
                 n=len(places),
                 estimate=len(places) / data.n,

@@ -6,7 +6,7 @@ import numpy as np
 
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.row_hashes import run_lengths
@@ -62,7 +62,7 @@ def _certain(data: CheckedData) -> list[Hit]:
             data,
             "saturated_scores",
             severity,
-            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a probability of exactly 0 or 1, and {len(wrong):,} of these are wrong "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) {agree(len(places), 'has', 'have')} a probability of exactly 0 or 1, and {len(wrong):,} of these are wrong "
             f"({len(wrong) / len(places):.1%})",
             places=places,
             n=len(places),
@@ -94,7 +94,7 @@ def _one_value(data: CheckedData, flat: np.ndarray) -> list[Hit]:
             data,
             "one_answer",
             "medium",
-            f"{rows_text(count)} ({part(count / data.n)} of {data.n:,}) get the same {what}, {say(value)}; no other stands more than "
+            f"{rows_text(count)} ({part(count / data.n)} of {data.n:,}) {agree(count, 'gets', 'get')} the same {what}, {say(value)}; no other stands more than "
             f"{int(others.max()):,} times",
             places=places,
             n=count,

@@ -9,7 +9,7 @@ from scipy import special, stats
 from modelglass.analysis.checked_data import CheckedData, Hit, as_numbers, hit
 from modelglass.analysis.checks_units import logs, shift
 from modelglass.analysis.errors import InputError, NotApplicable, listed
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.plain import plain
 from modelglass.analysis.row_hashes import run_lengths
@@ -96,7 +96,7 @@ def _outside(data: CheckedData, name: str, here: np.ndarray, there: np.ndarray, 
             data,
             "outside_training",
             severity,
-            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a {name} outside the training range, which is {say(low)} to "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) {agree(len(places), 'has', 'have')} a {name} outside the training range, which is {say(low)} to "
             f"{say(high)}; of rows like those of training {2 * mine / (m + 1):.1g} would",
             columns=(name,),
             where=where,
@@ -145,7 +145,7 @@ def _new_levels(data: CheckedData, name: str, looks: int) -> list[Hit]:
             data,
             "new_levels",
             "high" if share >= 0.05 else "medium",
-            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) have a {name} that the training data never hold: {listed(levels, 4)}; chance "
+            f"{rows_text(len(places))} ({part(share)} of {data.n:,}) {agree(len(places), 'has', 'have')} a {name} that the training data never hold: {listed(levels, 4)}; chance "
             f"would give {f'{chance:.2%}' if chance >= 0.0005 else 'next to none'}",
             columns=(name,),
             where=f"{quote_name(name)} IN ({', '.join(written)})" if len(levels) <= 20 else None,

@@ -24,11 +24,15 @@ from modelglass.analysis.sql_text import (
     SCHEMAS,
     TYPES,
     WRAPPED,
+    first_line,
     literal,
     quote_name,
+    shown,
 )
 
 __all__ = ["FUNCTIONS", "LONGEST", "TYPES", "Conditions", "as_arrow", "literal", "quote_name"]
+_DEPTH = "expression depth"
+"""What DuckDB's error of too deep a condition holds; its advice is a setting that nobody can change here."""
 MOST_KEPT = 64
 """Conditions that are not read anew."""
 
@@ -111,19 +115,16 @@ class Conditions:
             cursor.register("data", table)
             got = cursor.execute(f"SELECT (\n{sql}\n) AS keep FROM data").fetchnumpy()["keep"]
         except duckdb.OutOfMemoryException as error:
-            raise MachineError(f"The condition took more memory than there is: {_first_line(error)}") from error
+            raise MachineError(f"The condition took more memory than there is: {first_line(error)}") from error
         except duckdb.Error as error:
-            raise InputError(
-                f"Expected a condition that DuckDB can run: {_shown(sql)}",
-                f"DuckDB says: {_first_line(error)}",
-                "Compare like with like: texts in single quotes, numbers without; CAST or TRY_CAST converts.",
-            ) from error
+            todo = "Compare like with like: texts in single quotes, numbers without; CAST or TRY_CAST converts."
+            raise _failed(f"Expected a condition that DuckDB can run: {shown(sql)}", error, todo, sql) from error
         finally:
             cursor.close()
         if got.dtype != np.bool_:
             raise InputError(
                 "Expected a condition that is true or false for each row.",
-                f"Got a value: {_shown(sql)}",
+                f"Got a value: {shown(sql)}",
                 "Compare it with something, for example: age < 30.",
             )
         return np.ascontiguousarray(np.ma.filled(got, False))
@@ -266,7 +267,7 @@ def _parse(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any
     try:
         return _one_condition(connection, sql, names)
     except RecursionError:
-        raise _refused("expressions nested this deep", sql) from None
+        raise _too_deep(sql) from None
 
 
 def _one_condition(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,9 +277,7 @@ def _one_condition(connection: Any, sql: str, names: Mapping[str, Any]) -> dict[
         with connection.cursor() as cursor:
             bare, wrapped = _serialized(cursor, BARE + sql, WRAPPED.format(sql))
     except duckdb.Error as error:
-        raise InputError(
-            f"Expected a condition in SQL, not: {_shown(sql)}", f"DuckDB says: {_first_line(error)}", "Mend it there."
-        ) from error
+        raise _failed(f"Expected a condition in SQL, not: {shown(sql)}", error, "Mend it there.", sql) from error
     if bare["error"]:
         raise _broken(sql, bare, names)
     if wrapped["error"] or len(bare["statements"]) != 1 or len(wrapped["statements"]) != 1:
@@ -344,21 +343,32 @@ def _check_type(node: Mapping[str, Any], sql: str) -> None:
 def _refused(what: str, sql: str, todo: str = "") -> InputError:
     return InputError(
         "Expected a condition on single rows made of columns, values, comparisons, AND, OR, NOT, IN, LIKE, CASE and plain functions.",
-        f"Got {what}, which is not allowed, in: {_shown(sql)}",
+        f"Got {what}, which is not allowed, in: {shown(sql)}",
         todo or "Write it without.",
     )
+
+
+def _failed(expected: str, error: BaseException, todo: str, sql: str) -> InputError:
+    return _too_deep(sql) if _DEPTH in str(error) else InputError(expected, f"DuckDB says: {first_line(error)}", todo)
+
+
+def _too_deep(sql: str) -> InputError:
+    todo = "Leave out brackets, or write several values of one column as IN (...)."
+    return _refused("expressions nested this deep", sql, todo)
 
 
 def _not_one(sql: str) -> InputError:
     return InputError(
         "Expected one condition and nothing after it, for example: sex = 'Female' AND age < 30.",
-        f"Got: {_shown(sql)}",
+        f"Got: {shown(sql)}",
         "Leave out semicolons, ORDER BY, LIMIT, UNION and the like, and close every bracket.",
     )
 
 
 def _broken(sql: str, parsed: Mapping[str, Any], names: Mapping[str, Any]) -> InputError:
     said = str(parsed.get("error_message", "it cannot be read")).strip().splitlines()[0][:200].rstrip(".")
+    if _DEPTH in said:
+        return _too_deep(sql)
     if said.startswith("Only SELECT"):  # of several statements, one is of another kind
         return _not_one(sql)
     found = re.search(r'at or near "(.*)"', said)
@@ -387,13 +397,3 @@ def _place(sql: str, position: str, near: str) -> str:
     at = max(int(position) - len(BARE), 0)
     places = [len(sql.encode()[:at].decode(errors="ignore")), at]
     return f" (character {min(next((p for p in places if near and sql.startswith(near, p)), places[0]) + 1, len(sql))})"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return re.sub(r"\s+", " ", lines[0].strip())[:200]
-
-
-def _shown(sql: str) -> str:
-    flat = re.sub(r"\s+", " ", sql.strip())
-    return flat if len(flat) <= 120 else flat[:117] + "..."

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from modelglass.analysis.errors import InputError, NotApplicable
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.groups import rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.performance import check_level
@@ -107,7 +107,7 @@ def conformal(
         raise NotApplicable("sets of classes are made of probabilities, and the model gives none")
     if ev.n < FEWEST:
         raise NotApplicable(
-            f"{rows_text(ev.n)} are too few to make sets on one half and judge them on the other: {FEWEST} are needed"
+            f"{rows_text(ev.n)} {agree(ev.n, 'is', 'are')} too few to make sets on one half and judge them on the other: {FEWEST} are needed"
         )
     probability = probabilities(ev)
     scores = conformity(ev.y, ev.predicted if probability is None else probability)

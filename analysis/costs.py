@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelglass.analysis.errors import InputError, unknown_name
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.groups import Rows, plain_moments
 from modelglass.analysis.intervals import skewed
 from modelglass.analysis.ranking import Ranking, earlier, kish
@@ -132,7 +132,7 @@ def _amounts(ev: Evaluation, value: float | str) -> float | np.ndarray:
     if lacking:
         raise InputError(
             f"Expected an amount in every row of {name!r}.",
-            f"{rows_text(lacking)} of {len(amounts):,} have none.",
+            f"{rows_text(lacking)} of {len(amounts):,} {agree(lacking, 'has', 'have')} none.",
             "Keep the rows that have one with a condition, or fill the others in.",
         )
     return factor * amounts

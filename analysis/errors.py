@@ -15,6 +15,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from modelglass.analysis.odd_signs import one_line, visible
+
 
 class AnalysisError(Exception):
     """Any error modelglass raises on purpose. ``str(error)`` is meant for people."""
@@ -28,12 +30,13 @@ class InputError(AnalysisError):
     Parameters
     ----------
     expected, came, todo : str
-        One sentence each; they are joined with line breaks. ``todo`` may be empty.
+        One sentence each; they are joined with line breaks. ``todo`` may be empty. A line break or another control character
+        within one (of a name, say) is written as an escape, so that each is one line.
     """
 
     def __init__(self, expected: str, came: str = "", todo: str = ""):
-        self.expected, self.came, self.todo = expected, came, todo
-        super().__init__("\n".join(part for part in (expected, came, todo) if part))
+        self.expected, self.came, self.todo = (visible(beat or "", keep="") for beat in (expected, came, todo))
+        super().__init__("\n".join(beat for beat in (self.expected, self.came, self.todo) if beat))
 
 
 class MissingPackage(InputError):
@@ -48,8 +51,8 @@ class NotApplicable(AnalysisError):
     """The question cannot be answered here; ``reason`` completes "Cannot say, because ..."."""
 
     def __init__(self, reason: str):
-        self.reason = reason
-        super().__init__(f"Cannot say, because {reason}")
+        self.reason = visible(reason, keep="")
+        super().__init__(f"Cannot say, because {self.reason}")
 
 
 class MachineError(AnalysisError):
@@ -75,12 +78,12 @@ def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
 
 
 def listed(names: Iterable[object], limit: int = 8) -> str:
-    """Write names as a short list for a message.
+    """Write names as a short list for a message, each on one line and very long ones without their middle.
 
     >>> listed(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
-    texts = [str(n) for n in names]
+    texts = [one_line(n) for n in names]
     if len(texts) <= limit:
         return ", ".join(texts)
     return f"{', '.join(texts[:limit])} and {len(texts) - limit:,} more"
@@ -90,8 +93,19 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     """Build the error for a name that does not exist, with the nearest that does."""
     known = [str(k) for k in known]
     close = nearest(name, known)
-    hint = f"Did you mean {close[0]!r}?" if close else "Choose one of these."
+    hint = f"Did you mean {quoted(close[0])}?" if close else "Choose one of these."
     article = "an" if what[0] in "aeiou" else "a"
     return InputError(
-        f"Expected the name of {article} {what}: {listed(known, 12)}.", f"Got {name!r}, which is none of them.", hint
+        f"Expected the name of {article} {what}: {listed(known, 12)}.",
+        f"Got {quoted(name)}, which is none of them.",
+        hint,
     )
+
+
+def quoted(name: object) -> str:
+    """Write a name as Python quotes it, a very long one without its middle.
+
+    >>> quoted("age")
+    "'age'"
+    """
+    return one_line(repr(name))

@@ -79,6 +79,24 @@ def rows_text(count: int) -> str:
     return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
+def agree(count: int, one: str, many: str) -> str:
+    """Give the form of a verb that goes with a number of rows.
+
+    >>> agree(1, "is", "are"), agree(0, "is", "are")
+    ('is', 'are')
+    """
+    return one if count == 1 else many
+
+
+def all_rows(count: int) -> str:
+    """Name all of some rows.
+
+    >>> all_rows(1), all_rows(1200)
+    ('the only row', 'all 1,200 rows')
+    """
+    return "the only row" if count == 1 else f"all {count:,} rows"
+
+
 Estimator = Callable[[Groups, float], Estimates]
 ESTIMATORS: dict[str, Estimator] = {}
 

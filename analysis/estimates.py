@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelglass.analysis import estimates_labels, estimates_promises, estimates_values  # noqa: F401  they register themselves
-from modelglass.analysis.estimated import ESTIMATORS, Estimates, rows_text
+from modelglass.analysis.estimated import ESTIMATORS, Estimates, all_rows
 from modelglass.analysis.estimates_scores import top_k
 from modelglass.analysis.groups import Groups
 from modelglass.analysis.metrics import Metric, reason_against
@@ -40,7 +40,7 @@ def estimate(metric: Metric, groups: Groups, level: float = 0.95, own: Bootstrap
         return own_estimates(metric, groups, level, own)
     found = top_k(groups, level, metric.top) if metric.top else ESTIMATORS[metric.name](groups, level)
     found.cannot(groups.n == 0, lambda g: "no rows")
-    found.cannot((groups.w == 0) & (groups.n > 0), lambda g: f"the weights of all {rows_text(groups.n[g])} are 0")
+    found.cannot((groups.w == 0) & (groups.n > 0), lambda g: f"the weights of {all_rows(groups.n[g])} are 0")
     found.cannot(np.isnan(found.estimate), lambda g: f"rows that {metric.name} rests on have no weight")
     found.no_interval(
         ~(np.isfinite(found.low) & np.isfinite(found.high)) & np.isfinite(found.estimate),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis import intervals
-from modelglass.analysis.estimated import ESTIMATORS, ROUNDING, Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.estimated import ESTIMATORS, ROUNDING, Estimates, all_rows, estimator, few_clusters, rows_text
 from modelglass.analysis.groups import Groups, finite
 
 Floats = NDArray[Any]
@@ -338,7 +338,7 @@ def _mcc(groups: Groups, level: float) -> Estimates:
     low, high = intervals.on_fisher(value, variance, level, df)
     found = Estimates(value, low, high, smallest_class(groups), "delta method on Fisher's scale")
     found.cannot(present(groups).sum(1) < 2, one_class(groups))
-    found.cannot(np.isnan(value), lambda g: f"one class is predicted for all {rows_text(groups.n[g])}")
+    found.cannot(np.isnan(value), lambda g: f"one class is predicted for {all_rows(groups.n[g])}")
     margin = np.minimum(groups.table.sum(2).min(1), groups.table.sum(1).min(1)) if k == 2 else found.support
     found.no_interval(
         margin < FEWEST_IN_MARGIN,

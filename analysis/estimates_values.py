@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelglass.analysis import intervals
-from modelglass.analysis.estimated import Estimates, estimator, few_clusters, rows_text
+from modelglass.analysis.estimated import Estimates, all_rows, estimator, few_clusters, rows_text
 from modelglass.analysis.groups import Groups, Moments, finite
 
 FEWEST_ROWS = 20
@@ -126,7 +126,7 @@ def _r2(groups: Groups, level: float) -> Estimates:
         low, high = intervals.ratio(mse, var / free, parts[0], parts[1] / free, parts[2] / free**2, level, parts[3])
         found = Estimates(1 - mse / var, 1 - high, 1 - low, groups.n, "Fieller's interval of error over variance")
     found.cannot(groups.n < 2, lambda g: "one row has no variance to explain")
-    found.cannot(~(var > 0), lambda g: f"the outcome is the same on all {rows_text(groups.n[g])}")
+    found.cannot(~(var > 0), lambda g: f"the outcome is the same on {all_rows(groups.n[g])}")
     found.no_interval(
         groups.n < FEWEST_FOR_R2, lambda g: f"only {rows_text(groups.n[g])}, at least {FEWEST_FOR_R2} are needed"
     )

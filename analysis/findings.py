@@ -16,6 +16,7 @@ from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, analyses, lacking
 from modelglass.analysis.result import Result
@@ -87,11 +88,15 @@ class Findings(Result):
         told: list[str] = []
         advised: dict[str, int] = {}
         for i, f in enumerate(self.found, 1):
-            rows = f" Rows: {f.where}." if f.where else ""
+            rows = f" Rows: {visible(f.where, keep='')}." if f.where else ""
             before = advised.setdefault(f.advice, i)
             advice = f.advice if before == i else f"as for {before}."
-            told.append(f"{i}. [{f.severity}] {f.sentence}.{rows}\n   What to do: {advice} (shown by {f.evidence})")
-        return "\n\n".join([*told, "\n".join(["Looked at:", *(f"- {line}" for line in self.looked_at())])])
+            told.append(
+                f"{i}. [{f.severity}] {visible(f.sentence, keep='')}.{rows}\n   What to do: {advice} (shown by {f.evidence})"
+            )
+        return "\n\n".join(
+            [*told, "\n".join(["Looked at:", *(f"- {visible(line, keep='')}" for line in self.looked_at())])]
+        )
 
     def looked_at(self) -> list[str]:
         """Give a line per analysis asked: what it looked for, on how many rows, what came of it, and what of it cannot be told."""

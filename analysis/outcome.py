@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.models.answers import without_point
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.plain import different
@@ -157,9 +158,10 @@ def _numbers(known: pd.Series) -> np.ndarray:
             "Choose another target, or set the task.",
         ) from None
     if not np.isfinite(y).all():
+        odd = int((~np.isfinite(y)).sum())
         raise InputError(
             f"Expected finite numbers in the target column {known.name!r}.",
-            f"{int((~np.isfinite(y)).sum()):,} rows hold infinity.",
+            f"{rows_text(odd)} {agree(odd, 'holds', 'hold')} infinity.",
             "Repair or remove these rows.",
         )
     return y

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from modelglass.analysis.errors import InputError, MachineError
 from modelglass.analysis.listening import abandon
+from modelglass.analysis.odd_signs import visible
 
 VARIABLE = "MODELGLASS_PREDICT_SECONDS"
 SECONDS = 600.0
@@ -136,7 +137,7 @@ def _tell_guard(seconds: float, work: int | str) -> None:
 def _write_guard(seconds: float, text: str) -> None:
     if _guard is not None and _guard.stdin is not None:
         with suppress(OSError, ValueError):
-            _guard.stdin.write(f"{min(seconds, 1e6)} {text}\n")
+            _guard.stdin.write(f"{min(seconds, 1e6)} {visible(text, keep='')}\n")
             _guard.stdin.flush()
 
 

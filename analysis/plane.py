@@ -11,6 +11,7 @@ import numpy as np
 import scipy.linalg
 
 from modelglass.analysis.errors import MissingPackage, NotApplicable
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.progress import Progress, tell
 
 METHODS = ("pca", "svd", "ica", "nmf", "lda", "pls", "tsne", "umap")
@@ -84,7 +85,7 @@ def plane(
     if p < 2:
         raise NotApplicable("a picture in two dimensions needs two columns with different values or more")
     if n < 4:
-        raise NotApplicable(f"{n} rows are too few for a picture")
+        raise NotApplicable(f"{rows_text(n)} {agree(n, 'is', 'are')} too few for a picture")
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
     w = w / w.sum()
     tell(progress, 0.0, f"{NAMES[method]} of {n:,} rows")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.aimed import named
 from modelglass.analysis.errors import InputError, listed, unknown_name
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.feeding import predict_all
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
@@ -143,7 +143,7 @@ def _values(data: Prepared, value: Any, rows: int, level: str) -> np.ndarray:
     if lacking:
         raise InputError(
             f"Expected a number in every row of the quantile {level}.",
-            f"{rows_text(lacking)} of {len(numbers):,} have none.",
+            f"{rows_text(lacking)} of {len(numbers):,} {agree(lacking, 'has', 'have')} none.",
             "Fill them in, or leave these rows out.",
         )
     return numbers

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelglass.analysis.auc import SortedScores, sort_scores
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import Estimates, rows_text
+from modelglass.analysis.estimated import Estimates, all_rows
 from modelglass.analysis.groups import Groups, Rows
 
 MOST_POINTS = 500
@@ -209,7 +209,7 @@ def weights(weight: Any, n: int) -> np.ndarray:
         raise NotApplicable("there are no rows")
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
     if w.sum() <= 0:
-        raise NotApplicable(f"the weights of all {rows_text(n)} are 0")
+        raise NotApplicable(f"the weights of {all_rows(n)} are 0")
     return w
 
 

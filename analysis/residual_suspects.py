@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.progress import Progress, tell
 
 Floats = NDArray[Any]
@@ -36,7 +37,9 @@ def standardised(
 
     n = len(residual)
     if n < FEWEST:
-        raise NotApplicable(f"{n:,} rows are too few to tell the spread of residuals; at least {FEWEST} are needed")
+        raise NotApplicable(
+            f"{rows_text(n)} {agree(n, 'is', 'are')} too few to tell the spread of residuals; at least {FEWEST} are needed"
+        )
     off = residual - _local_median(residual, predicted)
     middle = float(np.median(np.abs(off)))
     if not middle > 0:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.source import Source
 
 
@@ -37,8 +38,10 @@ class Result:
         return self.sentence()
 
     def text(self) -> str:
-        """Give the numbers as they stand in a terminal: the table, long ones shortened."""
-        return self.frame().to_string(index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}")
+        """Give the numbers as they stand in a terminal: the table, long ones shortened, nothing in it that a terminal would obey."""
+        return _seen(self.frame()).to_string(
+            index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}"
+        )
 
     def more(self) -> Mapping[str, Any]:
         """Give what its JSON object holds besides sentence, frame and settings."""
@@ -51,6 +54,16 @@ class Result:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(f"{type(self).__name__}: {self.sentence()}")
+
+
+def _seen(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make odd signs in names and texts visible before widths are counted."""
+    seen = frame.set_axis([visible(name, keep="") for name in frame.columns], axis=1)
+    for place, dtype in enumerate(seen.dtypes):
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)):
+            texts = [visible(v, keep="") if isinstance(v, str) else v for v in seen.iloc[:, place]]
+            seen.isetitem(place, pd.Series(texts, index=seen.index, dtype=object))
+    return seen
 
 
 def as_json(value: Any) -> Any:

@@ -84,7 +84,21 @@ def _weights(values: pd.Series) -> np.ndarray:
         raise InputError(
             f"Expected some weight above zero in the column {values.name!r}.", "All are zero.", "Choose another column."
         )
+    _check_size(weight, values.name)
     return weight
+
+
+def _check_size(weight: np.ndarray, name: Hashable) -> None:
+    """Refuse weights that numbers cannot add and square: every interval rests on the square of their sum and the sum of squares."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = weight.sum()
+        squares = (total**2, np.square(weight).sum())
+    if not np.isfinite(squares).all() or min(squares) < np.finfo(float).tiny:
+        raise InputError(
+            f"Expected weights in the column {name!r} whose sum can be squared: between about 1e-150 and 1e150.",
+            f"The largest is {weight.max():.4g}, their sum {total:.4g}.",
+            "Divide all of them by one number, such as their mean: only their ratios count.",
+        )
 
 
 def _clusters(values: pd.Series) -> np.ndarray:

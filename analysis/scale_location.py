@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
-from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
+from modelglass.analysis.estimated import FEWEST_CLUSTERS, agree, all_rows, rows_text
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import critical
@@ -120,7 +120,9 @@ def measure(
     y, f = np.asarray(actual, dtype=float), np.asarray(predicted, dtype=float)
     w = weights(weight, len(y))
     if f.min() == f.max():
-        raise NotApplicable(f"all {rows_text(len(f))} get the same prediction, so errors cannot grow with it")
+        raise NotApplicable(
+            f"{all_rows(len(f))} {agree(len(f), 'gets', 'get')} the same prediction, so errors cannot grow with it"
+        )
     size = np.abs(y - f)
     held = Rows(task="regression", y=size, predicted=f, weight=None if weight is None else w, cluster=cluster)
     spread = float(np.sqrt(w @ (y - f) ** 2 / w.sum()))

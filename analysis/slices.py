@@ -214,7 +214,13 @@ def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
         for name in columns:
             if name not in ev.columns:
                 raise unknown_name("column", str(name), ev.columns)
-        found.append(tuple(dict.fromkeys(columns)))
+        if len(set(columns)) < len(columns):
+            raise InputError(
+                "Expected different columns to cross.",
+                f"Got {'*'.join(map(str, columns))!r}, which names one of them twice.",
+                "Cross it with another, or name it once.",
+            )
+        found.append(columns)
     return list(dict.fromkeys(found))
 
 

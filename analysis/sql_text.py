@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -119,3 +120,15 @@ def _float(value: float) -> str:
     text = repr(value)
     digits = len(text.replace("-", "").replace(".", "").lstrip("0"))
     return text if "e" in text or digits <= 15 else text + "e0"  # plain decimals are exact up to 15 digits only
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of what DuckDB says, shortened."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return re.sub(r"\s+", " ", lines[0].strip())[:200]
+
+
+def shown(sql: str) -> str:
+    """Write a condition for a message: on one line, shortened."""
+    flat = re.sub(r"\s+", " ", sql.strip())
+    return flat if len(flat) <= 120 else flat[:117] + "..."

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from modelglass.analysis.errors import AnalysisError, InputError, MachineError, Stopped, listed
+from modelglass.analysis.odd_signs import one_line, visible
 from modelglass.app import completion
-from modelglass.app.inputs import Inputs, at_terminal, checked, names, pairs
+from modelglass.app.inputs import IN_QUOTES, Inputs, at_terminal, checked, crossed_names, names, pairs
 from modelglass.app.options import takes_address, takes_budget, takes_class, takes_inputs
+from modelglass.app.telling import ask, complain, redraw, remark, tell
 
 # Idle threads of OpenMP sleep instead of spinning, so that people who share the machine do not wait for nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -62,7 +64,7 @@ def demo(name: str | None, listing: bool, host: str, port: int, headless: bool) 
 
     if listing:
         for sample in SAMPLES.values():
-            click.echo(f"{sample.name:22} {sample.task:11} {sample.title}")
+            tell(f"{sample.name:22} {sample.task:11} {sample.title}")
         return
     made = make(name or next(iter(SAMPLES)))
     _serve(
@@ -104,7 +106,7 @@ def _serve(
         try:
             workspace.record(inputs, ev)
         except AnalysisError as error:  # the page opens all the same
-            click.echo(f"Not noted as recent: {error}", err=True)
+            tell(f"Not noted as recent: {error}", err=True)
     serve(ev, host=host, port=port, headless=headless, budget=budget)
 
 
@@ -124,7 +126,7 @@ def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows:
     with _Bar(quiet) as bar, within_budget(budget):
         path, lacking = written(ev, output, cohorts=cohort, include_rows=rows, progress=bar)
     _say(ev, quiet)
-    click.echo(str(path))
+    tell(str(path))
     if lacking:
         raise MachineError(f"the report is written, without {listed(lacking)}; their places say why.")
 
@@ -133,7 +135,9 @@ def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows:
 @takes_inputs
 @takes_budget
 @click.option(
-    "--by", metavar="A,B,A*B", help="Columns, and crossed columns; without it every column that can be sliced."
+    "--by",
+    metavar="A,B,A*B",
+    help=f"Columns, and crossed columns; without it every column that can be sliced. {IN_QUOTES}",
 )
 @click.option("--metrics", metavar="M,N", shell_complete=completion.metrics, help="Metrics by scikit-learn's names.")
 @click.option(
@@ -153,12 +157,12 @@ def slices(
 ) -> None:
     """Metrics by slice, each with an interval; or the worst slices of all that can be named."""
     if find:
-        searched: list[dict[str, Any]] = [{"metric": name, **of} for name in names(metrics)] or [of]
-        asked = [("find_slices", {**one, "columns": names(by)} if by else one) for one in searched]
+        searched: list[dict[str, Any]] = [{"metric": name, **of} for name in names(metrics, "--metrics")] or [of]
+        columns = names(by, "--by")
+        asked = [("find_slices", {**one, "columns": columns} if columns else one) for one in searched]
     else:
-        asked = [
-            ("slice_metrics", {**of, **{k: v for k, v in {"by": names(by), "metrics": names(metrics)}.items() if v}})
-        ]
+        given = {"by": crossed_names(by, "--by"), "metrics": names(metrics, "--metrics")}
+        asked = [("slice_metrics", {**of, **{name: value for name, value in given.items() if value}})]
     _answer(inputs, quiet, budget, asked, as_json)
 
 
@@ -216,7 +220,7 @@ def analyses() -> None:
     from modelglass.analysis.registry import analyses as declared
 
     for record in declared().values():
-        click.echo(f"{record.name:32} {record.page:12} {record.question}")
+        tell(f"{record.name:32} {record.page:12} {record.question}")
 
 
 @cli.command("completion")
@@ -233,13 +237,13 @@ def _open(inputs: Inputs) -> Evaluation:
     from modelglass.analysis.patience import guarded
 
     with guarded():  # a model that hangs must not keep the command
-        return inputs.open(ask=(lambda text: click.confirm(text, err=True)) if at_terminal() else None)
+        return inputs.open(ask=ask if at_terminal() else None)
 
 
 def _say(ev: Evaluation, quiet: bool) -> None:
     """Say what a person should know of model and data, once nothing can be refused any more."""
     for note in () if quiet else ev.notes:
-        click.echo(f"Note: {note.text}", err=True)
+        remark(note.text)
 
 
 def _answer(
@@ -258,27 +262,31 @@ def _answer(
                 outcomes.append(engine.run(ev, name, progress=bar, **settings))
     except (MachineError, MemoryError, OSError, KeyboardInterrupt, Stopped):
         if outcomes:
-            click.echo(_json(ev, outcomes) if as_json else _text(ev, outcomes))
+            _print(ev, outcomes, as_json)
             left = ", ".join(name for name, _ in asked[len(outcomes) :])
-            click.echo(f"What was finished is printed; {left} is not.", err=True)
+            tell(f"What was finished is printed; {left} is not.", err=True)
         raise
     _say(ev, quiet)
-    click.echo(_json(ev, outcomes) if as_json else _text(ev, outcomes))
+    _print(ev, outcomes, as_json)
 
 
-def _json(ev: Evaluation, outcomes: list[Outcome]) -> str:
+def _print(ev: Evaluation, outcomes: list[Outcome], as_json: bool) -> None:
+    if not as_json:
+        tell(_text(ev, outcomes))
+        return
     from modelglass.app.answers import as_object
 
-    return json.dumps(as_object(ev, outcomes), allow_nan=False)
+    click.echo(json.dumps(as_object(ev, outcomes), allow_nan=False))
 
 
 def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
-    parts = [ev.source.text()]
+    parts = [visible(ev.source.text(), keep="")]
     for outcome in outcomes:
         if outcome.result is None:
-            parts.append(f"{outcome.analysis.title}\nCannot say, because {outcome.reason}")
+            parts.append(f"{outcome.analysis.title}\nCannot say, because {visible(outcome.reason, keep='')}")
         else:
-            parts.append(f"{outcome.analysis.title}\n{outcome.result.opening()}\n\n{outcome.result.text()}")
+            opening = visible(outcome.result.opening(), keep="")
+            parts.append(f"{outcome.analysis.title}\n{opening}\n\n{outcome.result.text()}")
     return "\n\n".join(parts)
 
 
@@ -293,11 +301,12 @@ class _Bar:
 
     def _tell(self, share: float, what: str) -> None:
         if self._shown:
-            click.echo(f"\r{share:4.0%} {what[:70]:70}", err=True, nl=False)
+            redraw(f"{share:4.0%} {one_line(what, 70):70}")
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            click.echo("\r" + " " * 76 + "\r", err=True, nl=False)
+            redraw(" " * 76)
+            redraw("")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -306,21 +315,21 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = cli.main(args=arguments, prog_name="modelglass", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        complain(error)
         sys.exit(WRONG_INPUT)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Stopped):
-        click.echo("Stopped.", err=True)
+        tell("Stopped.", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stdout = None  # whoever read it has gone, as in "... | head"; nobody is left to tell
         sys.exit(0)
     except (MachineError, MemoryError, OSError) as error:
-        click.echo(f"The machine could not: {str(error) or type(error).__name__}", err=True)
+        tell(f"The machine could not: {str(error) or type(error).__name__}", err=True)
         sys.exit(MACHINE)
     except (InputError, AnalysisError) as error:
-        click.echo("\n".join(str(error).splitlines()[:5]), err=True)
+        tell("\n".join(str(error).splitlines()[:5]), err=True)
         sys.exit(WRONG_INPUT)
 
 

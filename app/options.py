@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from modelglass.app.completion import columns
-from modelglass.app.inputs import Inputs, checked, names, pairs
+from modelglass.app.inputs import IN_QUOTES, Inputs, checked, names, pairs
+from modelglass.app.telling import remark
 from modelglass.app.working import limit_threads
 
 _INPUT_OPTIONS = [
@@ -24,7 +25,11 @@ _INPUT_OPTIONS = [
     click.option(
         "--label", multiple=True, metavar="DATA=MODEL", help="Map a label of the data to the model's. Repeatable."
     ),
-    click.option("--features", metavar="A,B,C", help="Order of the input columns for a model that recorded no names."),
+    click.option(
+        "--features",
+        metavar="A,B,C",
+        help=f"Order of the input columns for a model that recorded no names. {IN_QUOTES}",
+    ),
     click.option(
         "--output-column",
         metavar="NAME|N",
@@ -39,7 +44,7 @@ _INPUT_OPTIONS = [
         shell_complete=columns,
         help="Rows of one cluster are not independent: intervals respect clusters.",
     ),
-    click.option("--ignore", metavar="A,B", help="Columns neither fed to the model nor offered."),
+    click.option("--ignore", metavar="A,B", help=f"Columns neither fed to the model nor offered. {IN_QUOTES}"),
     click.option(
         "--type",
         multiple=True,
@@ -104,15 +109,15 @@ def takes_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
             from modelglass.app.config import apply_config
 
             given, remarks = apply_config(context, config, given)
-            for remark in () if given["quiet"] else remarks:
-                click.echo(f"Note: {remark}", err=True)
+            for said in () if given["quiet"] else remarks:
+                remark(said)
         _check_given(context, given)
         limit_threads(given.pop("jobs"))
         known = {k: given.pop(k) for k in list(given) if k in Inputs.model_fields}
         known |= {
             "type": pairs(known["type"], "--type"),
-            "features": names(known["features"]) or None,
-            "ignore": names(known["ignore"]),
+            "features": names(known["features"], "--features") or None,
+            "ignore": names(known["ignore"], "--ignore"),
         }
         inputs = checked(**{k: list(v) if isinstance(v, tuple) else v for k, v in known.items()})
         with _engine(given.pop("engine"), given["quiet"]):
@@ -128,7 +133,7 @@ def _engine(engine: str | None, quiet: bool) -> AbstractContextManager[None]:
     """Choose where analyses run; a cluster is reached before anything is read."""
     from modelglass.app.engine import using
 
-    return using(engine, lambda text: None if quiet else click.echo(f"Note: {text}", err=True))
+    return using(engine, lambda text: None if quiet else remark(text))
 
 
 def _check_given(context: click.Context, given: dict[str, Any]) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.analysis.registry import Analysis, Setting
+from modelglass.app.inputs import crossed_names, names
 
 LISTS = ("columns", "features", "metrics")
+CROSSED = ("by", "groups")
+"""Settings of columns that may be crossed."""
 
 
 def from_text(analysis: Analysis, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -29,7 +32,8 @@ def from_text(analysis: Analysis, texts: Mapping[str, str]) -> dict[str, Any]:
 def value_of(setting: Setting, text: str) -> Any:
     """Read one value."""
     if setting.kind in LISTS:
-        return [part.strip() for part in text.split(",") if part.strip()]
+        option = f"--set {setting.name}"
+        return crossed_names(text, option) if setting.name in CROSSED else names(text, option)
     if setting.kind == "flag":
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
             raise InputError(f"Expected yes or no for {setting.name}.", f"Got {text!r}.")

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from modelglass.analysis.errors import InputError, MachineError
 from modelglass.analysis.models.address import masked
-from modelglass.app.inputs import PICKLES, Inputs, checked, is_pickle
+from modelglass.app.inputs import PICKLES, Inputs, checked, is_pickle, written
 from modelglass.app.locking import locked
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def command(given: dict[str, Any], verb: str = "run") -> str:
         if isinstance(value, dict):
             value = [f"{k}={v}" for k, v in value.items()]
         elif name in ("features", "ignore") and isinstance(value, list):
-            value = ",".join(map(str, value))
+            value = ",".join(map(written, value))
         for one in value if isinstance(value, list) else [value]:
             words += [option, str(one)]
     if any(is_pickle(str(given.get(name, ""))) for name in ("model", "baseline")):

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import math
-import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import pandas as pd
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.marks import without_conditions
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.result import Result
 
 if TYPE_CHECKING:
@@ -166,14 +166,6 @@ def _missing(value: Any) -> bool:
 
 def _empty(value: Any) -> bool:
     return _missing(value) or (isinstance(value, str) and not value)
-
-
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-def visible(text: str) -> str:
-    """Show control characters, marks that turn text round, and lone surrogates as U+FFFD."""
-    return _ODD.sub("\ufffd", str(text))
 
 
 def clean(text: str) -> str:

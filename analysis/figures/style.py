@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelglass.analysis.odd_signs import visible
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -61,12 +63,12 @@ def faint(colour: str, opacity: float = 0.18) -> str:
 
 
 def escape(text: object) -> str:
-    """Give a name from the data so that plotly shows it as it is.
+    r"""Give a name from the data so that plotly shows it as it is, and so that no mark in it turns the rest of the text round.
 
-    >>> escape("<b>a & b</b>")
-    '&lt;b&gt;a &amp; b&lt;/b&gt;'
+    >>> escape("<b>a & b</b>"), escape("\u202ea")
+    ('&lt;b&gt;a &amp; b&lt;/b&gt;', '\\u202ea')
     """
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def short(text: object, letters: int = MOST_LETTERS) -> str:
@@ -75,7 +77,7 @@ def short(text: object, letters: int = MOST_LETTERS) -> str:
     >>> short("abcdefgh", 5)
     'abcd…'
     """
-    words = str(text)
+    words = visible(text)
     return escape(words if len(words) <= letters else words[: letters - 1] + "…")
 
 
@@ -89,7 +91,7 @@ def short_names(texts: Iterable[object], letters: int = MOST_LETTERS) -> list[st
     >>> short_names(["a", "a"])
     ['a', 'a (2)']
     """
-    words = [str(t) for t in texts]
+    words = [visible(t) for t in texts]
     cut = [short(w, letters) for w in words]
     alike = {c for c, count in Counter(cut).items() if count > 1}
     tail = (letters - 1) // 2
@@ -109,7 +111,7 @@ def wrapped(text: object, letters: int = LINE) -> str:
     >>> wrapped("one two three", 8)
     'one two<br>three'
     """
-    return "<br>".join(escape(line) for line in textwrap.wrap(str(text), letters))
+    return "<br>".join(escape(line) for line in textwrap.wrap(visible(text), letters))
 
 
 def number(value: Any, digits: int = 3) -> str:

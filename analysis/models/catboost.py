@@ -131,7 +131,7 @@ def _category(values: pd.Series) -> pd.Series:
     if missing.any():
         raise InputError(
             f"Expected a text in the column {values.name!r} on every row, because CatBoost takes it as a category.",
-            f"{int(missing.sum()):,} rows have none, the first is row {values.index[int(np.argmax(missing.to_numpy()))]}.",
+            f"{int(missing.sum()):,} without one, the first in row {values.index[int(np.argmax(missing.to_numpy()))]}.",
             "Fill them with the text that stood for missing when the model was fitted.",
         )
     if pd.api.types.is_float_dtype(values.dtype) and (values % 1 == 0).all():

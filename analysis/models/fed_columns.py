@@ -14,7 +14,7 @@ def refuse_missing(values: pd.Series, because: str) -> None:
     if missing.any():
         raise InputError(
             f"Expected a value in the column {values.name!r} on every row, because {because}.",
-            f"{int(missing.sum()):,} rows have none, the first is row {values.index[int(missing.argmax())]}.",
+            f"{int(missing.sum()):,} without one, the first in row {values.index[int(missing.argmax())]}.",
             "Fill them with what stood for missing when the model was fitted.",
         )
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 MANY = ("columns", "features", "metrics")
 RARE = ("level", "seed")
+_WHAT = dict.fromkeys(("column", "columns"), "column") | dict.fromkeys(
+    ("feature", "features"), "feature that the model reads"
+)
+_WHAT |= dict.fromkeys(("metric", "metrics"), "metric") | {"class": "class"}
+"""What a setting names, for messages; anything else is a choice."""
 ONE_OF = ("choice", "column", "feature", "metric", "class")
 
 
@@ -72,7 +77,9 @@ def decode(setting: Setting, values: Sequence[str], ev: Evaluation) -> Any:
             known.update({text: text for text in values if _crossed(text, known)})
         for text in values:
             if text not in known:
-                raise unknown_name(setting.label or setting.name, text, known)
+                raise unknown_name(
+                    f"{_WHAT.get(setting.kind, 'choice')} for {setting.label or setting.name!r}", text, known
+                )
         chosen = [known[text] for text in values]
         return chosen if setting.kind in MANY else chosen[-1]
     text = values[-1]

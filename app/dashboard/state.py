@@ -32,6 +32,7 @@ _KEPT, _PROBLEMS, _RIGHT, _AGAIN, _BEFORE = "mg.address", "mg.problems", "mg.whe
 BESIDE, BESIDE_WHERE, REST = "beside", "beside.where", "rest"
 """What stands beside the cohort: all rows where neither is there; ``beside=rest``; ``beside.where=SQL``."""
 MOST_BEFORE = 20
+_NO_REST = "Expected rows beside the cohort.\nIt is all rows, so there is no rest.\nAll rows stand beside it."
 _views = Cache(entries=12, size=2**40)
 
 
@@ -350,6 +351,7 @@ def desk(ev: Evaluation) -> Desk:
     """Give what the page works on, from what is kept."""
     at = threshold(ev)
     whole = view(ev, at, None)
+    _check_beside()
     for where in dict.fromkeys((first("where"), st.session_state.get(_RIGHT))):
         if not where:
             break
@@ -364,27 +366,28 @@ def desk(ev: Evaluation) -> Desk:
     return Desk(whole, None)
 
 
+def _check_beside() -> None:
+    """Tell and drop what the address says to stand beside the cohort, where there is no such thing."""
+    said = get(BESIDE)
+    if said is not None and said != [REST]:
+        came = f"The address says {', '.join(map(repr, said))}."
+        problem(
+            InputError(f"Expected {BESIDE}={REST} in the address, or none.", came, "All rows stand beside the cohort.")
+        )
+        put(BESIDE, None)
+
+
 def _beside(ev: Evaluation, at: float | None, where: str) -> tuple[str, Evaluation, str] | None:
     """Give what stands beside the cohort, where that is not the whole; what cannot be is told and dropped."""
     name, sql = "The rest", rest_of(where)
     if get(BESIDE) != [REST]:
-        put(BESIDE, None)
         name, sql = "Other cohort", first(BESIDE_WHERE) or ""
     if not sql:
         return None
     try:
         return name, view(ev, at, sql), sql
     except AnalysisError as error:
-        if get(BESIDE) == [REST]:
-            problem(
-                InputError(
-                    "Expected rows beside the cohort.",
-                    "It is all rows, so there is no rest.",
-                    "All rows stand beside it.",
-                )
-            )
-        else:
-            problem(error)
+        problem(_NO_REST if get(BESIDE) == [REST] else error)
         choose_beside()
         return None
 

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+from modelglass.analysis.odd_signs import visible
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&])")
 _BEAUTIFIED = re.compile(r"(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)")
 """What Streamlit would print as an arrow, a dash or another sign."""
@@ -16,10 +18,12 @@ _CUT = ":small[]"
 def plain(text: Any) -> str:
     r"""Escape a text so that Markdown shows it as it is: no emphasis, link, formula, icon, HTML, new line or prettier sign.
 
+    Control characters and marks that turn text round are written as escapes.
+
     >>> plain("price_$ :red[x]")
     'price\\_\\$ \\:red\\[x\\]'
     """
-    words = " ".join(str(text).split())
+    words = visible(" ".join(str(text).split()))
     parts = _BEAUTIFIED.split(words)
     return "".join(_CUT.join(map(_escaped, part)) if i % 2 else _escaped(part) for i, part in enumerate(parts))
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelglass.analysis.errors import InputError, unknown_name
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.figures.html import plotly_script, style, visible
+from modelglass.analysis.figures.html import plotly_script, style
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, get
 from modelglass.app.report.sections import GAVE_OUT, Cohort, Group, groups, standing
