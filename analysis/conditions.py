@@ -354,7 +354,9 @@ def _failed(expected: str, error: BaseException, todo: str, sql: str) -> InputEr
 
 def _too_deep(sql: str) -> InputError:
     todo = "Leave out brackets, or write several values of one column as IN (...)."
-    return _refused("expressions nested this deep", sql, todo)
+    return InputError(
+        "Expected a condition that is not nested this deep.", f"It is nested too deep: {shown(sql)}", todo
+    )
 
 
 def _not_one(sql: str) -> InputError:

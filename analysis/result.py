@@ -53,7 +53,7 @@ class Result:
         return result_html(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(f"{type(self).__name__}: {self.sentence()}")
+        printer.text(visible(f"{type(self).__name__}: {self.sentence()}", keep=""))
 
 
 def _seen(frame: pd.DataFrame) -> pd.DataFrame:

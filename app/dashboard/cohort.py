@@ -8,6 +8,7 @@ import streamlit as st
 
 from modelglass.analysis.conditions import literal, quote_name
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.reserved import HELP
 from modelglass.app.dashboard import pages, saved, state
 from modelglass.app.dashboard.guard import callback, guarded, part
@@ -90,7 +91,9 @@ def _sql(ev: Evaluation) -> None:
 @part
 def _columns(ev: Evaluation, desk: state.Desk) -> None:
     names = [name for name, column in ev.columns.items() if column.kind != "other"]
-    name = st.selectbox("Column", names, index=None, placeholder="Choose a column", key="mg.column")
+    name = st.selectbox(
+        "Column", names, index=None, format_func=visible, placeholder="Choose a column", key="mg.column"
+    )
     if name is None:
         return
     sql = _condition(ev, name)
@@ -118,7 +121,7 @@ def _values(column: pd.Series, name: str) -> str | None:
     known = list(column.value_counts().index[:MOST_VALUES])
     offered: list[Any] = [*known, *([MISSING] if column.isna().any() else [])]
     chosen = st.multiselect(
-        "Values", offered, format_func=str, key=f"mg.values {name}", placeholder="Choose one or more"
+        "Values", offered, format_func=visible, key=f"mg.values {name}", placeholder="Choose one or more"
     )
     parts = [f"{quote_name(name)} IS NULL"] if MISSING in chosen and MISSING not in known else []
     values = [v for v in chosen if not (v == MISSING and MISSING not in known)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from modelglass.analysis.errors import AnalysisError, InputError, unknown_name
+from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.app.dashboard import state
 from modelglass.app.dashboard.guard import callback
@@ -102,7 +103,7 @@ def _label_of(setting: Setting) -> Callable[[Any], str]:
         return lambda name: METRICS[name].label if name in METRICS else str(name)
     if setting.kind == "choice":
         return lambda value: setting.words.get(value, str(value).replace("_", " "))
-    return str
+    return visible
 
 
 def _number(setting: Setting, text: str) -> int | float:

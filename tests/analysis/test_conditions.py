@@ -224,6 +224,14 @@ def test_empty_deep_and_long_are_refused(conditions, sql):
         conditions.mask(sql)
 
 
+@pytest.mark.parametrize("sql", ["(" * 2000 + "age > 1" + ")" * 2000, "NOT " * 2000 + "age > 1", "abs(" * 600 + "age" + ")" * 600 + " > 1", "age" + " + 1" * 3000 + " > 2"])  # fmt: skip
+def test_too_deep_conditions_are_refused_without_advice_that_nobody_can_follow(conditions, sql):
+    with pytest.raises(InputError, match="nested too deep") as refused:
+        conditions.mask(sql)
+    assert "max_expression_depth" not in str(refused.value)
+    assert "SET" not in str(refused.value)
+
+
 def test_deep_brackets_end_in_a_mask_or_a_refusal(conditions):
     for depth in (100, 500, 5_000, 40_000):
         try:

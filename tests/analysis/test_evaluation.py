@@ -163,11 +163,24 @@ def test_weights_clusters_time_and_ids(model, frame):
         ({"w": -1.0}, "zero or more"),
         ({"w": np.nan}, "zero or more"),
         ({"w": 0.0}, "All are zero"),
+        ({"w": 1e308}, r"their sum inf[\s\S]*only their ratios"),
+        ({"w": 1e153}, r"sum can be squared[\s\S]*1e\+153, their sum 4e\+155"),
+        ({"w": 1e-160}, "sum can be squared"),
     ],
 )
 def test_unusable_weights(model, frame, change, part):
     with pytest.raises(InputError, match=part):
         mg.Evaluation(model, frame.assign(**change), target="y", weight="w")
+
+
+@pytest.mark.parametrize("size", [1e-145, 1e145])
+def test_weights_just_within_what_can_be_squared_give_the_numbers_of_ones(model, frame, size):
+    found = [
+        mg.slice_metrics(mg.Evaluation(model, frame.assign(w=w), target="y", weight="w"), by="sex").frame()
+        for w in (size, 1.0)
+    ]
+    for name in ("estimate", "low", "high"):
+        np.testing.assert_allclose(*(f[name] for f in found), rtol=1e-9)
 
 
 def test_missing_feature_is_named_with_the_nearest_column(model, frame):

@@ -94,6 +94,22 @@ def test_bad_settings_in_a_link_are_a_box(params, binary, show, go):
     assert not set(params) & set(at.query_params)
 
 
+@pytest.mark.parametrize("where", [{}, {"where": "age < 30"}])
+def test_what_cannot_stand_beside_a_cohort_is_a_box(where, binary, show):
+    at = show(binary, beside="zzz\u202e", **where)
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "zzz" in at.error[0].value
+    assert "\u202e" not in at.error[0].value
+    assert "beside" not in at.query_params
+    assert not at.run().error, "it is told once"
+
+
+def test_an_unknown_column_of_a_setting_is_named_as_one(binary, show, go):
+    at = show(binary, "slices", **{"slice_metrics.by": "nothing"})
+    assert "the name of a column for 'Slice by'" in at.error[0].value
+
+
 def test_unknown_parameters_are_dropped_and_nothing_breaks(binary, show):
     at = show(binary, x="1", **{"no.such": "2", "..": "3", "slices.cross": "maybe"})
     assert not at.exception
