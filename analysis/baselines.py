@@ -168,10 +168,11 @@ def _people(ev: Evaluation, human: str | float | None) -> Rows | float | None:
     if human not in ev.frame:
         raise unknown_name("column of people's answers", human, ev.frame.columns)
     rows, given = rows_of(ev), ev.frame[human]
-    if given.isna().any():
+    lacking = int(given.isna().sum())
+    if lacking:
         raise InputError(
             f"Expected an answer of a person on every row in {human!r}.",
-            f"{int(given.isna().sum()):,} of {ev.n:,} rows have none.",
+            f"{lacking:,} of {rows_text(ev.n)} {agree(lacking, 'has', 'have')} none.",
             "Evaluate on the rows that have one, with a condition.",
         )
     if ev.task == "regression":

@@ -6,7 +6,7 @@ import numpy as np
 
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.estimated import agree, rows_text
+from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.row_hashes import run_lengths
@@ -34,7 +34,7 @@ def _all_the_same(data: CheckedData, value: float) -> Hit:
         data,
         "one_answer",
         "high",
-        f"The model gives every one of {rows_text(data.n)} the same answer ({say(value)})",
+        f"The model gives {all_rows(data.n)} the same answer ({say(value)})",
         harm=1.0,
         advice="It does not look at its inputs: check that it was fitted, and that the columns reach it as it expects them.",
     )

@@ -102,7 +102,7 @@ class Findings(Result):
         """Give a line per analysis asked: what it looked for, on how many rows, what came of it, and what of it cannot be told."""
         lines = []
         for row in self.looked.to_dict("records"):
-            came = f"{row['rows']:,} rows, {row['found'] or 'nothing'} found" if row["ran"] else "not run"
+            came = f"{rows_text(row['rows'])}, {row['found'] or 'nothing'} found" if row["ran"] else "not run"
             came += f", {row['note']}" if row["note"] else ""
             lines.append(f"{row['title']} ({row['question']}): {came}")
         return lines
@@ -128,7 +128,7 @@ class Findings(Result):
     def sentence(self) -> str:
         """Say how many findings there are and the first; or that nothing was found, and what was looked at."""
         ran = self.looked[self.looked["ran"]]
-        about = f"{len(ran)} check{'' if len(ran) == 1 else 's'} of {self.source.rows:,} rows"
+        about = f"{len(ran)} check{'' if len(ran) == 1 else 's'} of {rows_text(self.source.rows)}"
         not_run = len(self.looked) - len(ran)
         more = f" {not_run} gave no answer; the table of what was looked at says why." if not_run else ""
         if not self.found:

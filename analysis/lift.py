@@ -68,7 +68,7 @@ class Lift(Result):
         whole = known.iloc[0]
         return (
             f"The rows with {depth} hold {percent(whole.gain, whole.gain_low, whole.gain_high)} of the "
-            f"{whole.positives:,} rows of {whole.group}, {_times(whole.lift, whole.lift_low, whole.lift_high)} as many as "
+            f"{rows_text(whole.positives)} of {whole.group}, {_times(whole.lift, whole.lift_low, whole.lift_high)} as many as "
             f"rows taken at random ({rows_text(int(whole.n))} in all). The scores of {whole.group} and of the others are "
             f"farthest apart at {whole.threshold:.3g}: Kolmogorov-Smirnov {score(whole.estimate, whole.low, whole.high)}."
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from modelglass.analysis import intervals
-from modelglass.analysis.estimated import FEWEST_CLUSTERS
+from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.groups import tail_df
 
 Floats = NDArray[Any]
@@ -117,7 +117,7 @@ def why_none(here: Sample, there: Sample) -> str:
         fewest = FEWEST_UNEQUAL_ROWS if unequal or sample.cluster is not None else FEWEST_ROWS
         if not kish >= fewest * (1 - 1e-9):
             effective = " (weights counted)" if unequal else ""
-            return f"one side has {np.nan_to_num(kish):,.0f} rows{effective}, and at least {fewest} are needed"
+            return f"one side has {rows_text(round(np.nan_to_num(kish)))}{effective}, and at least {fewest} are needed"
         if sample.cluster is not None and len(np.unique(sample.cluster)) < FEWEST_CLUSTERS:
             return f"one side has fewer than {FEWEST_CLUSTERS} clusters"
     return ""

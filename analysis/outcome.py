@@ -62,11 +62,7 @@ def understand(
             f"All {len(values):,} are missing.",
             "Choose another column with --target, or evaluate on labelled rows.",
         )
-    notes = (
-        []
-        if len(kept) == len(values)
-        else [f"{len(values) - len(kept):,} of {len(values):,} rows have no value in {name!r} and are left out."]
-    )
+    notes = [] if len(kept) == len(values) else [_left_out(len(values) - len(kept), values)]
     known = values.iloc[kept]
     if different(known, f"the target column {name!r}") == 1:
         raise InputError(
@@ -86,6 +82,11 @@ def understand(
     return replace(target, kept=kept, notes=(*notes, *target.notes))
 
 
+def _left_out(lost: int, values: pd.Series) -> str:
+    has, are = agree(lost, "has", "have"), agree(lost, "is", "are")
+    return f"{lost:,} of {rows_text(len(values))} {has} no value in {str(values.name)!r} and {are} left out."
+
+
 def understand_like(values: pd.Series, target: Target) -> Target:
     """Read the target column of other data (training data, say) as that of the data was read.
 
@@ -100,11 +101,7 @@ def understand_like(values: pd.Series, target: Target) -> Target:
             f"Expected values in the target column {str(values.name)!r}.", f"All {len(values):,} are missing."
         )
     lost = len(values) - len(kept)
-    notes = (
-        ()
-        if not lost
-        else (f"{lost:,} of {len(values):,} rows have no value in {str(values.name)!r} and are left out.",)
-    )
+    notes = () if not lost else (_left_out(lost, values),)
     known = values.iloc[kept]
     different(known, f"the target column {str(values.name)!r}")
     if target.task == "regression":

@@ -18,6 +18,7 @@ from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influen
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
+from modelglass.analysis.sides import these
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -242,7 +243,7 @@ def _no_value(metric: Metric, each: Sequence[Rows]) -> str:
     """Say why a metric has no value on some rows."""
     notes = [str(estimate(metric, Groups(r, np.zeros(len(r.y), np.int64), 1)).note[0]) for r in each]
     why = next((n.removeprefix("cannot say: ") for n in notes if n.startswith("cannot say: ")), "")
-    return f"{metric.name} has no value on these {len(each[0].y):,} rows" + (f": {why}" if why else "")
+    return f"{metric.name} has no value on {these(len(each[0].y))}" + (f": {why}" if why else "")
 
 
 FEWEST_TO_SHUFFLE, FEWEST_SHUFFLES = 200, 2

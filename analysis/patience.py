@@ -61,7 +61,7 @@ def said(seconds: float, work: int | str) -> str:
     if isinstance(work, str):
         return f"{work} did not end within {seconds:g} seconds. Set the variable {VARIABLE} to allow more."
     return (
-        f"the model did not answer for {work:,} rows within {seconds:g} seconds. "
+        f"the model did not answer for {work:,} row{'' if work == 1 else 's'} within {seconds:g} seconds. "
         f"Try fewer rows, or set the variable {VARIABLE} to allow more."
     )
 

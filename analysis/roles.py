@@ -89,13 +89,16 @@ def _weights(values: pd.Series) -> np.ndarray:
 
 
 def _check_size(weight: np.ndarray, name: Hashable) -> None:
-    """Refuse weights that numbers cannot add and square: every interval rests on the square of their sum and the sum of squares."""
+    """Refuse weights too large or small to be multiplied by one another, as every interval asks for.
+
+    A variance of an AUC rests on products of four; beyond what these can be as numbers it would lose a part without a word.
+    """
     with np.errstate(over="ignore", under="ignore"):
-        total = weight.sum()
-        squares = (total**2, np.square(weight).sum())
-    if not np.isfinite(squares).all() or min(squares) < np.finfo(float).tiny:
+        total, squares = weight.sum(), np.square(weight).sum()
+        fits = np.isfinite(total**4) and squares**2 >= np.finfo(float).tiny
+    if not fits:
         raise InputError(
-            f"Expected weights in the column {name!r} whose sum can be squared: between about 1e-150 and 1e150.",
+            f"Expected weights in the column {name!r} that can be multiplied by one another: a sum between about 1e-75 and 1e75.",
             f"The largest is {weight.max():.4g}, their sum {total:.4g}.",
             "Divide all of them by one number, such as their mean: only their ratios count.",
         )

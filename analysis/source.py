@@ -58,7 +58,9 @@ class Source:
         """Say it for people, in one line."""
         parts = [f"Model {self.model or 'none (predictions only)'}", f"data {self.data or 'in memory'}"]
         parts.append(
-            f"{self.rows:,} rows" if self.rows == self.rows_all else f"{self.rows:,} of {self.rows_all:,} rows"
+            f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
+            if self.rows == self.rows_all
+            else f"{self.rows:,} of {self.rows_all:,} rows"
         )
         if self.condition:
             parts.append(f"where {_short(self.condition)}")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import modelglass as mg
+from modelglass.analysis import slice_metrics
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.figures import figure, style
 from modelglass.analysis.odd_signs import LONGEST_NAME, one_line, visible
@@ -81,7 +82,7 @@ def test_tables_and_figures_of_hostile_levels_hold_none_of_them():
     y = (frame[name] > 15).astype(int).to_numpy()
     frame["y"], frame["p"] = y, np.where(rng.random(300) < 0.2, 1 - y, y)
     ev = mg.Evaluation.from_predictions(y, frame.p.to_numpy(), frame=frame[["sex", name]])
-    found = mg.slice_metrics(ev, by=["sex", name], metrics="accuracy")
+    found = slice_metrics(ev, by=["sex", name], metrics="accuracy")
     assert level in set(found.frame()["slice"]), "the numbers keep the names as they are"
     for text in (found.text(), repr(figure(found).to_dict())):
         assert "\\x1b[31mMale" in text

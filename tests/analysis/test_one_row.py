@@ -16,6 +16,11 @@ WRONG = re.compile(
     r"(?<![\d.,])1 (rows|slices|others|classes|columns|shuffles|clusters|levels|values)\b|\b0 row\b", re.IGNORECASE
 )
 
+ONE = re.compile(
+    r"(?<![\d.,])1 row (\([^)]*\) )?(also |that )?(are|get|have|hold|stand|lie|repeat|do)\b|\b(all|these) 1 row\b"
+)
+"""Words that go with several rows, beside one."""
+
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
 def evaluation(request):
@@ -55,6 +60,7 @@ def test_words_of_a_tiny_cohort(evaluation, rows):
         said += len(told)
         for where, text in told:
             assert not WRONG.search(text), (analysis.name, where, text)
+            assert not ONE.search(text), (analysis.name, where, text)
     assert said > 5
 
 
@@ -63,3 +69,27 @@ def test_one_row_says_nothing_about_calibration(evaluation):
         pytest.skip("probabilities of two classes")
     result = run(evaluation.take([0]), "calibration").result
     assert "one row cannot show" in result.sentence()
+
+
+def test_one_row_of_the_data_is_spoken_of_as_one(evaluation):
+    """The analyses that take longer, and the data checks, which look for single rows."""
+    cohort = evaluation.take([3])
+    for name in (
+        "findings",
+        "permutation_importance",
+        "noise_robustness",
+        "missing_robustness",
+        "baselines",
+        "label_errors",
+    ):
+        outcome = run(cohort, name)
+        text = outcome.reason or outcome.result.sentence() + outcome.result.text()
+        assert not WRONG.search(text), (name, text)
+        assert not ONE.search(text), (name, text)
+
+
+def test_one_row_without_an_outcome_is_said_so():
+    frame = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "y": [1.0, 2.0, 4.0, None]})
+    model = LinearRegression().fit(frame[["age"]], [1, 2, 3, 4])
+    notes = " ".join(note.text for note in Evaluation(model, frame, target="y").notes)
+    assert "1 of 4 rows has no value in 'y' and is left out." in notes
