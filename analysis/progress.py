@@ -18,6 +18,20 @@ def tell(progress: Progress | None, share: float, what: str) -> None:
         progress(min(max(share, 0.0), 1.0), what)
 
 
+def heard(progress: Progress | None) -> tuple[Progress, list[BaseException]]:
+    """Give a progress that passes everything on, and the list of what the other one raises: whoever listens ends the work, and no fault of the work is that."""
+    raised: list[BaseException] = []
+
+    def listening(share: float, what: str) -> None:
+        try:
+            tell(progress, share, what)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    return listening, raised
+
+
 def blocks(n: int, *, start: int = 64, seconds: float = 0.2, most: int | None = None) -> Iterator[slice]:
     """Cut ``n`` rows into slices whose handling takes about ``seconds`` each.
 

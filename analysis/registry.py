@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched
 from modelglass.analysis.errors import AnalysisError, InputError, NotApplicable, listed, unknown_name
-from modelglass.analysis.progress import Progress
+from modelglass.analysis.progress import Progress, heard
 from modelglass.analysis.result import Result
 
 if TYPE_CHECKING:
@@ -208,12 +208,13 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
             analysis=record,
             reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
         )
+    listening, raised = heard(progress)
     try:
-        with _guest(record):
+        with _guest(record, raised):
             function = record.function()
             takes = inspect.signature(function).parameters
             _check_given(record, takes, settings)
-            progress = watched(progress)
+            progress = watched(None if progress is None else listening)
             if progress is not None and "progress" in takes:
                 settings = {**settings, "progress": progress}
             check_budget()
@@ -226,14 +227,14 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
 
 
 @contextmanager
-def _guest(record: Analysis) -> Iterator[None]:
-    """Tell the faults of another package's analysis as such; its own refusals, and faults of ours, stay what they are."""
+def _guest(record: Analysis, raised: list[BaseException]) -> Iterator[None]:
+    """Tell the faults of another package's analysis as such; its refusals, what the caller's progress raised, and faults of ours stay what they are."""
     try:
         yield
     except (AnalysisError, MemoryError):
         raise
     except Exception as error:
-        if record.compute.startswith("modelglass."):
+        if record.compute.startswith("modelglass.") or any(error is one for one in raised):
             raise
         raise InputError(
             f"Expected an answer of {record.name!r}, which {record.compute.partition(':')[0]} computes.",

@@ -12,7 +12,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
 from modelglass.analysis.figures.marks import without_rows
-from modelglass.analysis.progress import Progress, span, tell
+from modelglass.analysis.progress import Progress, heard, span, tell
 from modelglass.analysis.registry import Analysis, Outcome, fitting
 from modelglass.analysis.result import Result
 from modelglass.app.engine import ahead, run
@@ -223,17 +223,9 @@ def _outcome(
     ev: Evaluation, analysis: Analysis, progress: Progress | None, settings: dict[str, Any]
 ) -> tuple[Outcome, str]:
     """Run one analysis; what fails is said in its place: one section must not cost the whole report."""
-    raised: list[BaseException] = []
-
-    def heard(share: float, what: str) -> None:
-        try:
-            tell(progress, share, what)
-        except BaseException as error:
-            raised.append(error)
-            raise
-
+    listening, raised = heard(progress)
     try:
-        return run(ev, analysis, progress=heard, **settings), ""
+        return run(ev, analysis, progress=listening, **settings), ""
     except Stopped:
         raise
     except Exception as error:
