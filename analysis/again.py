@@ -63,7 +63,7 @@ def understood_as(
         data = _turned(data, task, positive)
     if data is ev._all:
         return ev
-    shared = Shared(data, ev._shared.beside)
+    shared = Shared(data, ev._shared.beside, None if turned else ev._shared.threshold)
     shared.notes = (*shared.notes, *(n for n in ev._shared.notes if n.text not in {m.text for m in shared.notes}))
     made = Evaluation.__new__(Evaluation)
     state: dict[str, Any] = {"rows": ev._rows, "condition": ev.condition, "sample": ev._sample, "noted": ev._noted}

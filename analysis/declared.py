@@ -17,6 +17,7 @@ __all__ = ["ANALYSES", "CLASSIFICATION", "Setting"]
 ANALYSES: list[Analysis] = [
     Analysis(
         name="findings",
+        asks_model=False,
         title="Findings",
         question="What is wrong with this model?",
         page="overview",

@@ -4,7 +4,8 @@
 
     AnalysisError
     |-- InputError        the input or the call is wrong            (exit code 2)
-    |   `-- MissingPackage    an optional package is not installed
+    |   |-- MissingPackage    an optional package is not installed
+    |   `-- GuestFailed       an analysis of another package failed
     |-- NotApplicable     "cannot say, because ...": an answer, not a failure
     |-- MachineError      memory, disk or an engine gave out        (exit code 3)
     `-- Stopped           the person asked for the work to stop
@@ -45,6 +46,10 @@ class MissingPackage(InputError):
     def __init__(self, package: str, reason: str, install: str):
         self.package = package
         super().__init__(f"{reason} needs the package {package}.", "It is not installed.", f"Install it: {install}")
+
+
+class GuestFailed(InputError):
+    """An analysis that another package declares failed; its own exception is the cause."""
 
 
 class NotApplicable(AnalysisError):

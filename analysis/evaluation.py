@@ -118,7 +118,7 @@ class Evaluation(Cohorts, Asking):
         beside = companions(
             data, train=train, reference=reference, baseline=baseline, label=label, output_column=output_column
         )
-        self._become(Shared(data, beside), threshold=threshold, seed=seed)
+        self._become(Shared(data, beside, threshold), threshold=threshold, seed=seed)
 
     @classmethod
     def from_predictions(
@@ -180,5 +180,5 @@ class Evaluation(Cohorts, Asking):
         )
         data = with_quantiles(data, quantiles, len(y_true))
         self = cls.__new__(cls)
-        self._become(Shared(data), threshold=threshold, seed=seed)
+        self._become(Shared(data, threshold=threshold), threshold=threshold, seed=seed)
         return self

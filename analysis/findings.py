@@ -157,7 +157,8 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     Notes
     -----
     Each analysis adjusts its p-values over what it looked at; here they are multiplied by the number of analyses that ran (Bonferroni),
-    and findings above 5 % are dropped. Findings without a test (counts of duplicates, say) stand by themselves.
+    and findings above 5 % are dropped. Where the operating threshold was moved (``with_threshold``), what would ask the model anew is not
+    run, and listed so: what is found then follows from the answers there are. Findings without a test (counts of duplicates, say) stand by themselves.
     """
     budget = checked_seconds(budget)
     if most < 1:
@@ -210,6 +211,8 @@ def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Findi
     """Run one ``find``; give its findings (None: not run), a note, and the rows it had."""
     if not budget.seconds > 0:
         return None, "the budget had run out", 0
+    if analysis.asks_model and ev.threshold_moved:
+        return None, "the threshold was moved, and this would ask the model anew; its page does", 0
     module, _, name = str(analysis.find).partition(":")
     find: Callable[[Evaluation, Budget], list[Finding]] = getattr(importlib.import_module(module), name)
     try:

@@ -82,6 +82,11 @@ class Held:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._become(**state)
 
+    @property
+    def threshold_moved(self) -> bool:
+        """Whether the operating threshold is another than the one this was opened with."""
+        return self.threshold != self._shared.threshold
+
     # what it is about ------------------------------------------------------------------------------------------
 
     @property

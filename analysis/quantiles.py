@@ -15,7 +15,7 @@ from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.feeding import predict_all
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
-from modelglass.analysis.models.quantile_loss import turned
+from modelglass.analysis.models.target_steps import turned
 from modelglass.analysis.preparing import Prepared
 from modelglass.analysis.selfcheck import Note
 from modelglass.analysis.wording import percent

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched
-from modelglass.analysis.errors import AnalysisError, InputError, NotApplicable, listed, unknown_name
+from modelglass.analysis.errors import AnalysisError, GuestFailed, InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.progress import Progress, heard
 from modelglass.analysis.result import Result
 
@@ -236,7 +236,7 @@ def _guest(record: Analysis, raised: list[BaseException]) -> Iterator[None]:
     except Exception as error:
         if record.compute.startswith("modelglass.") or any(error is one for one in raised):
             raise
-        raise InputError(
+        raise GuestFailed(
             f"Expected an answer of {record.name!r}, which {record.compute.partition(':')[0]} computes.",
             f"It failed: {type(error).__name__}: {str(error)[:200]}.",
             "The fault is that package's: update or remove it, or tell its authors.",

@@ -13,7 +13,7 @@ from modelglass.analysis.feeding import Feed, asked
 from modelglass.analysis.models.answers import AnsweringModel, outcomes_of
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.outputs import one_label, one_output
-from modelglass.analysis.models.quantile_loss import turned
+from modelglass.analysis.models.target_steps import turned
 from modelglass.analysis.patience import limit, within
 from modelglass.analysis.refusals import refusal
 

@@ -29,8 +29,9 @@ ABSENT = {
 class Shared:
     """The whole data of an Evaluation, what stands beside it, and what is kept of both."""
 
-    def __init__(self, data: Prepared, beside: Companions | None = None):
+    def __init__(self, data: Prepared, beside: Companions | None = None, threshold: float | None = None):
         self.data, self.beside = data, beside or Companions()
+        self.threshold = threshold  # the operating threshold it was opened with
         self.notes: tuple[Note, ...] = (*data.notes, *self.beside.notes, *reserved.notes(data))
         self.kept = Kept()
         self._once, self._others = Kept(), Kept()  # the others apart: they ask the model, and nobody else need wait
@@ -47,10 +48,11 @@ class Shared:
         once = {"data": self.data_fingerprint, "model": self.model_fingerprint}
         once |= {part: origins[f"{part}_fingerprint"] for part in PARTS if f"{part}_fingerprint" in origins}
         others = {"baseline": self.of_baseline()} if "baseline" in self._others else {}
-        return {"data": self.data, "beside": self.beside, "once": once, "others": others}
+        given = {"data": self.data, "beside": self.beside, "threshold": self.threshold}
+        return {**given, "once": once, "others": others}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["data"], state["beside"])  # type: ignore[misc]
+        self.__init__(state["data"], state["beside"], state["threshold"])  # type: ignore[misc]
         for key, value in state["once"].items():
             self._once.put(key, value)
         for key, value in state["others"].items():

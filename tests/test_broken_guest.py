@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from modelglass.analysis import registry
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import GuestFailed, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.registry import Analysis, run
 from modelglass.app.report.build import report
@@ -80,7 +80,7 @@ def test_what_is_no_analysis_is_left_out_and_logged(guests, caplog):
     ],
 )
 def test_the_fault_of_a_guest_is_told_as_such(name, why, guests, ev):
-    with pytest.raises(InputError, match="The fault is that package's") as told:
+    with pytest.raises(GuestFailed, match="The fault is that package's") as told:
         run(ev, name)
     assert why in told.value.came
     assert repr(name) in told.value.expected

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from modelglass.analysis.errors import AnalysisError, MissingPackage, NotApplicable
+from modelglass.analysis.errors import AnalysisError, GuestFailed, MissingPackage, NotApplicable
 from modelglass.app.dashboard import state
 from modelglass.app.dashboard.text import plain
 
@@ -25,6 +25,9 @@ def guarded() -> Iterator[None]:
         yield
     except NotApplicable as answer:
         cannot_say(answer.reason)
+    except GuestFailed as error:
+        log.exception("An analysis of another package failed")
+        refuse(error)
     except AnalysisError as error:
         refuse(error)
     except Exception:

@@ -285,7 +285,7 @@ def test_figure_draws_the_surest_thirty_and_says_so():
     )
     drawn = figure(found)
     said = drawn.layout.title.text.replace("<br>", " ")
-    assert "30 of 60 slices, surely worst Accuracy first; the table has all" in said
+    assert "30 of 60 slices, surely worst accuracy first; the table has all" in said
     first_panel = [x for t in drawn.data if t.xaxis in (None, "x") for x in t.x]
     surest = found.worst().sort_values("high", kind="stable")
     assert sorted(first_panel) == pytest.approx(sorted(surest.estimate.tolist()[:30]))

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 import modelglass as mg
 from modelglass.analysis.budget import within_budget
-from modelglass.analysis.errors import InputError, MachineError, MissingPackage, NotApplicable, Stopped
+from modelglass.analysis.errors import GuestFailed, InputError, MachineError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.registry import Analysis, Setting, fitting, get, run
 from modelglass.app import cli, engine
 from modelglass.app.report import build
@@ -240,7 +240,7 @@ def test_what_an_analysis_refuses_comes_back_as_it_is(ev, there, tmp_path):
     assert (str(caught.value), caught.value.todo) == (str(own.value), own.value.todo)
     given = {"seconds": 0, "file": str(tmp_path / "f")}
     assert there(ev, RECORD, fail="reason", **given).reason == "it is asked to"
-    with pytest.raises(ZeroDivisionError, match="a bug"):
+    with pytest.raises(GuestFailed, match="ZeroDivisionError: a bug"):
         there(ev, RECORD, fail="bug", **given)
 
 

@@ -166,15 +166,15 @@ def is_cohort(here, ev, where):
 
 def test_a_slice_becomes_the_cohort_and_is_narrowed_within_it_and_stepped_back_from(shop, address, walk):
     here = walk().open(address["shop"], "slices")
-    first = marks(here, "worst Accuracy first", "Oslo")[0]
+    first = marks(here, "worst accuracy first", "Oslo")[0]
     click_on(here, first)
     is_cohort(here, shop, "\"city\" = 'Oslo'")
-    left, right = sorted({m["chart"] for m in marks(here, "worst Accuracy first")})[:2]
-    inside = next(m for m in marks(here, "worst Accuracy first", '"age" <') if m["chart"] == left)
+    left, right = sorted({m["chart"] for m in marks(here, "worst accuracy first")})[:2]
+    inside = next(m for m in marks(here, "worst accuracy first", '"age" <') if m["chart"] == left)
     click_on(here, inside)
     narrow = inside["where"].removeprefix("(\"city\" = 'Oslo') AND ")
     is_cohort(here, shop, f"\"city\" = 'Oslo' AND {narrow}")
-    outside = next(m for m in marks(here, "worst Accuracy first", "Rome") if m["chart"] > left)
+    outside = next(m for m in marks(here, "worst accuracy first", "Rome") if m["chart"] > left)
     click_on(here, outside)
     is_cohort(here, shop, "\"city\" = 'Rome'")  # clicked among all rows, it takes the place of the one before
     here.page.get_by_role("button", name="Back").click()
@@ -259,7 +259,7 @@ def test_beside_the_rest_beside_a_saved_cohort_and_the_link_in_a_fresh_browser(s
         choose(here, "Beside", choice)
         assert shown in here.words()
         assert f"Cohort: {oslo:,} rows" in here.words()
-    mark = next(m for m in marks(here, "worst Accuracy first", '"age" <') if m["chart"] > 0)
+    mark = next(m for m in marks(here, "worst accuracy first", '"age" <') if m["chart"] > 0)
     click_on(here, mark)
     is_cohort(here, shop, mark["where"].replace("(city = 'Rome')", "city = 'Rome'"))
     fresh = walk().open(here.page.url)
