@@ -27,14 +27,17 @@ def _(result: Prototypes) -> go.Figure:
         made.add_bar(
             x=part.covers,
             y=[f"row {r}" for r in part.row],
-            name=str(group),
+            name=style.escape(group),
             orientation="h",
             marker={"color": style.PALETTE[i % len(style.PALETTE)], "line": {"width": 0}},
             hoverinfo="text",
-            hovertext=style.hover_texts(
-                row=part.row, stands_for=part.group, like_it=part.covers, nearest_to=part.nearest_to,
-                holds=[style.wrapped(h, LETTERS) for h in part.holds],
-            ),
+            hovertext=[
+                f"{rest}<br>holds: {style.wrapped(holds, LETTERS)}"
+                for rest, holds in zip(
+                    style.hover_texts(row=part.row, stands_for=part.group, like_it=part.covers, nearest_to=part.nearest_to),
+                    part.holds,
+                )
+            ],
         )  # fmt: skip
     made.update_xaxes(tickformat=".0%", rangemode="tozero", title_text=style.wrapped("share of the judged rows of its group", NARROW))  # fmt: skip
     return made.update_yaxes(autorange="reversed", showgrid=False, type="category")

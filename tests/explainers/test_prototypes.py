@@ -51,7 +51,7 @@ def test_equals_alibis_protoselect(seed):
     assert set(ours) == theirs
 
 
-def test_shares_by_hand(made):
+def test_shares_by_hand(made, monkeypatch):
     ev = made(LogisticRegression(max_iter=300), n=400)
     got = prototypes(ev, count=6, radius=0.3)
     likeness = Likeness(ev.inputs(), list(ev.features))
@@ -67,7 +67,12 @@ def test_shares_by_hand(made):
     assert whole.n.tolist() == [200, 200]
     assert ((got.coverage.low <= got.coverage.estimate) & (got.coverage.estimate <= got.coverage.high)).all()
     assert got.rows.groupby("group").nearest_to.sum().max() <= 1 + 1e-12
-    assert mg.figure(got).data[0].type == "bar"
+    drawn = mg.figure(got)
+    assert drawn.data[0].type == "bar"
+    monkeypatch.setattr("modelglass.explainers.figures.prototypes.LETTERS", 8)
+    texts = [text for trace in mg.figure(got).data for text in trace.hovertext]
+    assert all(text.partition("<br>holds: ")[2].count("<br>") for text in texts), "what is long stands in lines"
+    assert not any("&lt;br" in text for text in texts)
 
 
 def test_three_heaps_are_found():
