@@ -15,7 +15,7 @@ from modelglass.analysis.adversarial import ruled
 from modelglass.analysis.crowding import SMALL, Crowd, alone, crowd
 from modelglass.analysis.difference import adjusted
 from modelglass.analysis.errors import InputError, NotApplicable
-from modelglass.analysis.finding import Budget, Finding
+from modelglass.analysis.finding import Budget, Finding, model_decides
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.progress import span
 from modelglass.analysis.wording import percent, say
@@ -37,8 +37,7 @@ _ADVICE = (
 
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Give the columns of numbers where rows crowd beside a step of the model, and the values where they do."""
-    if ev.model is None or ev.task == "regression":
-        return []
+    model_decides(ev)
     rows = min(ROWS, budget.rows, ev.n)
     try:
         seconds = max(budget.left() * 0.8, 0.5)

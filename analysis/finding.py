@@ -6,9 +6,13 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.progress import Progress
+
+if TYPE_CHECKING:
+    from modelglass.analysis.evaluation import Evaluation
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
@@ -74,3 +78,17 @@ class Budget:
     def left(self) -> float:
         """Give the seconds that remain, at least 0."""
         return max(self._ends - time.monotonic(), 0.0)
+
+
+def model_decides(ev: Evaluation) -> None:
+    """Refuse to look at decisions under changed inputs where there are none.
+
+    Raises
+    ------
+    NotApplicable
+        Only predictions were given, or the outcome is a number.
+    """
+    if ev.model is None:
+        raise NotApplicable("there are predictions only, and no model that could be asked about changed rows")
+    if ev.task == "regression":
+        raise NotApplicable("the outcome is a number, and only decisions turn over")

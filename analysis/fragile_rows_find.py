@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelglass.analysis.conditions import quote_name
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.finding import Budget, Finding
+from modelglass.analysis.finding import Budget, Finding, model_decides
 from modelglass.analysis.fragile_rows import ALL, fragile_rows
 from modelglass.analysis.wording import percent
 
@@ -24,8 +24,7 @@ _ADVICE = (
 
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Say where small errors of the inputs change more decisions than any smooth boundary would."""
-    if ev.model is None or ev.task == "regression":
-        return []
+    model_decides(ev)
     rows = min(ROWS, budget.rows, ev.n)
     try:
         got = fragile_rows(ev, rows=rows, draws=DRAWS, seconds=max(budget.left() / 2, 0.5), progress=budget.progress)

@@ -462,9 +462,11 @@ def test_no_fragile_column_in_robust_models():
 
 
 def test_find_says_nothing_without_a_model_time_or_decisions(people):
-    assert find(Evaluation.from_predictions([0, 1] * 9, prediction=[0, 1] * 9), Budget(1.0)) == []
+    with pytest.raises(NotApplicable, match="predictions only"):
+        find(Evaluation.from_predictions([0, 1] * 9, prediction=[0, 1] * 9), Budget(1.0))
     X, y = numbers(n=600)
-    assert find(evaluation(LinearRegression(), X, X.a), Budget(1.0)) == []
+    with pytest.raises(NotApplicable, match="the outcome is a number"):
+        find(evaluation(LinearRegression(), X, X.a), Budget(1.0))
     slow = evaluation(RandomForestClassifier(20, random_state=0), X, y)
     early = Budget(0.0)
     early.left = lambda: -1.0

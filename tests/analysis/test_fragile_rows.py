@@ -153,7 +153,8 @@ def test_a_model_that_refuses_a_possible_row_is_told(ev):
 
 def test_a_finding_needs_more_changes_than_a_smooth_boundary_gives(ev):
     assert find(ev, Budget(20.0)) == []
-    assert find(mg.Evaluation.from_predictions([0, 1] * 9, prediction=[0, 1] * 9), Budget(1.0)) == []
+    with pytest.raises(NotApplicable, match="predictions only"):
+        find(mg.Evaluation.from_predictions([0, 1] * 9, prediction=[0, 1] * 9), Budget(1.0))
     rng = np.random.default_rng(0)
     X = ev.frame[["a", "b"]]
     learnt = KNeighborsClassifier(1).fit(X, np.where(X.a + 2 * rng.logistic(size=N) > 0, "yes", "no"))

@@ -13,7 +13,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, recall_score
 
 from modelglass.analysis.registry import analyses
-from modelglass.app import cli
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +43,6 @@ def place(tmp_path_factory):
     frame.assign(w=-1).to_csv(folder / "negative.csv", index=False)
     frame.drop(columns="age").to_csv(folder / "lacking.csv", index=False)
     return folder
-
-
-@pytest.fixture
-def command(place, capsys, monkeypatch):
-    monkeypatch.chdir(place)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(list(words))
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 COMMON = ("model.skops", "data.csv", "--target", "rich")

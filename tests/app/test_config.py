@@ -45,19 +45,6 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def command(place, capsys, monkeypatch):
-    monkeypatch.chdir(place)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(list(words))
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
-
-
-@pytest.fixture
 def written(place):
     def write(text, name="sub/run.yaml"):
         (place / name).write_text(text, encoding="utf-8")

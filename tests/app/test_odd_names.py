@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from modelglass.analysis.errors import InputError
-from modelglass.app import cli
 from modelglass.app.inputs import Inputs, crossed_names, names, written
 from modelglass.app.telling import redraw, remark
 from modelglass.app.workspace import command as command_line
@@ -31,19 +30,6 @@ def place(tmp_path_factory):
     frame["w"] = np.where(np.arange(n) < 10, 1e308, 1.0)
     frame.to_csv(folder / "data.csv", index=False)
     return folder
-
-
-@pytest.fixture
-def command(place, capsys, monkeypatch):
-    monkeypatch.chdir(place)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(list(words))
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 COMMON = ("slices", "-", "data.csv", "--target", "income", "--prediction", "said", "--metrics", "accuracy")
