@@ -80,7 +80,7 @@ def test_catboost_regressors_types_and_thresholds(table, tmp_path):
 def test_catboost_says_what_it_cannot_read(table, tmp_path):
     fitted = cat(cat_features=["c"]).fit(table[FEATURES], table.binary)
     fitted.save_model(tmp_path / "m.cbm")
-    with pytest.raises(InputError, match="the first is row 3") as caught:
+    with pytest.raises(InputError, match="1 without one, the first in row 3") as caught:
         mg.Evaluation(load_model(tmp_path / "m.cbm"), table.assign(c=table.c.mask(table.index == 3)), target="binary")
     assert "stood for missing" in lines(caught)
     data = (tmp_path / "m.cbm").read_bytes()
