@@ -64,3 +64,6 @@ def test_neither_figure_nor_printed_table_holds_them(name, evaluation):
     except NotApplicable:
         return
     assert not [(where, text) for where, text in shown(made) if ODD.search(text)]
+    assert not [(where, text) for where, text in shown(made) if "&lt;br" in text], (
+        "escaped twice, a line break is read as text"
+    )

@@ -16,7 +16,7 @@ def _(result: FragileRows) -> go.Figure:
     decided = result.source.task != "regression"
     what = "decisions that noise changes" if decided else "mean move of the prediction"
     names = [style.wrapped(str(p), 34) for p in table["part"]]
-    made = style.new_figure("", x=style.wrapped(what, 20), height=120 + 46 * len(table), legend=len(slices) > 0)
+    made = style.new_figure("", height=120 + 46 * len(table), legend=len(slices) > 0)
     hover = style.hover_texts(
         rows_concerned=table["part"],
         **{"share_changed" if decided else "mean_move": table["estimate"]},
@@ -56,6 +56,6 @@ def _(result: FragileRows) -> go.Figure:
             hoverinfo="skip",
             name="the rest of the rows",
         )
-    made.update_xaxes(rangemode="tozero", tickformat=".0%" if decided else None)
+    made.update_xaxes(title_text=style.wrapped(what, 20), rangemode="tozero", tickformat=".0%" if decided else None)
     made.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names, dtick=1)
     return marks.clickable(made) if len(slices) else made

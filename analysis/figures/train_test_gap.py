@@ -36,7 +36,7 @@ def _drawn(result: TrainTestGap, panels: list[list[str]]) -> go.Figure:
         rows=len(panels), cols=1, row_heights=heights, vertical_spacing=46 / total if len(panels) > 1 else 0
     )
     named = style.new_figure("Bold: these rows minus the training rows", height=total + 110, legend=True)
-    style.dress(made, named)
+    style.dress(made, named).update_layout(margin_t=92)  # a phone needs two lines for the legend
     for at, metrics in enumerate(panels, start=1):
         rows = [result.of(m) for m in metrics]
         for part, colour, symbol, shift in PARTS:

@@ -112,12 +112,8 @@ def _by_class(result: ShapleyValues) -> go.Figure:
     total = (
         result.importance.groupby("feature", sort=False).estimate.sum().sort_values(ascending=False).index[:FEATURES]
     )
-    made = style.new_figure(
-        "",
-        x=style.wrapped(f"mean absolute value ({result.scale}), all classes", NARROW),
-        height=140 + 28 * len(total),
-        legend=True,
-    )
+    made = style.new_figure("", height=140 + 28 * len(total), legend=True)
+    made.update_xaxes(title_text=style.wrapped(f"mean absolute value ({result.scale}), all classes", NARROW))
     for g, group in enumerate(result.groups):
         part = result.importance[result.importance.group == group].set_index("feature").loc[total]
         made.add_bar(
