@@ -288,18 +288,9 @@ class Transformed:
         whole, out = layers.first(seen, np.empty(0, dtype=np.int64)), {}
         for i, (name, grid) in enumerate(grids.items()):
             (columns, numbers), (row, value) = self.of_grid(ev, grid), asks[name]
-            found, held = np.empty((len(row), layers.outputs)), seen[:, columns]
-
-            def part(first: int) -> int:
-                at, to = row[first : first + PART], value[first : first + PART]  # noqa: B023  used up before the next
-                rows = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
-                found[first : first + PART] = layers.at(whole[rows], columns, numbers[to] - held[rows])  # noqa: B023
-                return len(at)
-
-            here = span(progress, i / len(grids), (i + 1) / len(grids))
-            with blas_threads(1):  # threads of our own do the rows
-                in_parts(part, range(0, len(row), PART), len(row), f"{name} over {len(seen):,} rows", None, here)
-            out[name] = 1.0 - found if ev.task == "binary" and self.index == 0 else found
+            here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
+            found = _at_layers(layers, whole, seen[:, columns], columns, numbers, row, value, here, what)
+            out[name] = self._of_index(ev, found)
         return out
 
     def _by_layers(
@@ -317,7 +308,32 @@ class Transformed:
         for v, given in enumerate(numbers):
             layers.fill(first, columns, given, found[v])
             tell(progress, (v + 1) / len(numbers), f"{len(numbers)} values over {len(seen):,} rows")
+        return self._of_index(ev, found)
+
+    def _of_index(self, ev: Evaluation, found: np.ndarray) -> np.ndarray:
+        """Turn the probability of a perceptron's second class into that of the class explained."""
         return 1.0 - found if ev.task == "binary" and self.index == 0 else found
+
+
+def _at_layers(
+    layers: Layered, whole: np.ndarray, held: np.ndarray, columns: np.ndarray, numbers: np.ndarray, row: np.ndarray, value: np.ndarray,
+    progress: Progress | None, what: str,
+) -> np.ndarray:  # fmt: skip
+    """Give a perceptron's answers at pairs of a row and a grid value of one column, (pairs, outputs).
+
+    whole   first layer of each row;  held: the numbers of the column that the rows have, in its columns
+    """
+    found = np.empty((len(row), layers.outputs))
+
+    def part(first: int) -> int:
+        at, to = row[first : first + PART], value[first : first + PART]
+        rows = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
+        found[first : first + PART] = layers.at(whole[rows], columns, numbers[to] - held[rows])
+        return len(at)
+
+    with blas_threads(1):  # threads of our own do the rows
+        in_parts(part, range(0, len(row), PART), len(row), what, None, progress)
+    return found
 
 
 def transformed(ev: Evaluation) -> Transformed | None:

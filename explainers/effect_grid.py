@@ -16,7 +16,8 @@ FEW = 5
 """Fewer rows than this in a bin or cell are few: an effect there rests on rows that hardly occur."""
 
 BLOCK, FEW_EDGES = 8_192, 100
-"""Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search."""
+"""Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search. They are counted in bytes, so never
+more than 255."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

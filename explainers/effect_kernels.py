@@ -16,7 +16,7 @@ PREFIX, SUFFIX, MASK = 0, 1, 2
 
 
 @njit(**COMPILED)
-def _narrow(low, high, mask, node, left, way, split, bits):  # pragma: no cover
+def points_left(low, high, mask, node, left, way, split, bits):  # pragma: no cover
     """Give what of a job's grid points (places low to high, or a mask of bits) goes left, or right, at a node that asks its column."""
     if way[node] == MASK:
         return low, high, mask & (bits[node] if left else ~bits[node])
@@ -78,8 +78,8 @@ def add_trees(  # pragma: no cover
                 if j < 0:
                     continue
                 left = path[d + 1] == v + 1
-                a, b, m = _narrow(low[j], high[j], mask[j], v, not left, way, split, bits)
-                low[j], high[j], mask[j] = _narrow(low[j], high[j], mask[j], v, left, way, split, bits)
+                a, b, m = points_left(low[j], high[j], mask[j], v, not left, way, split, bits)
+                low[j], high[j], mask[j] = points_left(low[j], high[j], mask[j], v, left, way, split, bits)
                 if a >= b or m == 0:
                     continue
                 top = 1
@@ -89,8 +89,8 @@ def add_trees(  # pragma: no cover
                     node, a, b, m = stack[top], lows[top], highs[top], masks[top]
                     while right[node] >= 0:
                         if job[node] == j:
-                            c, e, n = _narrow(a, b, m, node, False, way, split, bits)
-                            a, b, m = _narrow(a, b, m, node, True, way, split, bits)
+                            c, e, n = points_left(a, b, m, node, False, way, split, bits)
+                            a, b, m = points_left(a, b, m, node, True, way, split, bits)
                             if a >= b or m == 0:
                                 node, a, b, m = right[node], c, e, n
                                 continue

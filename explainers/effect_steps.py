@@ -12,7 +12,7 @@ from modelglass.analysis.progress import Progress, span
 from modelglass.explainers.effect_links import answered
 from modelglass.explainers.effect_trees import Job, node_ways
 from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
-from modelglass.explainers.leaf_masks import are_small, leaf_masks
+from modelglass.explainers.leaf_masks import are_small, leaves_of
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
 
@@ -137,15 +137,12 @@ def _of_trees(way: FastWay, jobs: list[Job]) -> Fill:
 
     trees = way.trees
     assert trees is not None
-    compared = (
-        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
-    )  # fmt: skip
     ways = node_ways(trees, way.made.raw_index, jobs)[0]
 
     def fill(seen: np.ndarray, points: np.ndarray) -> np.ndarray:
         n, k = len(seen), trees.n_outputs
         whole, moved = np.zeros((n, k)), np.zeros((n, k, *points.shape[1:]))
-        step_kernels.add_points(seen, *compared, *ways, points, whole, moved)
+        step_kernels.add_points(seen, *trees.valued, *ways, points, whole, moved)
         raw = moved + (whole + way.base)[:, :, None, None]
         answered(raw.reshape(n, k, -1), way.link)
         return raw
@@ -160,18 +157,14 @@ def _small_trees_stepped(way: FastWay, jobs: list[Job]) -> Fill:
     trees = way.trees
     assert trees is not None
     ways, _ = node_ways(trees, way.made.raw_index, jobs)
-    points = np.array([len(j.points) for j in jobs], dtype=np.int64)
-    m = leaf_masks(trees, *ways, np.zeros_like(points), points)
-    compared = (
-        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
-    )  # fmt: skip
-    masks = m.keep_left, m.keep_right, m.first_leaf, m.value
+    leaves = leaves_of(trees)
+    masks = leaves.keep_left, leaves.keep_right, leaves.first_leaf, leaves.value
 
     def fill(seen: np.ndarray, steps: np.ndarray) -> np.ndarray:
         n, k, ends = len(seen), trees.n_outputs, ends_of(steps)
         whole, moved = np.zeros((n, k)), np.zeros((n, k, *ends.shape[1:]))
         codes, across = np.ascontiguousarray(seen.T), np.ascontiguousarray(steps.transpose(1, 2, 0))
-        step_kernels.add_small_steps(codes, seen, *compared, *masks, *ways, across, ends, whole, moved)
+        step_kernels.add_small_steps(codes, seen, *trees.valued, *masks, *ways, across, ends, whole, moved)
         raw = moved + (whole + way.base)[:, :, None, None]
         answered(raw.reshape(n, k, -1), way.link)
         return _differences(raw)

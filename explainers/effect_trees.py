@@ -62,13 +62,10 @@ def by_walks(trees: Ensemble, ways: Ways, seen: np.ndarray, cells: Cells) -> Add
     from modelglass.explainers import effect_kernels as kernels
 
     deepest = int(trees.depth.max(initial=0))
-    compared = (
-        trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left
-    )  # fmt: skip
 
     def add(start: int, stop: int, whole: np.ndarray, steps: np.ndarray) -> None:
         kernels.add_trees(
-            seen[start:stop], *compared, deepest, *ways, cells.first, cells.size, cells.by_mask, whole, steps
+            seen[start:stop], *trees.valued, deepest, *ways, cells.first, cells.size, cells.by_mask, whole, steps
         )
 
     return add
@@ -79,16 +76,14 @@ def by_masks(trees: Ensemble, ways: Ways, seen: np.ndarray, cells: Cells) -> Add
     from modelglass.explainers import mask_kernels as kernels
 
     m = leaf_masks(trees, *ways, cells.first, cells.size)
-    compared = (
-        trees.starts, trees.output, trees.right, trees.feature, trees.cut, trees.shift, trees.listed, trees.goes_left
-    )  # fmt: skip
+    of = m.leaves
     masks = (
-        m.slot, m.keep_left, m.keep_right, m.first_slot, m.job, m.reached, m.first_leaf, m.value, m.first_range, m.low, m.high, m.mask
+        m.slot, of.keep_left, of.keep_right, m.first_slot, m.job, m.reached, of.first_leaf, of.value, m.first_range, m.low, m.high, m.mask
     )  # fmt: skip
 
     def add(start: int, stop: int, whole: np.ndarray, steps: np.ndarray) -> None:
         codes = np.ascontiguousarray(seen[start:stop].T)
-        kernels.add_small_trees(codes, *compared, *masks, cells.by_mask, whole, steps)
+        kernels.add_small_trees(codes, *trees.compared, *masks, cells.by_mask, whole, steps)
 
     return add
 

@@ -1,4 +1,4 @@
-"""The compiled loops of partial dependence of small trees, whose leaves are the bits of one number. Imported only when they run.
+"""The compiled loops of partial dependence (and, in part, of accumulated local effects) of small trees, whose leaves are the bits of one number. Imported only when they run.
 
 They let go of Python's lock. Nodes are those of an ``Ensemble``; codes stand column by column, shape (p, rows); jobs are those of
 ``effect_kernels``. That each leaf is a bit, and a comparison that comes out takes the other side's leaves away, is the idea of QuickScorer
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from modelglass.explainers.effect_kernels import _narrow
+from modelglass.explainers.effect_kernels import points_left
 from modelglass.explainers.tree_kernels import COMPILED, goes
 
 _SPREAD = np.uint64(0x03F79D71B4CB0A89)
@@ -66,7 +66,7 @@ def leaf_ranges(  # pragma: no cover
             while node >= 0:
                 s = slot[node]
                 if job[first_slot[t] + s] >= 0:
-                    low[at + s], high[at + s], mask[at + s] = _narrow(
+                    low[at + s], high[at + s], mask[at + s] = points_left(
                         low[at + s], high[at + s], mask[at + s], node, child == node + 1, way, split, bits
                     )
                 child, node = node, parent[node]
@@ -78,7 +78,7 @@ def leaf_ranges(  # pragma: no cover
 
 
 @njit(**COMPILED)
-def narrow(x, node, cut, shift, listed, goes_left, yes, no, into):  # pragma: no cover
+def take_leaves(x, node, cut, shift, listed, goes_left, yes, no, into):  # pragma: no cover
     """Take from the leaves of rows with these codes, into (rows,), those that a node's comparison leaves out."""
     most = cut[node]
     if listed[node] >= 0:
@@ -100,7 +100,7 @@ def left_over(  # pragma: no cover
     left[:slots] = ALL
     for v in range(starts[tree], starts[tree + 1]):
         if right[v] >= 0:
-            narrow(codes[feature[v]], v, cut, shift, listed, goes_left, keep_left[v], keep_right[v], left[slot[v]])
+            take_leaves(codes[feature[v]], v, cut, shift, listed, goes_left, keep_left[v], keep_right[v], left[slot[v]])
 
 
 @njit(**COMPILED)

@@ -1,6 +1,7 @@
-"""The compiled loop of accumulated local effects of trees. Imported only when it runs, because numba takes a second to load.
+"""The compiled loops of accumulated local effects of trees. Imported only when they run, because numba takes a second to load.
 
-It lets go of Python's lock. Nodes are those of an ``Ensemble``; codes stand row by row, shape (rows, p); jobs are those of ``effect_kernels``.
+They let go of Python's lock. Nodes are those of an ``Ensemble``; codes stand row by row, shape (rows, p), for small trees column by column
+too; jobs are those of ``effect_kernels``.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -10,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from modelglass.explainers.effect_kernels import MASK, PREFIX, SUFFIX
-from modelglass.explainers.mask_kernels import ALL, lowest, narrow
+from modelglass.explainers.mask_kernels import ALL, lowest, take_leaves
 from modelglass.explainers.tree_kernels import COMPILED, goes
 
 
@@ -22,6 +23,18 @@ def _point_goes(point, node, way, split, bits):  # pragma: no cover
     if way[node] == SUFFIX:
         return point >= split[node]
     return (bits[node] >> np.uint64(point)) & np.uint64(1) == 1
+
+
+@njit(inline="always", **COMPILED)
+def _follow(x, j, p, v, right, feature, cut, shift, listed, goes_left, job, way, split, bits):  # pragma: no cover
+    """Go down from node v with a row whose job j holds a grid point; give the leaf."""
+    while right[v] >= 0:
+        if job[v] == j:
+            left = _point_goes(p, v, way, split, bits)
+        else:
+            left = goes(x[feature[v]], v, cut, shift, listed, goes_left)
+        v = v + 1 if left else right[v]
+    return v
 
 
 @njit(**COMPILED)
@@ -56,21 +69,30 @@ def add_points(  # pragma: no cover
             for o in range(k):
                 whole[r, to + o] += value[node, o]
             for c in range(count):
-                j, s, v = whose[c], slot[c], nodes[c]
+                j, s = whose[c], slot[c]
                 apart[j, s] = False
-                p = points[r, j, s]
-                while right[v] >= 0:
-                    if job[v] == j:
-                        left = _point_goes(p, v, way, split, bits)
-                    else:
-                        left = goes(x[feature[v]], v, cut, shift, listed, goes_left)
-                    v = v + 1 if left else right[v]
+                v = _follow(
+                    x,
+                    j,
+                    points[r, j, s],
+                    nodes[c],
+                    right,
+                    feature,
+                    cut,
+                    shift,
+                    listed,
+                    goes_left,
+                    job,
+                    way,
+                    split,
+                    bits,
+                )
                 for o in range(k):
                     moved[r, to + o, j, s] += value[v, o] - value[node, o]
 
 
 @njit(**COMPILED)
-def _mark(node, bit, job, way, split, bits, of_left, of_right, own, at, marked):  # pragma: no cover
+def _mark(node, bit, way, split, bits, of_left, of_right, own, at, marked):  # pragma: no cover
     """Set a bit of the rows that come to a node and go another way there than an end of their step at (rows,), -1: none.
 
     of_left, of_right: leaves on each side, as bits; own (rows,): the leaf each row ends in.
@@ -90,21 +112,6 @@ def _mark(node, bit, job, way, split, bits, of_left, of_right, own, at, marked):
         marked[r] |= bit if apart else np.uint64(0)
 
 
-@njit(inline="always", **COMPILED)
-def _follow(  # pragma: no cover
-    x, node, p, start, right, feature, cut, shift, listed, goes_left, job, way, split, bits
-):
-    """Go down from a node with a row whose job of another node holds a grid point; give the leaf."""
-    j, v = job[node], start
-    while right[v] >= 0:
-        if job[v] == j:
-            left = _point_goes(p, v, way, split, bits)
-        else:
-            left = goes(x[feature[v]], v, cut, shift, listed, goes_left)
-        v = v + 1 if left else right[v]
-    return v
-
-
 @njit(**COMPILED)
 def add_small_steps(  # pragma: no cover
     codes, by_row, starts, output, right, feature, value, cut, shift, listed, goes_left, keep_left, keep_right, first_leaf, of_leaf,
@@ -116,7 +123,7 @@ def add_small_steps(  # pragma: no cover
     are points followed, each from the first such node.
 
     codes (p, rows), by_row (rows, p): the same; steps (jobs, w, rows), points (rows, jobs, 2 w): their ends. keep_left, keep_right, first_leaf
-    and of_leaf as in ``LeafMasks`` (of_leaf: its value).
+    and of_leaf as in ``Leaves`` (of_leaf: its value).
     """
     rows, k = codes.shape[1], value.shape[1]
     own, marked = np.empty(rows, np.uint64), np.empty(rows, np.uint64)
@@ -126,13 +133,13 @@ def add_small_steps(  # pragma: no cover
         own[:], marked[:] = ALL, np.uint64(0)
         for v in range(starts[t], starts[t + 1]):
             if right[v] >= 0:
-                narrow(codes[feature[v]], v, cut, shift, listed, goes_left, keep_left[v], keep_right[v], own)
+                take_leaves(codes[feature[v]], v, cut, shift, listed, goes_left, keep_left[v], keep_right[v], own)
                 inner[count] = v
                 count += 1
         for i in range(count):
             v, bit = inner[i], np.uint64(1) << np.uint64(i)
             for s in range(steps.shape[1] if job[v] >= 0 else 0):
-                _mark(v, bit, job, way, split, bits, ~keep_right[v], ~keep_left[v], own, steps[job[v], s], marked)
+                _mark(v, bit, way, split, bits, ~keep_right[v], ~keep_left[v], own, steps[job[v], s], marked)
         for r in range(rows):
             mine, waiting, now = first_leaf[t] + lowest(own[r]), marked[r], t * rows + r
             for o in range(k):
@@ -146,7 +153,7 @@ def add_small_steps(  # pragma: no cover
                     if p >= 0 and done[j, s] != now and _point_goes(p, node, way, split, bits) != left:
                         done[j, s] = now
                         leaf = _follow(
-                            by_row[r], node, p, right[node] if left else node + 1, right, feature, cut, shift, listed, goes_left,
+                            by_row[r], j, p, right[node] if left else node + 1, right, feature, cut, shift, listed, goes_left,
                             job, way, split, bits,
                         )  # fmt: skip
                         for o in range(k):

@@ -93,7 +93,7 @@ def tree_shapley(
         outcome = np.empty((largest, here.shape[1]), dtype=np.uint8)
         for t in np.flatnonzero(tables.tabulated):
             kernels.add_groups(
-                here, t, *_compared(trees), tables.first_group, tables.first_term, tables.terms, tables.bit_of_term, tables.bits,
+                here, t, *trees.compared, tables.first_group, tables.first_term, tables.terms, tables.bit_of_term, tables.bits,
                 tables.first_column, tables.columns, tables.first_cell, tables.cells, phi, outcome,
             )  # fmt: skip
         for t in walks:
@@ -136,14 +136,8 @@ def _sums(trees: Ensemble, codes: np.ndarray) -> np.ndarray:
     from modelglass.explainers import tree_walks
 
     out = np.zeros((trees.n_outputs, codes.shape[1]))
-    tree_walks.predict(
-        codes, trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift, trees.listed, trees.goes_left, out
-    )  # fmt: skip
+    tree_walks.predict(codes, *trees.valued, out)
     return out
-
-
-def _compared(trees: Ensemble) -> tuple[Any, ...]:
-    return trees.starts, trees.output, trees.right, trees.feature, trees.cut, trees.shift, trees.listed, trees.goes_left
 
 
 def _walk(
@@ -155,10 +149,7 @@ def _walk(
     nodes = slice(trees.starts[t], trees.starts[t + 1])
     deepest = int(trees.depth[nodes].max(initial=0))
     if others is not None:
-        tree_walks.against_background(
-            codes, others, shares, t, trees.starts, trees.output, trees.right, trees.feature, trees.value, trees.cut, trees.shift,
-            trees.listed, trees.goes_left, deepest, one_of, phi,
-        )  # fmt: skip
+        tree_walks.against_background(codes, others, shares, t, *trees.valued, deepest, one_of, phi)
         return
     q = (min(deepest, trees.n_features) + 1) // 2
     points, weights = gauss[:, q * (q - 1) // 2 : q * (q + 1) // 2]
@@ -247,7 +238,7 @@ def _held_by_group(
     held, scratch, out = np.empty(others.shape[1], dtype=np.uint8), np.empty(others.shape[1], dtype=np.uint16), []
     largest = int(np.diff(trees.starts).max(initial=1))
     outcome = np.empty((largest, others.shape[1]), dtype=np.uint8)
-    starts, _, right, feature, cut, shift, listed, goes_left = _compared(trees)
+    starts, _, right, feature, cut, shift, listed, goes_left = trees.compared
     for t in range(len(trees.output)):
         if group_of[t] == group_of[t + 1]:
             continue

@@ -59,12 +59,10 @@ def warm() -> None:
             explainers.shapley_values(ev, rows=rows)
         explainers.shapley_interactions(ev, rows=20)
         find_slices(ev, k=3, depth=2)
-    for (
-        loop
-    ) in LOOPS:  # numba goes by what a file says, so that one written anew with the same loops is not compiled again
-        for found in _kept(loop):
-            with suppress(OSError):
-                found.touch()
+    # numba goes by what a file says, so one written anew with the same loops is not compiled again: only its date is old
+    for found in (kept for loop in LOOPS for kept in _kept(loop)):
+        with suppress(OSError):
+            found.touch()
 
 
 if __name__ == "__main__":

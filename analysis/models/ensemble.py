@@ -67,6 +67,16 @@ class Ensemble:
         """Outputs of the whole."""
         return len(self.base)
 
+    @property
+    def compared(self) -> tuple[np.ndarray, ...]:
+        """What compiled loops that go down trees take, in their order: starts, output, right, feature, cut, shift, listed, goes_left."""
+        return self.starts, self.output, self.right, self.feature, self.cut, self.shift, self.listed, self.goes_left
+
+    @property
+    def valued(self) -> tuple[np.ndarray, ...]:
+        """The same with ``value`` behind ``feature``."""
+        return *self.compared[:4], self.value, *self.compared[4:]
+
     def codes(self, X: np.ndarray) -> np.ndarray:
         """Turn rows into codes, shape (n_features, n); NaN is missing, and so is a category that no tree knows.
 

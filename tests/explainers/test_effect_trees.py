@@ -121,14 +121,14 @@ def test_a_tree_by_hand():
     m = leaf_masks(trees, job, way, split, np.zeros(5, np.uint64), np.array([0, 3]), np.array([2, 3]))
     assert m.slot[:2].tolist() == [1, 0]
     assert m.job.tolist() == [0, 1]
-    assert m.keep_left[:2].tolist() == [2**64 - 1 - 0b100, 2**64 - 1 - 0b010]
-    assert m.keep_right[:2].tolist() == [2**64 - 1 - 0b011, 2**64 - 1 - 0b001]
+    assert m.leaves.keep_left[:2].tolist() == [2**64 - 1 - 0b100, 2**64 - 1 - 0b010]
+    assert m.leaves.keep_right[:2].tolist() == [2**64 - 1 - 0b011, 2**64 - 1 - 0b001]
     ranges = list(
         zip(m.low.tolist(), m.high.tolist(), strict=True)
     )  # of each leaf: those of b (cells 0, 1), of d (cells 3, 4, 5)
     assert ranges == [(0, 1), (3, 5), (1, 2), (3, 5), (0, 2), (5, 6)]
     assert m.reached.tolist() == [0b111, 0b111]
-    assert m.value.ravel().tolist() == [1, 2, 5]
+    assert m.leaves.value.ravel().tolist() == [1, 2, 5]
 
 
 def stepping(kind):
