@@ -31,6 +31,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="data_checks",
+        asks_model=False,
         title="Data checks",
         question="Is anything wrong with the data: repeats, leaks, changed units, codes, gaps?",
         page="overview",
@@ -75,7 +76,11 @@ ANALYSES: list[Analysis] = [
         order=40,
         settings=(
             Setting(
-                name="groups", kind="columns", label="Groups by", help='Columns that name groups; crossed as "a*b".'
+                name="groups",
+                kind="columns",
+                crossed=True,
+                label="Groups by",
+                help='Columns that name groups; crossed as "a*b".',
             ),
             Setting(name="metrics", kind="metrics", label="Rates", help="Empty: the usual ones."),
             Setting(name="reference", kind="text", label="Compare with", help="Name of a group; empty: the largest."),
@@ -278,6 +283,7 @@ ANALYSES: list[Analysis] = [
     *CURVES,
     Analysis(
         name="residuals",
+        asks_model=False,
         title="Residuals",
         question="How far are the predictions off, where, and which way?",
         page="residuals",
@@ -318,6 +324,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="interval_coverage",
+        asks_model=False,
         title="Coverage of promised intervals",
         question="Do as many outcomes lie within promised intervals as was promised?",
         page="residuals",

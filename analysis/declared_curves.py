@@ -70,6 +70,7 @@ ANALYSES: list[Analysis] = [
     ),
     Analysis(
         name="calibration",
+        asks_model=False,
         title="Calibration",
         question="Does the promised probability come true?",
         page="curves",

@@ -25,6 +25,7 @@ ANALYSES: list[Analysis] = [
             Setting(
                 name="by",
                 kind="columns",
+                crossed=True,
                 label="Slice by",
                 help='Columns, or columns crossed as "a*b". Empty: every column by itself.',
             ),

@@ -59,6 +59,7 @@ class Setting:
     low, high, step   range of an integer or number
     choices     values of a choice
     words       what a choice is called on a page, for those whose value is no plain word
+    crossed     columns that may be crossed, as "a*b"
     label, help plain words for the widget
     file        a text that on the command line may stand in a .yaml file; pages and links never read files
     empty       what holds where nothing is chosen, in a word or few, or that for each task; without it what ``help`` says after "empty:"
@@ -73,6 +74,7 @@ class Setting:
     step: float | None = None
     choices: tuple[Any, ...] = ()
     words: Mapping[Any, str] = field(default_factory=dict)
+    crossed: bool = False
     label: str = ""
     help: str = ""
     empty: str | Mapping[str, str] = ""
@@ -97,7 +99,8 @@ class Analysis:
     order       place on its page, small first
     reads_threshold  whether the operating threshold changes its numbers: "always", "never" (it describes the model's output, before
                 any decision), or "metric" (only where a metric is chosen in its settings)
-    asks_model  whether longer work asks the model again; False: it counts in the answers that are there, so that another threshold costs nothing
+    asks_model  whether its work, or what it finds, asks the model again; False: it counts in the answers that are there, so that another
+                threshold costs nothing
     needs_cohort  it compares a cohort with the rest: the report and the pages run it on cohorts only
     needs       what must be given beside the data ("train", "reference", "baseline", "quantiles"); without it a page says so in one line
     asks        a setting without which there is no answer: until it is chosen, a page shows no more than that setting

@@ -11,8 +11,6 @@ from modelglass.analysis.registry import Analysis, Setting
 from modelglass.app.inputs import crossed_names, names
 
 LISTS = ("columns", "features", "metrics")
-CROSSED = ("by", "groups")
-"""Settings of columns that may be crossed."""
 
 
 def from_text(analysis: Analysis, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def value_of(setting: Setting, text: str) -> Any:
     """Read one value."""
     if setting.kind in LISTS:
         option = f"--set {setting.name}"
-        return crossed_names(text, option) if setting.name in CROSSED else names(text, option)
+        return crossed_names(text, option) if setting.crossed else names(text, option)
     if setting.kind == "flag":
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
             raise InputError(f"Expected yes or no for {setting.name}.", f"Got {text!r}.")

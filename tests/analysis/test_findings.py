@@ -7,6 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
@@ -171,3 +175,20 @@ def test_findings_of_a_kind_about_mostly_the_same_rows_are_told_once():
     ]
     assert [f.where for f in boiled_down(given, masks.__getitem__)] == ["a = 1", "b = 1", "a < 2"]
     assert len(boiled_down(given)) == 3  # one condition is told once, whatever kind
+
+
+def test_a_moved_threshold_leaves_out_only_what_asks_the_model(monkeypatch):
+    """What counts in the answers that are there is looked at again; what would ask the model anew is listed as not run."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=400), "b": rng.choice(list("xyz"), 400)})
+    y = np.where(frame.a + rng.logistic(size=400) > 0, "yes", "no")
+    coded = make_column_transformer((OneHotEncoder(), ["b"]), remainder="passthrough")
+    ev = Evaluation(make_pipeline(coded, LogisticRegression()).fit(frame, y), frame.assign(t=y), target="t")
+    first, moved = findings(ev), ev.with_threshold(0.4)
+    monkeypatch.setattr(type(ev.model), "both", lambda self, X: pytest.fail("the model was asked"))
+    again = findings(moved)
+    note = again.looked.set_index("analysis").note
+    left_out = set(note.index[note.str.startswith("the threshold was moved")])
+    assert left_out == {"adversarial", "fragile_rows"}
+    assert set(first.looked.analysis) == set(again.looked.analysis)
+    assert not first.looked.note.str.startswith("the threshold was moved").any()
