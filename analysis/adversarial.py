@@ -14,6 +14,7 @@ from modelglass.analysis.certified import Certificate, certificate
 from modelglass.analysis.changed_answers import Answers, excluded
 from modelglass.analysis.cheapest_change import Found, search
 from modelglass.analysis.constraints import Constraints, constraints
+from modelglass.analysis.crowding import SMALL
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.performance import check_level
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 BUDGETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 ROWS, ROUNDS, SECONDS = 100, 3, 10.0
 WORST = 10
-SMALL = 0.1
-"""Spreads: a change so small is taken for an error of measuring in ``columns.estimate``."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -114,9 +113,9 @@ class Adversarial(Result):
         text = ""
         if len(numbers):
             top = numbers.iloc[0]
-            enough, share = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
+            enough, turned = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
             kind = "number" if len(levels) else "column"
-            text = f" The most fragile {kind} is {top.column}: {enough} of it alone suffice for {share:.1%} of rows."
+            text = f" The most fragile {kind} is {top.column}: {enough} of it alone suffice for {turned:.1%} of rows."
         if len(levels):
             top = levels.sort_values("estimate", ascending=False, kind="stable").iloc[0]
             text += f" Another level of {top.column} alone suffices for {top.estimate:.1%}{'' if text else ' of rows'}."
@@ -174,7 +173,7 @@ def adversarial(
     _check(amount, rounds, budget)
     chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
     why = excluded(rules, Space(rules, chosen.inputs()))
-    kept = within(chosen, why)
+    kept = _kept(chosen, why)
     amount = _amount(ev, amount)
     space = Space(rules, kept.inputs())
     if not len(space.free):
@@ -236,7 +235,7 @@ def _amount(ev: Evaluation, amount: float | None) -> float:
     return float(amount) if amount is not None else max(float(np.std(ev.whole.predicted)) / 2, 1e-12)
 
 
-def within(chosen: Evaluation, why: list[str]) -> Evaluation:
+def _kept(chosen: Evaluation, why: list[str]) -> Evaluation:
     """Give the rows that the constraints do not leave out themselves (``why`` is '' there)."""
     inside = np.flatnonzero([not w for w in why])
     if not len(inside):

@@ -9,7 +9,7 @@ import numpy as np
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.possible import Space
-from modelglass.analysis.refusals import refused_rows
+from modelglass.analysis.refusals import first_refused
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -110,13 +110,15 @@ def _logit(p: np.ndarray) -> np.ndarray:
 
 def _refused(error: InputError, rows: Any, ask: Any) -> InputError:
     """A model that raises on a possible row is worth knowing: the first such row is kept for reproducing."""
-    found = refused_rows(rows, ask)
-    label, raised = found[0] if found else (rows.index[0], error)
-    cause: BaseException = raised.__cause__ or raised
-    row = {str(k): v for k, v in rows.loc[label].items()}
+    kept = first_refused(error, rows, ask)
+    return every_possible_row(f"It raised {kept.error}; one of {len(rows):,} rows asked is {dict(kept.input)}.")
+
+
+def every_possible_row(came: str) -> InputError:
+    """Build the error for a model that raises on a possible row; ``came`` says on which, and what."""
     return InputError(
         "Expected the model to answer every possible row.",
-        f"It raised {type(cause).__name__}: {' '.join(str(cause).split())[:200]}; one of {len(rows):,} rows asked is {row}.",
+        came,
         "Ask it about that row alone to see why, or narrow the constraints.",
     )
 

@@ -9,6 +9,7 @@ skewed is no crowd.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ TIMES = 1.5
 LOT = 8_192
 NEIGHBOURS, EDGE = 0.4, 0.02
 """Share of the rows on either side that a row's own spread is taken from, and the share at both ends of a column that is left out of it."""
+_Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 _SMALL, _WIDE, _NEVER = GRID.index(SMALL), GRID.index(WIDE), len(GRID)
 
 
@@ -134,7 +136,7 @@ def own_spread(values: np.ndarray, spread: float) -> np.ndarray:
     return np.where(np.isfinite(values), np.minimum(found, spread), spread)
 
 
-def _first(space: Space, ask: object, numbers: np.ndarray, at: slice, moves: np.ndarray) -> np.ndarray:
+def _first(space: Space, ask: _Ask, numbers: np.ndarray, at: slice, moves: np.ndarray) -> np.ndarray:
     """Give the place of the smallest distance that turns each row over, (rows, columns)."""
     m, p, d = moves.shape
     row, column, distance, side = (v.ravel() for v in np.indices((m, p, d, 2)))
@@ -145,7 +147,7 @@ def _first(space: Space, ask: object, numbers: np.ndarray, at: slice, moves: np.
     good = np.flatnonzero(space.possible(places, X) & (space.X[places] != X).any(axis=1, where=~np.isnan(X)))
     beyond = np.zeros(len(X), bool)
     if len(good):
-        beyond[good] = ask(places[good], X[good])[0]  # type: ignore[operator]
+        beyond[good] = ask(places[good], X[good])[0]
     found = np.full((m, p), _NEVER)
     np.minimum.at(found, (row[beyond], column[beyond]), distance[beyond])
     return found

@@ -14,9 +14,10 @@ from modelglass.analysis.estimates_promises import calibration_gaps
 from modelglass.analysis.estimates_scores import brier_losses
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.groups import Rows, against_rest, rows_of
-from modelglass.analysis.performance import metric_label, shown
+from modelglass.analysis.performance import metric_label, off, shown
 from modelglass.analysis.progress import span
-from modelglass.analysis.wording import class_name, percent, points_off
+from modelglass.analysis.sql_text import columns_in
+from modelglass.analysis.wording import class_name, outward, percent, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -119,7 +120,7 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
     metric, share = search.metric, row["rows"] / ev.n
     surely = _surely(row)
     lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
-    columns = _columns(ev, row["where"])
+    columns = columns_in(row["where"], ev.columns)
     shows: dict[str, Any] = {"evidence": "find_slices", "settings": {"metric": metric}}
     if ev.aim is not None:
         shows = {"evidence": "interval_coverage", "settings": {"by": columns[0]}}
@@ -152,21 +153,17 @@ def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
             f"{came} of outcomes lie at or below the prediction where {where}, against {percent(ev.aim - row['rest'])} on the rest; "
             f"it promises {percent(ev.aim)}{judged}"
         )
+    near, far = outward(row["estimate"], row["low"], row["high"])
     here, low, high, rest = (shown(row[name]) for name in ("estimate", "low", "high", "rest"))
     if metric == "bias":
-        way, other = ("high", "low") if row["estimate"] > 0 else ("low", "high")
-        near, far = sorted(np.sign(row["estimate"]) * np.array([row["low"], row["high"]]))
-        elsewhere = way if row["rest"] * row["estimate"] > 0 else other
         return (
-            f"Predictions of {ev.target} are {shown(abs(row['estimate']))} too {way} on average (interval {shown(near)} to {shown(far)}) "
-            f"where {where}, and {shown(abs(row['rest']))} too {elsewhere} on the rest{judged}"
+            f"Predictions of {ev.target} are {off(row['estimate'])} on average (interval {shown(near)} to {shown(far)}) "
+            f"where {where}, and {off(row['rest'])} on the rest{judged}"
         )
     if metric == "calibration_gap":
         of = ev.positive if search.class_ is None else search.class_
-        side = 100 if row["estimate"] > 0 else -100
-        ends = sorted((side * row["low"], side * row["high"]))
         return (
-            f"The probability of {class_name(of)} is {points_off(row['estimate'])} (interval {ends[0]:.1f} to {ends[1]:.1f}) where {where}, "
+            f"The probability of {class_name(of)} is {points_off(row['estimate'])} (interval {100 * near:.1f} to {100 * far:.1f}) where {where}, "
             f"and {points_off(row['rest'])} on the rest{judged}"
         )
     if metric == "excess_brier_score":
@@ -189,9 +186,3 @@ def _severity(search: _Search, row: Mapping[str, Any], surely: float, lost: floa
     if search.metric == "accuracy":
         return "medium" if 1 - row["estimate"] > 2 * (1 - row["rest"]) else "low"
     return "medium" if row["estimate"] > 2 * row["rest"] else "low"
-
-
-def _columns(ev: Evaluation, where: str) -> tuple[str, ...]:
-    from modelglass.analysis.conditions import quote_name
-
-    return tuple(name for name in ev.columns if quote_name(name) in where)

@@ -20,9 +20,9 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.groups import Groups, Rows, against_rest, rows_of
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.performance import shown
+from modelglass.analysis.performance import off, shown
 from modelglass.analysis.progress import tell
-from modelglass.analysis.wording import class_name, percent, points_off
+from modelglass.analysis.wording import class_name, outward, percent, points_off
 
 if TYPE_CHECKING:
     from modelglass.analysis.coding import Coding
@@ -164,12 +164,11 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
         )
     if group.code is None:
         return (
-            f"Predictions are {_off(found.estimate)} {at}, and {_off(found.rest)} elsewhere "
+            f"Predictions are {off(found.estimate)} {at}, and {off(found.rest)} elsewhere "
             f"(a difference of {shown(found.effect)}; {interval})"
         )
     of = ev.positive if ev.task == "binary" else ev.classes[group.code]
-    side = 1 if found.effect > 0 else -1
-    ends = sorted((side * found.effect_low, side * found.effect_high))
+    near, far = outward(found.effect, found.effect_low, found.effect_high)
     recall = estimate(METRICS["recall"], Groups(group.rows, (coding.codes == group.level).astype(np.int64), 2), 0.95)
     rest, here = (float(v) for v in recall.estimate)
     caught = (
@@ -179,9 +178,5 @@ def _sentence(ev: Evaluation, group: _Group) -> str:
     )
     return (
         f"The probability of {class_name(of)} is {points_off(found.estimate)} {at}, and {points_off(found.rest)} elsewhere (a difference of "
-        f"{100 * abs(found.effect):.1f}; interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}, {found.n:,} rows){caught}"
+        f"{100 * abs(found.effect):.1f}; interval {100 * near:.1f} to {100 * far:.1f}, {found.n:,} rows){caught}"
     )
-
-
-def _off(bias: float) -> str:
-    return f"{shown(abs(bias))} too {'low' if bias < 0 else 'high'}"

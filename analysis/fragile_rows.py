@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis import discovery
-from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.groups import Groups, Rows
-from modelglass.analysis.noise_draws import drawn
+from modelglass.analysis.noise_draws import DRAWS, ROWS, STRENGTH, check, drawn
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.ranking import one
@@ -26,7 +25,7 @@ from modelglass.analysis.wording import percent, ranged
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-ROWS, DRAWS, STRENGTH, SHARE, SECONDS = 2_000, 8, 0.1, 0.1, 20.0
+SHARE, SECONDS = 0.1, 20.0
 WORST, MOST = 10, 5
 ALL, HARDEST, OTHERS = "all rows", "the most fragile rows", "the other rows"
 COLUMNS = ["part", "where", "share", "estimate", "low", "high", "n", "rest", "effect", "effect_low", "effect_high", "p_adjusted", "of_all", "rows"]  # fmt: skip
@@ -136,44 +135,30 @@ def fragile_rows(
     InputError
         A strength, share or number of draws that is none; contradictory constraints; a model that raises an error on a possible row.
     """
-    if ev.model is None:
-        raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
-    check_noise(strength, draws)
+    check(ev, strength, draws)
     if isinstance(share, str) or not 0 < share < 1:
         raise InputError("Expected a share of rows between 0 and 1, such as 0.1.", f"Got {share!r}.")
     level, seed = check_level(level), ev.seed_or(seed)
-    rules = found_constraints(ev, given=constraints)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
-    got = drawn(chosen, rules, strength=strength, draws=draws, seed=seed, progress=span(progress, 0.0, 0.6))
-    changed = got.changed()
+    got = drawn(
+        ev,
+        strength=strength,
+        draws=draws,
+        constraints=constraints,
+        rows=rows,
+        seed=seed,
+        progress=span(progress, 0.0, 0.6),
+    )
     try:
-        codings, why = discovery.searched_codings(chosen), ""
+        codings, why = discovery.searched_codings(got.ev), ""
     except NotApplicable as answer:
         codings, why = [], answer.reason
     found = measure(
-        got.clean, changed, codings, share=share, alpha=alpha, level=level, seed=seed, seconds=seconds,
-        progress=span(progress, 0.6, 1.0), source=chosen.source,
+        got.clean, got.changed(), codings, numbers=got.ev.frame.index, share=share, alpha=alpha, level=level, seed=seed, seconds=seconds,
+        progress=span(progress, 0.6, 1.0), source=got.ev.source,
     )  # fmt: skip
-    order = np.argsort(-changed.mean(axis=0), kind="stable")
-    settings = {
-        **found.settings, "strength": strength, "constraints": rules.settings["given"] or "as the data show", "rows": chosen.n,
-    }  # fmt: skip
-    return FragileRows(
-        parts=found.parts,
-        rows=pd.DataFrame({"row": chosen.frame.index.to_numpy()[order], "fragility": changed.mean(axis=0)[order]}),
-        no_slices=why or found.no_slices,
-        asked=got.asked,
-        source=chosen.source,
-        settings=settings,
+    return replace(
+        found, no_slices=why or found.no_slices, asked=got.asked, settings={**found.settings, **got.settings}
     )
-
-
-def check_noise(strength: float, draws: int) -> None:
-    """Refuse a strength that is none, and fewer than 2 draws."""
-    if isinstance(strength, str) or not (np.isfinite(strength) and strength > 0):
-        raise InputError("Expected a strength of noise above 0, such as 0.1.", f"Got {strength!r}.")
-    if isinstance(draws, bool) or not isinstance(draws, (int, np.integer)) or draws < 2:
-        raise InputError("Expected a whole number of draws of noise, at least 2.", f"Got {draws!r}.")
 
 
 def measure(
@@ -181,6 +166,7 @@ def measure(
     changed: np.ndarray,
     codings: list[Any],
     *,
+    numbers: Any = None,
     share: float = SHARE,
     alpha: float = 0.05,
     level: float = 0.95,
@@ -189,7 +175,7 @@ def measure(
     progress: Progress | None = None,
     source: Source = UNNAMED,
 ) -> FragileRows:
-    """The same from what changed in each draw, (draws, n), and the codings to search (``discovery.searched_codings``)."""
+    """The same from what changed in each draw, (draws, n), and the codings to search (``discovery.searched_codings``); numbers: of the rows."""
     fragility = changed.mean(axis=0)
     held = Rows(
         task="regression",
@@ -217,7 +203,9 @@ def measure(
         parts = pd.DataFrame([*parts.to_dict("records"), *more[COLUMNS].to_dict("records")], columns=COLUMNS)
     parts["where"] = parts["where"].astype(object).where(parts["where"].notna(), None)
     settings = {"share": share, "draws": len(changed), "alpha": alpha, "level": level, "seed": seed}
-    table = pd.DataFrame({"row": np.arange(len(fragility)), "fragility": fragility})
+    order = np.argsort(-fragility, kind="stable")
+    named = np.arange(len(fragility)) if numbers is None else np.asarray(numbers)
+    table = pd.DataFrame({"row": named[order], "fragility": fragility[order]})
     return FragileRows(parts=parts, rows=table, no_slices=why, asked=0, source=source, settings=settings)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelglass.analysis.conditions import quote_name
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.finding import Budget, Finding, model_decides
 from modelglass.analysis.fragile_rows import ALL, fragile_rows
+from modelglass.analysis.sql_text import columns_in
 from modelglass.analysis.wording import percent
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     if len(slices):
         first = slices.iloc[0]
         where = first["where"]
-        features = tuple(name for name in ev.columns if quote_name(name) in where)
+        features = columns_in(where, ev.columns)
         sentence += (
             f", most of all where {first.part} ({percent(first.estimate, first.low, first.high)} there, {first.rest:.1%} on the rest; judged on {int(first.n):,} "
             "rows that did not propose it)"

@@ -19,9 +19,10 @@ from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, label_of
 from modelglass.analysis.possible import Space
-from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.probing import share as share_of
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.refusals import Refused
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation

@@ -220,7 +220,7 @@ def _rows(promise: tuple, cut: Sequence[Any], names: Sequence[str], of: tuple, l
 
     groups, most = cut_by(held), 1 - (1 - level) / many
     came, strict = count(groups, level), count(groups, most)
-    surely = strict if (below == held).all() else count(cut_by(below), most)
+    surely = strict if (below == held).all() else count(cut_by(below), most)  # the estimate hangs on no level
     size = len(names)
     mean = np.full(size, np.nan)
     if width is not None:
@@ -235,7 +235,7 @@ def _rows(promise: tuple, cut: Sequence[Any], names: Sequence[str], of: tuple, l
             "low": came.low[:size],
             "high": came.high[:size],
             "clear": ((surely.low > nominal) | (strict.high < nominal))[:size],
-            "equal": came.estimate[:size] - count(cut_by(below), level).estimate[:size] if width is None else np.nan,
+            "equal": (came.estimate - surely.estimate)[:size] if width is None else np.nan,
             "mean_width": mean,
             "n": groups.n[:size],
             "where": None,

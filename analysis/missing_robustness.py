@@ -17,8 +17,9 @@ from modelglass.analysis.input_faults import different
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, in_sentence, label_of
-from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.refusals import Refused
 from modelglass.analysis.wording import signed
 
 if TYPE_CHECKING:

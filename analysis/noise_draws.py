@@ -4,34 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.errors import InputError
+from modelglass.analysis.changed_answers import every_possible_row
+from modelglass.analysis.constraints import constraints as found_constraints
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.noise_robustness import Noise, noisy
 from modelglass.analysis.paired import default_metric, judged_answers
 from modelglass.analysis.possible import Space
-from modelglass.analysis.probing import Prober, Refused
+from modelglass.analysis.probing import Prober
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.refusals import Refused
 
 if TYPE_CHECKING:
-    from modelglass.analysis.constraints import Constraints
     from modelglass.analysis.evaluation import Evaluation
+
+ROWS, DRAWS, STRENGTH = 2_000, 8, 0.1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Drawn:
     """The rows as they are, and the answers in each draw of noise on all columns at once.
 
-    clean   the rows (``groups.rows_of``);  draws: the same with the answers of each draw
+    ev      the rows used, a sample of those asked for
+    clean   the same (``groups.rows_of``);  draws: the same with the answers of each draw
     asked   rows that the model was asked about
+    settings    strength, constraints and rows, as results tell them
     """
 
+    ev: Evaluation
     clean: Rows
     draws: tuple[Rows, ...]
     asked: int
+    settings: Mapping[str, Any]
 
     def changed(self) -> np.ndarray:
         """Give by draw and row whether the decision is another one, or in regression how far the prediction moved: float64 (draws, n)."""
@@ -40,29 +48,51 @@ class Drawn:
         return np.array([d.predicted != self.clean.predicted for d in self.draws], dtype=float)
 
 
+def check(ev: Evaluation, strength: float, draws: int) -> None:
+    """Refuse predictions without a model, a strength that is none, and fewer than 2 draws."""
+    if ev.model is None:
+        raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
+    if isinstance(strength, str) or not (np.isfinite(strength) and strength > 0):
+        raise InputError("Expected a strength of noise above 0, such as 0.1.", f"Got {strength!r}.")
+    if isinstance(draws, bool) or not isinstance(draws, (int, np.integer)) or draws < 2:
+        raise InputError("Expected a whole number of draws of noise, at least 2.", f"Got {draws!r}.")
+
+
 def drawn(
-    ev: Evaluation, rules: Constraints, *, strength: float, draws: int, seed: int, progress: Progress | None = None
+    ev: Evaluation,
+    *,
+    strength: float,
+    draws: int,
+    constraints: Any,
+    rows: int | None,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Drawn:
-    """Make all rows of ``ev`` noisy ``draws`` times, as ``noise_robustness`` does, and ask the model about them.
+    """Make rows noisy ``draws`` times, as ``noise_robustness`` does, and ask the model about them; all was checked (``check``).
 
     Raises
     ------
     InputError
-        The model raises an error on a possible row.
+        Contradictory constraints, or a model that raises an error on a possible row.
     """
-    prober = Prober(ev, default_metric(ev), None, 0.95, seed)
-    space, clean, made = Space(rules, prober.inputs), rows_of(ev), []
+    rules = found_constraints(ev, given=constraints)
+    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    prober = Prober(chosen, default_metric(chosen), None, 0.95, seed)
+    space, clean, made = Space(rules, prober.inputs), rows_of(chosen), []
+    noises = {name: Noise(chosen, name, seed) for name in chosen.features}
     for i in range(draws):
-        noises: Mapping[str, Noise] = {name: Noise(ev, name, seed + 7_919 * i) for name in ev.features}
-        columns, moved = noisy(space, {n: noises[n].on(prober.inputs[n], strength) for n in ev.features})
+        for noise in noises.values():
+            noise.draw(seed + 7_919 * i)
+        columns, moved = noisy(space, {n: noise.on(prober.inputs[n], strength) for n, noise in noises.items()})
         what = (i / draws, (i + 1) / draws, f"noise, draw {i + 1} of {draws}")
         found = prober.answers(columns, np.flatnonzero(moved), progress, what)
         if isinstance(found, Refused):
-            raise InputError(
-                "Expected the model to answer every possible row.",
-                f"On row {found.row} with noise it raised {found.error}; the row is {dict(found.input)}.",
-                "Ask it about that row alone to see why, or narrow the constraints.",
+            raise every_possible_row(
+                f"On row {found.row} with noise it raised {found.error}; the row is {dict(found.input)}."
             )
-        made.append(judged_answers(ev, *found, clean))
+        made.append(judged_answers(chosen, *found, clean))
     tell(progress, 1.0, "noise")
-    return Drawn(clean=clean, draws=tuple(made), asked=prober.asked)
+    settings = {
+        "strength": strength, "constraints": rules.settings["given"] or "as the data show", "rows": chosen.n,
+    }  # fmt: skip
+    return Drawn(ev=chosen, clean=clean, draws=tuple(made), asked=prober.asked, settings=settings)

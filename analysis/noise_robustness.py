@@ -17,8 +17,9 @@ from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.possible import Space
-from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, Refused, refused_frame, refused_text
+from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.refusals import Refused
 from modelglass.analysis.wording import signed
 
 if TYPE_CHECKING:
@@ -209,7 +210,6 @@ class Noise:
     """Noise for one column: its spread and range in the whole data, and the random numbers that all strengths share."""
 
     def __init__(self, ev: Evaluation, name: str, seed: int):
-        rng = np.random.default_rng((seed, 20_007, list(ev.features).index(name)))
         known = ev.whole.inputs()[name].dropna()
         self.dates = pd.api.types.is_datetime64_any_dtype(known.dtype)
         self.ordered = ev.columns[name].kind in ("numeric", "datetime") and (
@@ -219,10 +219,17 @@ class Noise:
             values = _numbers(known)
             self.spread, self.fixed = _spread(values)
             self.low, self.high = values.min(), values.max()
-            self.draws = rng.normal(size=ev.n)
-        elif len(known):
-            self.draws = rng.random(ev.n)
-            self.donors = known.iloc[rng.integers(0, len(known), ev.n)]
+        self._known, self._n, self._place = known, ev.n, list(ev.features).index(name)
+        self.draw(seed)
+
+    def draw(self, seed: int) -> None:
+        """Draw the random numbers (anew)."""
+        rng = np.random.default_rng((seed, 20_007, self._place))
+        if self.ordered and len(self._known):
+            self.draws = rng.normal(size=self._n)
+        elif len(self._known):
+            self.draws = rng.random(self._n)
+            self.donors = self._known.iloc[rng.integers(0, len(self._known), self._n)]
 
     def on(self, column: pd.Series, strength: float) -> pd.Series:
         """Give the column with noise, of the same dtype; missing stays missing."""

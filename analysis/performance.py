@@ -125,6 +125,15 @@ def shown(value: float) -> str:
     return f"{value:.3f}"
 
 
+def off(bias: float) -> str:
+    """Write a mean error of predictions.
+
+    >>> off(285.2), off(-3.007)
+    ('285 too high', '3.007 too low')
+    """
+    return f"{shown(abs(bias))} too {'low' if bias < 0 else 'high'}"
+
+
 def check_level(level: float) -> float:
     """Give the level, or refuse one outside (0, 1)."""
     if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:

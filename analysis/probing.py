@@ -18,7 +18,7 @@ from modelglass.analysis.paired import change, judged_answers, value_of
 from modelglass.analysis.performance import in_sentence, shown
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.ranking import one
-from modelglass.analysis.refusals import refused_rows
+from modelglass.analysis.refusals import Refused, first_refused
 from modelglass.analysis.result import Result, frame_json
 from modelglass.analysis.source import Source
 
@@ -29,18 +29,6 @@ NUMBERS = [
     "metric", "estimate", "low", "high", "n", "changed", "changed_low", "changed_high", "moved", "moved_low", "moved_high", "rows_changed",
 ]  # fmt: skip
 """Columns that ``Probed.numbers`` gives."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Refused:
-    """A changed row that the model raised an error on, kept so that it can be asked again.
-
-    row     its number in the data as read; error: what was raised, in one line; input: every raw value that was handed over
-    """
-
-    row: Any
-    error: str
-    input: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -81,8 +69,8 @@ class ProbedResult(Result):
 
     def does(self, row: Any) -> str:
         """Say what one change does to the metric and to decisions."""
-        change = f"{in_sentence(self.label)} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
-        return change if np.isnan(row.changed) else f"{change} and {row.changed:.1%} of decisions change"
+        moved = f"{in_sentence(self.label)} goes from {shown(self.before)} to {shown(self.before + row.estimate)}"
+        return moved if np.isnan(row.changed) else f"{moved} and {row.changed:.1%} of decisions change"
 
 
 class Prober:
@@ -140,7 +128,7 @@ class Prober:
             try:
                 got, scored = self.ev.answer(frame)
             except InputError as error:
-                return refusal(error, frame, self.ev)
+                return first_refused(error, frame, self.ev.answer)
             self.asked += len(at)
             predicted[at] = got
             if score is not None and scored is not None:
@@ -164,18 +152,6 @@ class Prober:
         groups = Groups(self.clean, np.zeros(len(size), np.int64), 1)
         found, low, high = one(mean_of(groups, size, self.level))
         return found, max(low, 0.0), high
-
-
-def refusal(error: InputError, frame: pd.DataFrame, ev: Evaluation) -> Refused:
-    """Find the first row of a frame that the model refuses."""
-    found = refused_rows(frame, ev.answer)
-    label, raised = found[0] if found else (frame.index[0], error)
-    cause: BaseException = raised.__cause__ or raised
-    return Refused(
-        row=label,
-        error=f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}",
-        input={str(k): v for k, v in frame.loc[label].items()},
-    )
 
 
 def share(ev: Evaluation, flags: np.ndarray, level: float) -> tuple[float, float, float]:

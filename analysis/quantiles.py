@@ -47,19 +47,19 @@ def with_quantiles(data: Prepared, given: Given | None, rows: int) -> Prepared:
         A share outside (0, 1), a column that does not exist, another number of rows, values that are no numbers, or a target
         that is no number.
     """
-    own = with_own(data)
     if not given:
-        return own
+        return with_own(data)
     if data.target.task != "regression":
         raise InputError("Expected quantiles only of a number.", f"The target {data.target_name!r} is a class.")
     found = {_share(level): _values(data, value, rows, str(level)) for level, value in given.items()}
     if len(found) < len(given):
         raise InputError(_WANTED, "Got the same share twice.", "Give each once.")
+    own = _aimed(data)
     aim = own.aim
     if aim is None:
         aim = next((share for share, values in found.items() if np.array_equal(values, data.predicted)), None)
-    elif aim not in found:
-        found[aim] = own.quantiles[aim]
+    else:
+        found.setdefault(aim, data.predicted)
     return replace(own, quantiles=dict(sorted(found.items())), aim=aim)
 
 
@@ -68,21 +68,29 @@ def with_own(data: Prepared) -> Prepared:
 
     What it was trained for is what its loss says (see ``models.quantile_loss``); ``aim`` of the data tells it of the judged prediction.
     """
+    own, whole = _aimed(data), getattr(data.model, "whole", data.model)
+    if own.aim is None or whole is None or data.feed is None:
+        return own
+    shares: tuple[float, ...] = whole.output_quantiles or ()
+    if len(shares) < 2:
+        return replace(own, quantiles={own.aim: data.predicted})
+    values = predict_all(whole, data.feed, data.frame)[0].astype("float64")
+    return replace(own, quantiles=dict(sorted(zip(shares, values.T, strict=True))))
+
+
+def _aimed(data: Prepared) -> Prepared:
+    """Give the data with the share that its judged prediction was trained for (None: for none), and a note where that is all the model gives."""
     model = data.model
     if model is None or data.feed is None or not model.output_quantiles or data.target.task != "regression":
         return replace(data, quantiles={}, aim=None)
-    whole, aim = getattr(model, "whole", model), model.output_quantiles[0]
-    shares: tuple[float, ...] = whole.output_quantiles or ()
-    if len(shares) < 2:
+    aim, whole, notes = model.output_quantiles[0], getattr(model, "whole", model), data.notes
+    if len(whole.output_quantiles or ()) < 2:
         text = (
             f"The model was trained for {named(aim)} of {data.target_name}: {percent(aim)} of all outcomes are to lie at or below its "
             "prediction, and it is held to that (coverage of promised intervals). Mean errors, RMSE and R² judge means, not quantiles."
         )
-        return replace(
-            data, quantiles={aim: data.predicted}, aim=aim, notes=(*data.notes, Note(level="info", text=text))
-        )
-    values = predict_all(whole, data.feed, data.frame)[0].astype("float64")
-    return replace(data, quantiles=dict(sorted(zip(shares, values.T, strict=True))), aim=aim)
+        notes = (*notes, Note(level="info", text=text))
+    return replace(data, quantiles={}, aim=aim, notes=notes)
 
 
 def _share(level: Any) -> float:

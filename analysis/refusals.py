@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,30 @@ ROWS_NAMED = 3
 MOST_ASKED = 200
 MOST_SECONDS = 20.0
 """The search for the rows that a model refuses ends here."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Refused:
+    """A changed row that the model raised an error on, kept so that it can be asked again.
+
+    row     its number in the data as read; error: what was raised, in one line; input: every raw value that was handed over
+    """
+
+    row: Any
+    error: str
+    input: Mapping[str, Any]
+
+
+def first_refused(error: InputError, X: pd.DataFrame, ask: Callable[[pd.DataFrame], Any]) -> Refused:
+    """Find the first row that a model refuses, after it refused them together with this error."""
+    found = refused_rows(X, ask)
+    label, raised = found[0] if found else (X.index[0], error)
+    cause: BaseException = raised.__cause__ or raised
+    return Refused(
+        row=label,
+        error=f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}",
+        input={str(k): v for k, v in X.loc[label].items()},
+    )
 
 
 def refusal(error: BaseException, X: pd.DataFrame, ask: Callable[[pd.DataFrame], Any] | None = None) -> InputError:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.constraints import constraints as found_constraints
-from modelglass.analysis.crossfit import judged, splits, why_none
+from modelglass.analysis.crossfit import crossfitted, judged, splits, why_none
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
-from modelglass.analysis.fragile_rows import check_noise
 from modelglass.analysis.groups import Rows
-from modelglass.analysis.noise_draws import drawn
+from modelglass.analysis.noise_draws import DRAWS, ROWS, STRENGTH, check, drawn
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
@@ -25,7 +23,6 @@ from modelglass.analysis.wording import ranged, say
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-ROWS, DRAWS, STRENGTH = 2_000, 8, 0.1
 MOST_TRIED = 100
 STEADY, CHANGE, RIGHT, FLAGGED = "right and steady", "changed by noise", "right without noise", "decided positive"
 
@@ -108,28 +105,14 @@ def robust_threshold(
     InputError
         A strength or number of draws that is none; contradictory constraints; a model that raises an error on a possible row.
     """
-    if ev.model is None:
-        raise NotApplicable("there is no model here, only predictions, and noise asks the model about changed rows")
+    check(ev, strength, draws)
     if ev.score is None:
         raise NotApplicable("the model gives no scores, so there is no threshold to move")
-    check_noise(strength, draws)
     level, seed = check_level(level), ev.seed_or(seed)
-    rules = found_constraints(ev, given=constraints)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
-    got = drawn(chosen, rules, strength=strength, draws=draws, seed=seed, progress=progress)
-    found = measure(got.clean, got.draws, level=level, alpha=alpha, seed=seed, source=chosen.source)
-    return RobustThreshold(
-        table=found.table,
-        threshold=found.threshold,
-        now=np.nan if ev.threshold is None else float(ev.threshold),
-        source=chosen.source,
-        settings={
-            **found.settings,
-            "strength": strength,
-            "constraints": rules.settings["given"] or "as the data show",
-            "rows": chosen.n,
-        },
-    )
+    got = drawn(ev, strength=strength, draws=draws, constraints=constraints, rows=rows, seed=seed, progress=progress)
+    found = measure(got.clean, got.draws, level=level, alpha=alpha, seed=seed, source=got.ev.source)
+    now = np.nan if ev.threshold is None else float(ev.threshold)
+    return replace(found, now=now, settings={**found.settings, **got.settings})
 
 
 def measure(
@@ -153,11 +136,8 @@ def measure(
     def pick(places: np.ndarray) -> float:
         return float(tried[int((steady[:, places] @ weight[places]).argmax())])
 
-    def then(fit: np.ndarray, use: np.ndarray) -> np.ndarray:
-        return at.with_threshold(pick(fit))[:, use]
-
-    now, cuts = at.as_decided(), splits(clean, seed)
-    by_cut = [_of_cut(cut, then) for cut in cuts]
+    chosen = crossfitted(splits(clean, seed), lambda fit, use: np.full(len(use), pick(fit)))
+    now, by_cut = at.as_decided(), [at.with_threshold(thresholds) for thresholds in chosen]
     records = []
     for i, name in enumerate((STEADY, CHANGE, RIGHT, FLAGGED)):
         gain = judged(clean, [values[i] - now[i] for values in by_cut], level)
@@ -180,7 +160,8 @@ class _At:
         self.score, self._y, self._clean, self._draws = np.asarray(clean.score, float), clean.y, clean, draws
         self._noisy = [np.asarray(d.score, float) for d in draws]
 
-    def with_threshold(self, threshold: float) -> np.ndarray:
+    def with_threshold(self, threshold: float | np.ndarray) -> np.ndarray:
+        """At one threshold, or at one for each row."""
         return self._of(self.score >= threshold, [noisy >= threshold for noisy in self._noisy])
 
     def as_decided(self) -> np.ndarray:
@@ -190,14 +171,6 @@ class _At:
         held = np.mean([decided == one for one in noisy], axis=0)
         right = decided == (self._y == 1)
         return np.array([right * held, 1 - held, right, decided], dtype=float)
-
-
-def _of_cut(first: np.ndarray, judge: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-    """Give what becomes of every row at the threshold that the other half picks, (4, n)."""
-    out = np.empty((4, len(first)))
-    one, two = np.flatnonzero(first), np.flatnonzero(~first)
-    out[:, one], out[:, two] = judge(two, one), judge(one, two)
-    return out
 
 
 def _thresholds(score: np.ndarray) -> np.ndarray:

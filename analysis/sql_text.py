@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,11 @@ def quote_name(name: object) -> str:
     '"pm2.5"'
     """
     return '"' + str(name).replace('"', '""') + '"'
+
+
+def columns_in(where: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Give the columns that a condition made here names: those that stand in it as they are quoted."""
+    return tuple(name for name in names if quote_name(name) in where)
 
 
 def literal(value: Any) -> str:

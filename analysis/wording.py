@@ -52,6 +52,15 @@ def points_off(gap: float) -> str:
     return f"{100 * abs(gap):.1f} points too {'low' if gap < 0 else 'high'}"
 
 
+def outward(estimate: float, low: float, high: float) -> tuple[float, float]:
+    """Give the ends of the interval of a size: of a number below 0 with their signs turned, the nearer end first.
+
+    >>> outward(-3.0, -4.0, -2.0), outward(3.0, 2.0, 4.0)
+    ((2.0, 4.0), (2.0, 4.0))
+    """
+    return (low, high) if estimate > 0 else (-high, -low)
+
+
 def class_name(label: object) -> str:
     """Name a class in a sentence, where a bare number would read as a count.
 

@@ -130,8 +130,8 @@ def crossed_names(text: str | list[str] | None, option: str) -> list[str | tuple
     """
     found: list[str | tuple[str, ...]] = []
     for item in _items(text, option, crossed=True):
-        if any(quoted for _, quoted in item):
-            parts = [[name] if quoted else name.split("*") for name, quoted in item]
+        if any(as_is for _, as_is in item):
+            parts = [[name] if as_is else name.split("*") for name, as_is in item]
             found.append(tuple(part if len(p) == 1 else part.strip() for p in parts for part in p))
         else:
             found.append(item[0][0])

@@ -99,7 +99,7 @@ def test_a_fault_of_ours_stays_one(monkeypatch, ev):
 
 def test_the_report_says_so_in_place_and_stands(guests, ev, tmp_path):
     report(ev, tmp_path / "r.html", analyses=["performance", "text", "fails"])
-    text = (tmp_path / "r.html").read_text()
-    assert text.count("This failed.") == 2
-    assert "gave a str instead of a Result" in text
-    assert "Accuracy" in text
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("This failed.") == 2
+    assert "gave a str instead of a Result" in page
+    assert "Accuracy" in page

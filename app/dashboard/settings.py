@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 MANY = ("columns", "features", "metrics")
 RARE = ("level", "seed")
-_WHAT = dict.fromkeys(("column", "columns"), "column") | dict.fromkeys(
-    ("feature", "features"), "feature that the model reads"
-)
-_WHAT |= dict.fromkeys(("metric", "metrics"), "metric") | {"class": "class"}
+_READ = "feature that the model reads"
+_WHAT = {
+    "column": "column", "columns": "column", "feature": _READ, "features": _READ, "metric": "metric", "metrics": "metric", "class": "class",
+}  # fmt: skip
 """What a setting names, for messages; anything else is a choice."""
 ONE_OF = ("choice", "column", "feature", "metric", "class")
 
@@ -184,24 +184,25 @@ def widget(analysis: Analysis, setting: Setting, ev: Evaluation) -> None:
         "on_change": _keep,
         "args": (key, setting.default),
     }
+    empty = _empty(analysis, setting, ev.task)
     if setting.kind in MANY:
         known = options(setting, ev)
         known += [value for value in st.session_state[key] if value not in known]
         st.multiselect(
             options=known,
-            placeholder=_empty(analysis, setting, ev.task),
+            placeholder=empty,
             format_func=_label_of(setting),
             default=st.session_state[key],
             **common,
         )
     elif setting.kind in ONE_OF:
-        _one_of(setting, ev, common, _empty(analysis, setting, ev.task))
+        _one_of(setting, ev, common, empty)
     elif setting.kind == "flag":
         st.toggle(value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(value=st.session_state[key], placeholder=_empty(analysis, setting, ev.task), **common)
+        st.text_input(value=st.session_state[key], placeholder=empty, **common)
     else:
-        _numeric(setting, common, _empty(analysis, setting, ev.task), slides=analysis.cost == "instant")
+        _numeric(setting, common, empty, slides=analysis.cost == "instant")
 
 
 def _empty(analysis: Analysis, setting: Setting, task: str) -> str:

@@ -32,7 +32,9 @@ _KEPT, _PROBLEMS, _RIGHT, _AGAIN, _BEFORE = "mg.address", "mg.problems", "mg.whe
 BESIDE, BESIDE_WHERE, REST = "beside", "beside.where", "rest"
 """What stands beside the cohort: all rows where neither is there; ``beside=rest``; ``beside.where=SQL``."""
 MOST_BEFORE = 20
-_NO_REST = "Expected rows beside the cohort.\nIt is all rows, so there is no rest.\nAll rows stand beside it."
+_NO_REST = InputError(
+    "Expected rows beside the cohort.", "It is all rows, so there is no rest.", "All rows stand beside it."
+)
 _views = Cache(entries=12, size=2**40)
 
 
@@ -379,15 +381,14 @@ def _check_beside() -> None:
 
 def _beside(ev: Evaluation, at: float | None, where: str) -> tuple[str, Evaluation, str] | None:
     """Give what stands beside the cohort, where that is not the whole; what cannot be is told and dropped."""
-    name, sql = "The rest", rest_of(where)
-    if get(BESIDE) != [REST]:
-        name, sql = "Other cohort", first(BESIDE_WHERE) or ""
+    rest = get(BESIDE) == [REST]
+    name, sql = ("The rest", rest_of(where)) if rest else ("Other cohort", first(BESIDE_WHERE) or "")
     if not sql:
         return None
     try:
         return name, view(ev, at, sql), sql
     except AnalysisError as error:
-        problem(_NO_REST if get(BESIDE) == [REST] else error)
+        problem(_NO_REST if rest else error)
         choose_beside()
         return None
 

@@ -8,7 +8,6 @@ import streamlit as st
 
 from modelglass.analysis.registry import analyses
 from modelglass.app.dashboard import pages, settings, show, state, walk
-from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -48,16 +47,8 @@ def _one(finding: Finding, ev: Evaluation, key: str) -> None:
 
 
 def _to_rows(finding: Finding, ev: Evaluation, key: str) -> None:
-    if finding.where is None:
-        return
-    st.button(
-        "These rows as the cohort",
-        key=f"{key} rows",
-        icon=":material/filter_alt:",
-        help=plain(finding.where),
-        on_click=callback(walk.make),
-        args=(ev.source, [finding.where]),
-    )
+    if finding.where is not None:
+        walk.offer("These rows as the cohort", finding.where, ev.source, f"{key} rows")
 
 
 def _to_evidence(finding: Finding, ev: Evaluation, key: str) -> None:

@@ -17,6 +17,7 @@ from modelglass.analysis.joining import any_of, conjoined, is_rows
 from modelglass.analysis.source import Source
 from modelglass.app.dashboard import state
 from modelglass.app.dashboard.guard import callback
+from modelglass.app.dashboard.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +109,18 @@ def make(source: Source, conditions: Iterable[str]) -> bool:
         st.toast("These are all rows of this side already.", icon=":material/filter_alt:")
         return False
     return state.choose_where(ev, sql)
+
+
+def offer(label: str, where: str, source: Source, key: str) -> None:
+    """Draw a button that makes the rows of a condition the cohort."""
+    st.button(
+        plain(label),
+        key=key,
+        icon=":material/filter_alt:",
+        help=plain(where),
+        on_click=callback(make),
+        args=(source, [where]),
+    )
 
 
 def relative(where: str, condition: str | None) -> str:

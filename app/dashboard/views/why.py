@@ -12,7 +12,6 @@ from modelglass.analysis.performance import in_sentence
 from modelglass.analysis.registry import analyses
 from modelglass.analysis.slices import Slices
 from modelglass.app.dashboard import pages, state, walk, work
-from modelglass.app.dashboard.guard import callback
 from modelglass.app.dashboard.section import section
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import number, plain
@@ -59,11 +58,5 @@ def _first_steps(ev: Evaluation) -> None:
             f"Where {plain(in_sentence(outcome.result.labels[metric]))} is most surely worse than {number(outcome.result.overall[metric])}, that of all rows:"
         )
         for row in worse.itertuples():
-            st.button(
-                plain(f"{row.columns} is {row.slice}: {number(row.estimate)}, {rows_text(row.n)}"),
-                key=f"mg.why {row.where}",
-                icon=":material/filter_alt:",
-                help=plain(row.where),
-                on_click=callback(walk.make),
-                args=(ev.source, [row.where]),
-            )
+            label = f"{row.columns} is {row.slice}: {number(row.estimate)}, {rows_text(row.n)}"
+            walk.offer(label, row.where, ev.source, f"mg.why {row.where}")
