@@ -293,7 +293,7 @@ def _share_that_differs(values: pd.Series, filled: int, unique: int | Count) -> 
     for size in (2_000, wide if n > 2 * wide else most):
         if n <= 2 * size:
             continue
-        drawn = values.iloc[rng.choice(n, size, replace=False, shuffle=False)].dropna()
+        drawn = values.iloc[np.sort(rng.choice(n, size, replace=False, shuffle=False))].dropna()
         differing = drawn.nunique()
         if differing < 0.4 * len(drawn):
             return 0.0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, MachineError, listed, nearest
 from modelglass.analysis.reading_arrow import read_feather, read_parquet, to_frame
-from modelglass.analysis.reading_checks import also_missing, check_path, hash_file
+from modelglass.analysis.reading_checks import also_missing, check_path, hashed_beside
 from modelglass.analysis.reading_csv import NA_DEFAULTS, read_csv
 from modelglass.analysis.reading_folder import is_pattern, read_folder
 from modelglass.analysis.tables import as_frame
@@ -28,7 +26,8 @@ class ReadFile:
 
     frame           the rows, index 0 to n - 1
     name            name of the file, folder or pattern
-    fingerprint     SHA-256 of the file's bytes, its first 32 hexadecimal digits; of a folder, over the names and bytes of all its files
+    fingerprint     SHA-256 of the file's bytes, its first 32 hexadecimal digits; of a folder, over the names and bytes of all its files;
+                    "" where it was not asked for
     missing_values  texts that counted as missing: of a CSV pandas' defaults and those of ``na``, of other files (which store
                     missing values themselves) only those of ``na``
     notes           what a person should know of how it was read
@@ -61,27 +60,30 @@ def read_data(path: Any, *, na: Sequence[str] | str = ()) -> pd.DataFrame:
         More data than memory can hold.
     """
     if isinstance(path, (str, Path)):
-        return read_file(path, na).frame
+        return _read(path, _texts(na), hashed=False).frame
     return also_missing(as_frame(path), _texts(na))
 
 
 def read_file(path: str | Path, na: Sequence[str] | str = ()) -> ReadFile:
     """Read data and say what they were: name, fingerprint, and what counted as missing. See `read_data`."""
+    return _read(path, _texts(na), hashed=True)
+
+
+def _read(path: str | Path, na: tuple[str, ...], hashed: bool) -> ReadFile:
     text = str(path)
     check_path(text)
     path = Path(os.path.expanduser(path))
     if path.is_dir() or (is_pattern(text) and not path.exists()):
-        found = read_folder(path)
-        frame, name = found.frame, found.name
+        found = read_folder(path, hashed)
         read = ReadFile(
-            frame=also_missing(frame, _texts(na)),
-            name=name,
+            frame=also_missing(found.frame, na),
+            name=found.name,
             fingerprint=found.fingerprint,
-            missing_values=_texts(na),
+            missing_values=na,
             notes=found.notes,
         )
     else:
-        read = _one_file(path, _texts(na))
+        read = _one_file(path, na, hashed)
     if not len(read.frame):
         raise InputError(
             f"Expected at least one row in {read.name}.",
@@ -95,7 +97,7 @@ def _texts(na: Sequence[str] | str) -> tuple[str, ...]:
     return (na,) if isinstance(na, str) else tuple(str(v) for v in na)
 
 
-def _one_file(path: Path, na: tuple[str, ...]) -> ReadFile:
+def _one_file(path: Path, na: tuple[str, ...], hashed: bool) -> ReadFile:
     reader = _reader(path)
     try:
         before = path.stat()
@@ -103,7 +105,9 @@ def _one_file(path: Path, na: tuple[str, ...]) -> ReadFile:
             raise InputError(
                 f"Expected rows of data in {path.name}.", "The file is empty (0 bytes).", "Export or copy it again."
             )
-        frame, missing, fingerprint = reader(path, na)
+        with hashed_beside([path], hashed) as digests:
+            frame, missing = reader(path, na)
+            fingerprint = "".join(digests())
         after = path.stat()
     except OSError as error:
         raise InputError(
@@ -122,7 +126,7 @@ def _one_file(path: Path, na: tuple[str, ...]) -> ReadFile:
     return ReadFile(frame=frame, name=path.name, fingerprint=fingerprint, missing_values=missing)
 
 
-Reader = Callable[[Path, tuple[str, ...]], tuple[pd.DataFrame, tuple[str, ...], str]]
+Reader = Callable[[Path, tuple[str, ...]], tuple[pd.DataFrame, tuple[str, ...]]]
 
 
 def _reader(path: Path) -> Reader:
@@ -156,20 +160,15 @@ def _not_there(path: Path) -> InputError:
     return InputError(f"Expected a data file at {path}.", "There is no such file.", todo)
 
 
-def _read_csv(path: Path, na: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...], str]:
-    data = path.read_bytes()
-    frame, missing = read_csv(data, path.name, na)
-    return frame, missing, hashlib.sha256(data).hexdigest()[:32]
+def _read_csv(path: Path, na: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    return read_csv(path.read_bytes(), path.name, na)
 
 
 def _read_table(read: Callable[[Path, str], Any]) -> Reader:
-    """Make a reader of Arrow tables; the file is hashed beside it (hashing leaves the interpreter free)."""
+    """Make a reader of Arrow tables."""
 
-    def reader(path: Path, na: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...], str]:
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            hashing = beside.submit(hash_file, path)
-            frame = to_frame(read(path, path.name), path.name)
-            return also_missing(frame, na), na, hashing.result()
+    def reader(path: Path, na: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        return also_missing(to_frame(read(path, path.name), path.name), na), na
 
     return reader
 

@@ -7,7 +7,9 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from numbers import Number
 from pathlib import Path
 
@@ -140,6 +142,19 @@ def hash_file(path: Path) -> str:
         while block := file.read(_CHUNK):
             digest.update(block)
     return digest.hexdigest()[:32]
+
+
+@contextmanager
+def hashed_beside(files: Sequence[Path], wanted: bool) -> Iterator[Callable[[], list[str]]]:
+    """Hash files while other work goes on (hashing leaves the interpreter free); a function gives the digests, none where they are not wanted."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        tasks = [beside.submit(hash_file, file) for file in files if wanted]
+        try:
+            yield lambda: [task.result() for task in tasks]
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
 
 
 def free_memory() -> int | None:

@@ -6,7 +6,6 @@ import glob
 import hashlib
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import pandas as pd
 
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.reading_arrow import read_parquet, to_frame
-from modelglass.analysis.reading_checks import check_memory, hash_file
+from modelglass.analysis.reading_checks import check_memory, hashed_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +29,9 @@ _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class ReadFolder:
-    """The rows of all files, in the order of their names; fingerprint over names and bytes of all files; what should be said."""
+    """The rows of all files, in the order of their names; fingerprint over names and bytes of all files ("" where it was not asked for); what
+    should be said.
+    """
 
     frame: pd.DataFrame
     name: str
@@ -43,7 +44,7 @@ def is_pattern(path: str) -> bool:
     return glob.has_magic(path)
 
 
-def read_folder(path: Path) -> ReadFolder:
+def read_folder(path: Path, hashed: bool = True) -> ReadFolder:
     """Read the Parquet files of a folder (and the folders in it), or those that a pattern names, as one table.
 
     Names that begin with ``.`` or ``_`` are passed over, as all writers of such folders expect.
@@ -60,22 +61,18 @@ def read_folder(path: Path) -> ReadFolder:
     names = [f.relative_to(base).as_posix() for f in files]
     shown = path.name or str(path)
     keys = _partitions(names, shown)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        hashing = [beside.submit(hash_file, f) for f in files]
-        try:
-            table, widened = _table(files, names, keys, shown)
-            frame = to_frame(table, shown)
-        except BaseException:
-            for task in hashing:
-                task.cancel()
-            raise
+    with hashed_beside(files, hashed) as digests:
+        table, widened = _table(files, names, keys, shown)
+        frame = to_frame(table, shown)
         digest = hashlib.sha256()
-        for name, task in zip(names, hashing):
-            digest.update(f"{name}\0{task.result()}\0".encode("utf-8", "surrogatepass"))
+        for name, each in zip(names, digests()):
+            digest.update(f"{name}\0{each}\0".encode("utf-8", "surrogatepass"))
     note = f"{shown}: {len(files):,} Parquet files, in the order of their names: {listed(names, 4)}."
     if keys:
         note += f" The columns {listed(keys)} are the names of folders."
-    return ReadFolder(frame=frame, name=shown, fingerprint=digest.hexdigest()[:32], notes=(note, *widened))
+    return ReadFolder(
+        frame=frame, name=shown, fingerprint=digest.hexdigest()[:32] if hashed else "", notes=(note, *widened)
+    )
 
 
 def _files(path: Path) -> tuple[Path, list[Path]]:

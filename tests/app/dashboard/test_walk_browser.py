@@ -228,16 +228,12 @@ def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address
     assert here.faults == []
 
 
-def test_a_table_row_becomes_the_cohort_without_a_mouse(shop, address, walk):
+def test_a_table_row_becomes_the_cohort(shop, address, walk, press):
     here = walk().open(address["shop"] + "?slice_metrics.by=city", "slices")
     here.page.get_by_text("Table and source").first.click()
     here.settle()
     table = here.page.locator("[data-testid=stDataFrame]").first
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    here.page.mouse.click(
-        box["x"] + 15, box["y"] + 35 * 6 + 17
-    )  # the box before the sixth row: the first five are all rows
+    press(table, 15, 35 * 6 + 17)  # the box before the sixth row: the first five are all rows
     here.settle()
     here.page.wait_for_function("() => location.search.includes('where=')")
     is_cohort(here, shop, here.where)
