@@ -111,7 +111,9 @@ def reading(folder: Path, repeats: int, frame: pd.DataFrame, what: str) -> None:
     from modelglass.analysis.reading import read_data, read_file
 
     def typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, object]:
-        return frame, infer_columns(frame)  # the frame is kept, as pandas' is: giving memory back is not timed on either side
+        return frame, infer_columns(
+            frame
+        )  # the frame is kept, as pandas' is: giving memory back is not timed on either side
 
     path = folder / "long.parquet"
     frame.to_parquet(path)

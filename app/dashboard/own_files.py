@@ -63,6 +63,10 @@ def uploads(turn_to: Callable[[str], None]) -> None:
     if data is not None:
         _known_ending(data.name, data_endings(), "data file")
     if model is None or data is None:
+        if model is not None:
+            st.caption("Next: the data file, rows to judge the model by and their outcomes.")
+        elif data is not None:
+            st.caption("Next: the model file. The data are read when both are there.")
         return
 
     @contextmanager

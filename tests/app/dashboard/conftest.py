@@ -274,7 +274,7 @@ def walk(chromium):
 
 
 @pytest.fixture
-def press():
+def click_in():
     """A function: click into a table as a person does, when its cells are drawn, after the pointer came there, and not for 0 milliseconds.
 
     A click without these was lost in one of ten walks.

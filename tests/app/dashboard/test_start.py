@@ -150,6 +150,17 @@ def test_an_upload_opens_is_removed_and_is_nobody_elses(place, show, texts, tmp_
     assert opened.fetch(token).n == 120
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "next_"), [("model", "m.skops", "the data file"), ("data", "d.csv", "the model file")]
+)
+def test_after_one_file_the_other_is_asked_for(place, show, texts, key, name, next_):
+    at = show(None)
+    assert "Next:" not in texts(at)
+    widget = next(w for w in at.file_uploader if w.key == f"mg.upload_{key}")
+    widget.set_value((name, (place / name).read_bytes(), "application/octet-stream"))
+    assert f"Next: {next_}" in texts(at.run())
+
+
 def test_a_pickle_is_refused_with_the_command(place, show, texts, monkeypatch, upload):
     monkeypatch.setattr(joblib, "load", lambda *a: pytest.fail("a pickle was loaded"))
     at = upload(show(None), place / "m.pkl", place / "d.csv")

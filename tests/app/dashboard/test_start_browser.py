@@ -94,7 +94,7 @@ def give(page, model, data):
     return settle(page)
 
 
-def test_upload_to_one_prediction_and_a_second_browser_sees_none_of_it(place, visit, press):
+def test_upload_to_one_prediction_and_a_second_browser_sees_none_of_it(place, visit, click_in):
     folder, frame = place
     page = give(visit(), folder / "m.skops", folder / "d.csv")
     page.get_by_text("Guessed: it holds the labels that the model predicts").wait_for()
@@ -119,7 +119,7 @@ def test_upload_to_one_prediction_and_a_second_browser_sees_none_of_it(place, vi
     page.get_by_role("option", name="loss (how wrong)").click()
     settle(page)
     worst = wrong.score.idxmax()
-    press(page.locator("[data-testid=stDataFrame]").first, 15, 35 + 17)  # the tick of the first row
+    click_in(page.locator("[data-testid=stDataFrame]").first, 15, 35 + 17)  # the tick of the first row
     page.get_by_role("button", name=f"Explain row {worst}").click()
     page.wait_for_function("() => document.querySelector('h1')?.textContent === 'One prediction'")
     settle(page)
@@ -127,7 +127,7 @@ def test_upload_to_one_prediction_and_a_second_browser_sees_none_of_it(place, vi
     assert page.get_by_label("Row of the data, counted from 0").input_value() == str(worst)
 
 
-def test_a_heading_sorts_all_rows_on_the_server(place, visit, press):
+def test_a_heading_sorts_all_rows_on_the_server(place, visit, click_in):
     folder, frame = place
     page = give(visit(), folder / "m.skops", folder / "d.csv")
     page.locator("[class*=open_own] button").click()
@@ -135,7 +135,7 @@ def test_a_heading_sorts_all_rows_on_the_server(place, visit, press):
     settle(page).goto(page.url.replace("/?", "/predictions?"))
     settle(page)
     # the heading "row": the column sorted by already, so the other way round
-    press(page.locator("[data-testid=stDataFrame]").first, 60, 17)
+    click_in(page.locator("[data-testid=stDataFrame]").first, 60, 17)
     page.wait_for_function("() => location.search.includes('listing.descending=yes')")
     page.get_by_text("by row, largest first").wait_for()
     settle(page)  # the pages to turn to are drawn after the sentence: a click between the two goes to those of before

@@ -228,12 +228,12 @@ def test_bars_bins_and_points_become_the_cohort(name, page, title, like, address
     assert here.faults == []
 
 
-def test_a_table_row_becomes_the_cohort(shop, address, walk, press):
+def test_a_table_row_becomes_the_cohort(shop, address, walk, click_in):
     here = walk().open(address["shop"] + "?slice_metrics.by=city", "slices")
     here.page.get_by_text("Table and source").first.click()
     here.settle()
     table = here.page.locator("[data-testid=stDataFrame]").first
-    press(table, 15, 35 * 6 + 17)  # the box before the sixth row: the first five are all rows
+    click_in(table, 15, 35 * 6 + 17)  # the box before the sixth row: the first five are all rows
     here.settle()
     here.page.wait_for_function("() => location.search.includes('where=')")
     is_cohort(here, shop, here.where)
@@ -344,7 +344,7 @@ def test_a_slider_reruns_its_own_part_and_neither_the_page_nor_the_model(shop, a
     slider = here.page.locator("[data-testid=stMain]").get_by_role("slider", name="Bins").first
     slider.focus()
     for _ in range(3):
-        here.page.keyboard.press("ArrowRight")
+        here.page.keyboard.click_in("ArrowRight")
     here.page.wait_for_function("() => location.search.includes('predictions.bins=43')")
     here.settle()
     assert here.words() != before
