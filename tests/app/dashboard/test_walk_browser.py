@@ -344,7 +344,7 @@ def test_a_slider_reruns_its_own_part_and_neither_the_page_nor_the_model(shop, a
     slider = here.page.locator("[data-testid=stMain]").get_by_role("slider", name="Bins").first
     slider.focus()
     for _ in range(3):
-        here.page.keyboard.click_in("ArrowRight")
+        here.page.keyboard.press("ArrowRight")
     here.page.wait_for_function("() => location.search.includes('predictions.bins=43')")
     here.settle()
     assert here.words() != before
