@@ -171,7 +171,7 @@ def adversarial(
     level, seed = check_level(level), ev.seed_or(seed)
     rules = ruled(ev, constraints, immutable)
     _check(amount, rounds, budget)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     why = excluded(rules, Space(rules, chosen.inputs()))
     kept = _kept(chosen, why)
     amount = _amount(ev, amount)

@@ -22,7 +22,7 @@ ALIKE = 0.995
 def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     """Say where the model is not surely better than a baseline."""
     budget.used = min(ev.n, budget.rows)
-    ev = ev if budget.used == ev.n else ev.sample(budget.used)
+    ev = ev.sample(budget.used)
     result = baselines(ev, progress=budget.progress)
     if not result.table["gain_low"].notna().any():
         raise NotApplicable("no difference from a simple prediction has an interval here")

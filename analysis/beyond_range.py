@@ -132,7 +132,7 @@ def beyond_range(
     names = [n for n in asked_for if rules[n].kind == "number" and np.isfinite([rules[n].low, rules[n].high]).all() and rules[n].high > rules[n].low]  # fmt: skip
     if not names:
         raise NotApplicable("no column here holds numbers of more than one value")
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     code, words = whose(chosen, class_)
     table, spread = _steps(chosen, rules, names, widths, code, level, progress)
     return BeyondRange(

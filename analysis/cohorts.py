@@ -107,8 +107,10 @@ class Cohorts(Held):
             whole = whole.where(step[1]) if step[0] == "where" else whole.sample(step[1], step[2])
         return whole
 
-    def sample(self, n: int, seed: int | None = None) -> Self:
-        """Draw ``n`` rows without replacement, stratified by outcome; all rows where there are no more. The source says so."""
+    def sample(self, n: int | None, seed: int | None = None) -> Self:
+        """Draw ``n`` rows without replacement, stratified by outcome; all rows where there are no more, or for None. The source says so."""
+        if n is None:
+            return self
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise InputError("Expected a whole number of rows, at least one, as the sample.", f"Got {n!r}.")
         if n >= self.n:

@@ -129,7 +129,7 @@ def input_faults(
     level, seed = check_level(level), ev.seed_or(seed)
     record, names = default_metric(ev, metric, class_), known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)
     faults = faults_of(prober.inputs, ev.columns, names, rules.columns, seed)
     if not faults:

@@ -27,7 +27,7 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
             "nobody can tell wrong values of the outcome from rare ones that are true; data checks look for a surplus"
         )
     budget.used = min(ev.n, max(budget.rows // 2, FEWEST))
-    found = label_errors(ev if budget.used == ev.n else ev.sample(budget.used), progress=budget.progress)
+    found = label_errors(ev.sample(budget.used), progress=budget.progress)
     if not found.sure:
         _refuse_unless_told(found)
         return []

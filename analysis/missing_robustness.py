@@ -114,7 +114,7 @@ def missing_robustness(
     if code is not None and not np.isfinite(code):
         raise InputError("Expected a finite number as the code for missing.", f"Got {code!r}.", "Give e.g. -999.")
     record, names, groups = default_metric(ev, metric, class_), known_features(ev, features), _blocks(ev, blocks)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)
     ways = [(ALONE, (n,)) for n in names] + [(BLOCK, g) for g in groups]
     if code is not None:

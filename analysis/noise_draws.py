@@ -76,7 +76,7 @@ def drawn(
         Contradictory constraints, or a model that raises an error on a possible row.
     """
     rules = found_constraints(ev, given=constraints)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     prober = Prober(chosen, default_metric(chosen), None, 0.95, seed)
     space, clean, made = Space(rules, prober.inputs), rows_of(chosen), []
     noises = {name: Noise(chosen, name, seed) for name in chosen.features}

@@ -120,7 +120,7 @@ def noise_robustness(
     record = default_metric(ev, metric, class_)
     names = known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     prober = Prober(chosen, record, class_, level, seed)
     records, refused = _records(prober, Space(rules, prober.inputs), names, strengths, progress)
     return NoiseRobustness(

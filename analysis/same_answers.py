@@ -74,7 +74,7 @@ def same_answers(
             "there is no model here, only predictions, and the model is asked again about the same rows"
         )
     seed = ev.seed_or(seed)
-    chosen = ev if rows is None or rows >= ev.n else ev.sample(rows)
+    chosen = ev.sample(rows)
     frame = chosen.inputs()
     ways, records = _ways(frame, np.random.default_rng((seed, 20_023))), []
     own = _asked(chosen, frame)

@@ -127,7 +127,7 @@ def accumulated_local_effects(
         raise InputError("Expected rows of at least two.", f"Got {rows}.")
     cohorts = cohorts_of(ev, by)
     names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
-    samples = {c: shared.sampled(one, rows) for c, one in cohorts.items()}
+    samples = {c: one.sample(rows) for c, one in cohorts.items()}
     groups, parts, start = shared.groups(ev), [], 0.2 if how else 0.0
     for i, (cohort, chosen) in enumerate(samples.items()):
         taken = {name: steps_of(chosen, name, grid) for name in names}

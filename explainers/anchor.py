@@ -107,7 +107,7 @@ def anchor(
     tabular = _alibi()
     seed = ev.seed_or(seed)
     one = ev.inputs().iloc[[shared.row_place(ev, row)]]
-    coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), one)
+    coded = Coded(ev, ev.whole.sample(REFERENCE).inputs(), one)
     decided = ev.predict_codes(one)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

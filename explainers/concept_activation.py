@@ -127,7 +127,7 @@ def concept_activation(
         raise InputError("Expected at least 19 random concepts.", f"Got {random}.", "Take the default of 199.")
     only = shared.group_of(ev, class_)
     network, seed = network_of(ev, layers), ev.seed_or(seed)
-    chosen = ev.whole if rows is None else ev.whole.sample(rows, seed)
+    chosen = ev.whole.sample(rows, seed)
     members = {name: np.isin(chosen.rows, ev.whole.where(sql).rows) for name, sql in named.items()}
     for name, inside in members.items():
         if min(inside.sum(), (~inside).sum()) < FEWEST:

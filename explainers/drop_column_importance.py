@@ -111,8 +111,8 @@ def drop_column_importance(
         class_of(ev, class_)
     if ev.train is None:
         raise NotApplicable(LACKING["train"])
-    train = shared.sampled(ev.whole.on("train"), train_rows)
-    chosen = shared.sampled(ev, rows)
+    train = ev.whole.on("train").sample(train_rows)
+    chosen = ev.sample(rows)
     judge = _Refit(chosen, train, class_)
     full = judge.rows(None)
     records = []

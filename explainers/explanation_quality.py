@@ -128,7 +128,7 @@ def explanation_quality(
     way, reason, _ = plan(ev, asked, rows, ev.n)
     fitting = max(SAMPLED_ROWS, MOST_ASKED // (BACKGROUND * (p + 4)))
     n = rows or (min(EXACT_ROWS, fitting) if way is not None else SAMPLED_ROWS)
-    chosen = shared.sampled(ev, n)
+    chosen = ev.sample(n)
     found, reason = explained(chosen, way, reason, asked, span(progress, 0.0, 0.25))
     largest = max(1, min(LARGEST, p // 2))
     again = nudged(chosen, found, way, asked, seed, span(progress, 0.25, 0.5))

@@ -12,7 +12,6 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import rows as shared
 
 Floats = np.ndarray[Any, Any]
 ROWS, MOST_COLUMNS = 5_000, 200
@@ -54,7 +53,7 @@ def associations(ev: Evaluation) -> pd.DataFrame:
     Statistical Society 42, 323-328); one of each: the correlation ratio of the ranks, corrected likewise. Rows in which either is missing are
     left out; 0 where a column is constant or fewer than 30 rows are left.
     """
-    inputs = shared.sampled(ev, ROWS).inputs()
+    inputs = ev.sample(ROWS).inputs()
     coded = [_coded(ev, inputs[name], name) for name in ev.features]
     p = len(coded)
     out = np.eye(p)

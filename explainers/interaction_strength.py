@@ -110,7 +110,7 @@ def interaction_strength(
     names = [f for f in known_features(ev, features) if ev.columns[f].unique >= 2]
     if len(ev.features) < 2 or not names:
         raise NotApplicable("it takes two columns that have two values")
-    chosen = shared.sampled(ev, rows)
+    chosen = ev.sample(rows)
     grids, places = _grids(chosen, names)
     model.check(chosen, grids)
     weight = np.ones(chosen.n) if chosen.weight is None else chosen.weight

@@ -143,7 +143,7 @@ def joint_effect(
     if rows is not None and rows < 2:
         raise InputError("Expected rows of at least two.", f"Got {rows}.")
     pair, how = _pair(ev, model, features, grid, additive, span(progress, 0.0, 0.3))
-    chosen = shared.sampled(ev, rows)
+    chosen = ev.sample(rows)
     compute = _by_steps if method == METHODS[0] else _by_setting
     grids, n, surfaces, beyond, intervals = compute(
         chosen, model, pair, grid, level, span(progress, 0.3 if how else 0.0, 1.0)

@@ -163,7 +163,7 @@ def lime_weights(
         raise InputError("Expected at least one column in the linear model.", f"Got {n_features}.")
     seed, only, numbers = ev.seed_or(seed), shared.group_of(ev, class_), _row_numbers(row)
     chosen = ev.inputs().iloc[[shared.row_place(ev, r) for r in numbers]]
-    coded = Coded(ev, shared.sampled(ev.whole, REFERENCE).inputs(), chosen)
+    coded = Coded(ev, ev.whole.sample(REFERENCE).inputs(), chosen)
     drawn = draw(coded.reference, coded.levels, n_samples, seed, discretize=discretize)
     frame = coded.decode(drawn.codes, np.random.default_rng((seed, 20_005)), own=False)
     answers = _answers(ev, frame, span(progress, 0.0, 0.7))

@@ -150,7 +150,7 @@ def partial_dependence(
     level, group, model = check_level(level), shared.group_of(ev, class_), Answers(ev, additive=additive)
     cohorts = cohorts_of(ev, by)
     names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
-    samples = {c: shared.sampled(one, rows) for c, one in cohorts.items()}
+    samples = {c: one.sample(rows) for c, one in cohorts.items()}
     grids = {name: grid_of(ev, name, grid) for name in names}
     first = next(iter(samples.values()))
     model.check(first, grids)
@@ -216,7 +216,7 @@ def individual_conditional_expectation(
     group = shared.group_of(ev, class_)
     model = Answers(ev)
     names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.4))
-    chosen = shared.sampled(ev, max(ice, 1))
+    chosen = ev.sample(max(ice, 1))
     grids = {name: grid_of(chosen, name, grid) for name in names}
     model.check(chosen, grids)
     found = model.rows(chosen, grids, span(progress, 0.4, 1.0))
@@ -263,7 +263,7 @@ def chosen_features(
         raise NotApplicable("no column that the model reads has two values")
     if len(able) <= TOP:
         return able, ""
-    few = shared.sampled(ev, COARSE_ROWS)
+    few = ev.sample(COARSE_ROWS)
     moves = []
     grids = {name: grid_of(few, name, COARSE_GRID) for name in able}
     for name, answers in model.rows(few, grids, progress).items():

@@ -183,7 +183,7 @@ def permutation_importance(
     seed = ev.seed_or(seed)
     record = default_metric(ev, metric, class_)
     names = known_features(ev, features)
-    chosen = shared.sampled(ev, rows)
+    chosen = ev.sample(rows)
     parts = parts_of(chosen, names, groups, together)
     found = shuffled(chosen, record, parts, n_repeats, settle, conditional, class_, seed, progress)
     table, each, method = _tables(record, found, level, chosen.n)

@@ -64,11 +64,6 @@ def output(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
     return out.reshape(len(frame), -1)
 
 
-def sampled(ev: Evaluation, rows: int | None) -> Evaluation:
-    """Give a stated sample where there are more rows; its source says so."""
-    return ev if rows is None or rows >= ev.n else ev.sample(rows)
-
-
 def row_place(ev: Evaluation, row: Any) -> int:
     """Give the place in ``ev`` of a row named by its number in the data (the frame's index)."""
     index = ev.frame.index

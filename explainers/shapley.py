@@ -195,7 +195,7 @@ def shapley_values(
     group = shared.group_of(ev, class_)
     asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed))
     way, reason, n = plan(ev, asked, rows, ev.n)
-    chosen = shared.sampled(ev, n)
+    chosen = ev.sample(n)
     found, reason = explained(chosen, way, reason, asked, progress)
     names, importance = shared.groups(ev), importance_of(found.values, chosen, level)
     if group is not None:

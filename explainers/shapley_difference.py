@@ -206,7 +206,7 @@ def _explained(
 
 
 def _drawn(sides: Sides, n: int) -> Sides:
-    here, there = shared.sampled(sides.here, n), shared.sampled(sides.there, n)
+    here, there = sides.here.sample(n), sides.there.sample(n)
     both = len(np.intersect1d(here.rows, there.rows)) if sides.shared else 0
     return replace(sides, here=here, there=there, shared=both)
 

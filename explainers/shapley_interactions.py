@@ -127,7 +127,7 @@ def shapley_interactions(
     group, (way, model) = shared.group_of(ev, class_), _tree_way(ev)
     raw = way.made.raw_index if way.made.steps else np.arange(len(ev.features))
     pairs = tree_interactions.pairs_of(model.trees, raw)
-    chosen = shared.sampled(ev, rows or _rows(model.trees, len(pairs.first)))
+    chosen = ev.sample(rows or _rows(model.trees, len(pairs.first)))
     values, alone, absent = _found(chosen, way, model, pairs, progress)
     groups = shared.groups(ev)
     if group is not None:

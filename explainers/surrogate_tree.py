@@ -129,7 +129,7 @@ def surrogate_tree(
         raise InputError(
             "Expected a depth of 1 to 6 and 2 to 64 leaves.", f"Got depth={depth!r}, max_leaves={max_leaves!r}."
         )
-    level, chosen = check_level(level), shared.sampled(ev, rows)
+    level, chosen = check_level(level), ev.sample(rows)
     if chosen.n < FEWEST_ROWS:
         raise NotApplicable(
             f"a tree needs at least {FEWEST_ROWS} rows, half of them to judge it; there are {chosen.n:,}"

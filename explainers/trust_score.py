@@ -149,7 +149,7 @@ def trust_score(
     check_level(level)
     seed = ev.seed_or(seed)
     space = _Space(ev, k, features, seed)
-    chosen = ev if rows is None else ev.sample(rows, seed)
+    chosen = ev.sample(rows, seed)
     _, score, other = space.score(chosen, span(progress, 0.1, 1.0))
     right = (chosen.predicted == chosen.y).astype(np.int64)
     names = np.array([str(c) for c in ev.classes], dtype=object)
