@@ -5,7 +5,9 @@ of every second model columns go together. Planted: in the training rows the out
 that the model learns this stretch the wrong way round; the rows it is judged on are as they should be. One model is
 judged on many sets; effects are worked out here from the model's answers on all rows, and handed to the test of ``turned_find``.
 
-Run: ``OMP_NUM_THREADS=1 python benchmarks/turned.py [--sets 25] [--models 4] [--rows 500,2000] [--kinds linear,boosted,forest] [--only clean,planted]``
+Run: ``OMP_NUM_THREADS=1 python benchmarks/turned.py [--sets 25] [--models 4] [--rows 500,2000] [--kinds linear,boosted,forest] [--only clean,planted] [--weights]``
+
+With ``--weights`` every row weighs something: a log-normal number with a coefficient of variation of 1, twice as much where x1 is positive.
 """
 
 from __future__ import annotations
@@ -55,11 +57,15 @@ def model_of(kind: str, task: str) -> Any:
     return make(max_iter=60, early_stopping=False)
 
 
+def weights(rng: np.random.Generator, X: np.ndarray, wanted: bool) -> np.ndarray:
+    return rng.lognormal(0, np.sqrt(np.log(2)), len(X)) * (1 + (X[:, 1] > 0)) if wanted else np.ones(len(X))
+
+
 def answers(model: Any, task: str, X: np.ndarray) -> np.ndarray:
     return model.predict(X) if task == "regression" else model.predict_proba(X)[:, 1]
 
 
-def told(model: Any, task: str, X: np.ndarray, y: np.ndarray) -> tuple[list[int], bool]:
+def told(model: Any, task: str, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[list[int], bool]:
     """Give the columns of which a stretch is told, and whether any would be told were its size of no matter."""
     from modelglass.explainers import turned_find
 
@@ -73,10 +79,11 @@ def told(model: Any, task: str, X: np.ndarray, y: np.ndarray) -> tuple[list[int]
         low[:, j], high[:, j] = edges[place - 1], edges[place]
         both = answers(model, task, np.vstack([high, low]))
         moves = both[: len(x)] - both[len(x) :]
-        count = np.bincount(place, minlength=len(edges))[1:]
-        effect = np.concatenate([[0.0], np.cumsum(np.bincount(place, weights=moves, minlength=len(edges))[1:] / count)])
+        count = np.bincount(place, weights=weight, minlength=len(edges))[1:]
+        total = np.bincount(place, weights=weight * moves, minlength=len(edges))[1:]
+        effect = np.concatenate([[0.0], np.cumsum(total / count)])
         others = np.delete(X, j, axis=1)
-        judged = turned_find.turned(x, y - answer, edges, effect, (others - others.mean(0)) / others.std(0))
+        judged = turned_find.turned(x, y - answer, edges, effect, (others - others.mean(0)) / others.std(0), weight)
         found += [{"feature": j} | one for one in judged]
     sure = [f for f in found if f["p"] * len(found) <= turned_find.LEVEL]
     return [f["feature"] for f in sure if abs(f["model"]) >= turned_find.WORTH * answer.std()], bool(sure)
@@ -100,7 +107,7 @@ def main(given: argparse.Namespace) -> None:
                     model = model_of(kind, task).fit(train, outcome(rng, train, kind, task, planted))
                     for _ in range(given.sets):
                         X = numbers(rng, n, bool(m % 2))
-                        found.append(told(model, task, X, outcome(rng, X, kind, task)))
+                        found.append(told(model, task, X, outcome(rng, X, kind, task), weights(rng, X, given.weights)))
                 some, first, any_size = (sum(v) for v in zip(*((bool(f), 0 in f, s) for f, s in found), strict=True))
                 name = "planted" if planted else "clean"
                 print(
@@ -115,4 +122,5 @@ if __name__ == "__main__":
     parser.add_argument("--rows", default="500,2000")
     parser.add_argument("--kinds", default="linear,boosted,forest")
     parser.add_argument("--only", default="clean,planted")
+    parser.add_argument("--weights", action="store_true")
     main(parser.parse_args())

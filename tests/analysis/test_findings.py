@@ -189,6 +189,6 @@ def test_a_moved_threshold_leaves_out_only_what_asks_the_model(monkeypatch):
     again = findings(moved)
     note = again.looked.set_index("analysis").note
     left_out = set(note.index[note.str.startswith("the threshold was moved")])
-    assert left_out == {"adversarial", "fragile_rows"}
+    assert left_out == {"accumulated_local_effects", "adversarial", "fragile_rows"}
     assert set(first.looked.analysis) == set(again.looked.analysis)
     assert not first.looked.note.str.startswith("the threshold was moved").any()
