@@ -31,6 +31,8 @@ LARGEST_REQUEST = 256 * 2**10
 """Bytes of a request's head: a link may name thousands of rows."""
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps Python's lock while another waits: short, so that a click is answered during a job."""
+LISTENED = 2048
+"""Connections that wait while the server starts; as many as uvicorn lets wait."""
 _TAKEN = (errno.EADDRINUSE, errno.EACCES) if os.name == "nt" else (errno.EADDRINUSE,)
 FIRST_PAGE = "overview"
 
@@ -155,12 +157,17 @@ class _Running:
     """One server: configured, started, and stopped from any thread."""
 
     def __init__(self, host: str, port: int):
-        self.host, self.port = host, free_port(host, port)
+        self._socket = listening(host, port)
+        self.host, self.port = host, int(self._socket.getsockname()[1])
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
         self._server: Any = None
 
     async def main(self, *, headless: bool, on_ready: Callable[[str], None] | None) -> None:
+        with contextlib.closing(self._socket):
+            await self._serve(headless, on_ready)
+
+    async def _serve(self, headless: bool, on_ready: Callable[[str], None] | None) -> None:
         configure(self.host, self.port)
         from modelglass.app.dashboard import early, warming
 
@@ -183,7 +190,7 @@ class _Running:
                 timeout_graceful_shutdown=1,
             )
         )
-        serving = asyncio.create_task(self._server.serve())
+        serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not serving.done():
             await asyncio.sleep(0.01)
         try:
@@ -340,29 +347,38 @@ def check_address(host: str, port: int) -> bool:
     InputError
         The host is no address of this machine, or the port is not for everybody.
     """
+    found = _bound(host, port)
+    if found is not None:
+        found.close()
+    return found is not None
+
+
+def _bound(host: str, port: int) -> socket.socket | None:
+    """Give a socket at an address and port; None where another program has taken the port. Raises as ``check_address`` does."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            if os.name == "posix":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except socket.gaierror as error:
-        raise InputError(
-            "Expected an address of this machine as --host.", f"Got {host!r}: {error.strerror}.", "Use 127.0.0.1."
-        ) from error
+        if os.name == "posix":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(LISTENED)
     except OSError as error:
+        made.close()
+        if isinstance(error, socket.gaierror):
+            raise InputError(
+                "Expected an address of this machine as --host.", f"Got {host!r}: {error.strerror}.", "Use 127.0.0.1."
+            ) from error
         if error.errno not in _TAKEN:
             raise InputError(
                 "Expected an address and port that may be listened on.",
                 f"{host}:{port}: {error.strerror}.",
                 "Use --host 127.0.0.1 and a port above 1023.",
             ) from error
-        return False
-    return True
+        return None
+    return made
 
 
-def free_port(host: str, port: int) -> int:
-    """Give the port, or the next free one (said on standard error).
+def listening(host: str, port: int) -> socket.socket:
+    """Listen on the port, or the next free one (said on standard error): from here on nobody else can take it.
 
     Raises
     ------
@@ -372,11 +388,12 @@ def free_port(host: str, port: int) -> int:
         None of a hundred ports is free.
     """
     for candidate in range(port, min(port + 100, 65_536)):
-        if not check_address(host, candidate):
+        found = _bound(host, candidate)
+        if found is None:
             continue
         if candidate != port:
             print(f"Port {port} is taken; using {candidate}.", file=sys.stderr)  # noqa: T201
-        return candidate
+        return found
     raise MachineError(f"No port from {port} to {port + 99} is free on {host}. Name another with --port.")
 
 

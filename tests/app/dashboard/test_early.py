@@ -62,7 +62,7 @@ def test_they_begin_with_the_server_and_let_no_drawing_pass(jobs, binary, monkey
     monkeypatch.setattr(warming, "begin", lambda: None)
     monkeypatch.setattr(launch, "configure", lambda *_: None)
     monkeypatch.setattr(launch.sys, "setswitchinterval", lambda _: None)
-    launch.serve(None, port=launch.free_port("127.0.0.1", 9_400), headless=True)
+    launch.serve(None, port=9_400, headless=True)
     assert seen[0].first
     assert seen[0].wait(60)
     assert work.ready(get("findings"), binary, {})

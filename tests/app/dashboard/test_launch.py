@@ -9,7 +9,7 @@ import pytest
 
 from modelglass.analysis.errors import InputError
 from modelglass.app.dashboard import opened
-from modelglass.app.dashboard.launch import dashboard, free_port
+from modelglass.app.dashboard.launch import check_address, dashboard, listening
 
 
 @pytest.fixture
@@ -26,8 +26,10 @@ def fetch(url):
 
 
 def test_a_taken_port_gives_the_next_and_says_so(taken, capsys):
-    port = free_port("127.0.0.1", taken)
-    assert port > taken
+    with listening("127.0.0.1", taken) as ours:
+        port = ours.getsockname()[1]
+        assert port > taken
+        assert not check_address("127.0.0.1", port)  # nobody else gets it while the server starts
     said = capsys.readouterr()
     assert said.err == f"Port {taken} is taken; using {port}.\n"
     assert said.out == ""
@@ -35,7 +37,7 @@ def test_a_taken_port_gives_the_next_and_says_so(taken, capsys):
 
 def test_a_host_of_another_machine_is_refused():
     with pytest.raises(InputError, match=r"192\.0\.2\.1"):
-        free_port("192.0.2.1", 8501)
+        listening("192.0.2.1", 8501)
 
 
 def test_it_serves_stops_and_starts_again_in_one_process(binary, regression, taken, capsys):
