@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 CLOSE = 1e-5
-SCALERS = frozenset({"StandardScaler", "MaxAbsScaler", "RobustScaler", "MinMaxScaler"})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -31,7 +29,7 @@ class Boundary:
 
 
 def raw_output(estimator: Any, X: Any) -> np.ndarray:
-    """Give a tree model's, a linear model's or a linear pipeline's output before any link, shape (n, k).
+    """Give a tree model's or a linear model's output before any link, shape (n, k).
 
     Raises
     ------
@@ -49,13 +47,13 @@ def raw_output(estimator: Any, X: Any) -> np.ndarray:
             raw = estimator.predict(X, prediction_type="RawFormulaVal")
         elif library != "sklearn":
             raise TypeError(f"{name} is no model that is known")
-        elif hasattr(estimator, "coef_") or name == "Pipeline":
+        elif hasattr(estimator, "coef_"):
             raw = estimator.decision_function(X) if hasattr(estimator, "decision_function") else estimator.predict(X)
         elif name in ("HistGradientBoostingClassifier", "GradientBoostingClassifier"):
             raw = estimator.decision_function(X)
         else:
             raw = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
-    return np.asarray(raw, dtype="float64").reshape(len(X), -1)
+    return np.asarray(raw, dtype="float64").reshape(X.shape[0], -1)
 
 
 def boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> list[Boundary] | str:
@@ -128,49 +126,3 @@ def _linked(ev: Evaluation, raw: np.ndarray) -> bool:
         for link in links
         if link.shape == score.shape
     )
-
-
-def linear_weights(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray | str:
-    """Give the weights (p, k) of a model that is linear in its raw columns, or say why it is not taken for one."""
-    estimator = ev.estimator
-    steps = [s for _, s in estimator.steps[:-1]] if type(estimator).__name__ == "Pipeline" else []
-    final = estimator.steps[-1][1] if steps else estimator
-    if (
-        not hasattr(final, "coef_")
-        or type(final).__module__.split(".")[0] != "sklearn"
-        or hasattr(final, "support_vectors_")
-    ):
-        return "the model is not linear"
-    if any(type(s).__name__ not in SCALERS or getattr(s, "clip", False) for s in steps):
-        return "its columns are changed before the linear model sees them"
-    if not all(pd.api.types.is_numeric_dtype(frame[c].dtype) for c in frame.columns) or frame.isna().any().any():
-        return "not all columns are numbers without missing values"
-    fed = ev.feed.apply(frame) if ev.feed else frame
-    at = np.asarray(fed, dtype=float)
-
-    def raw(values: np.ndarray) -> np.ndarray:
-        for step in steps:
-            values = _bare(step, values)
-        coefficients = np.atleast_2d(np.asarray(final.coef_, dtype=float))
-        return values @ coefficients.T + np.asarray(final.intercept_, dtype=float).ravel()
-
-    p = at.shape[1]
-    weights = raw(np.eye(p)) - raw(np.zeros((1, p)))
-    try:
-        if np.abs(raw(at[:64]) - raw_output(estimator, fed.iloc[:64])).max() > CLOSE * max(
-            1.0, float(np.abs(raw(at[:64])).max())
-        ):
-            return "its raw output is not that of its weights"
-    except (ValueError, TypeError, AttributeError) as error:
-        return f"its raw output cannot be read ({error})"
-    return weights
-
-
-def _bare(step: Any, values: np.ndarray) -> np.ndarray:
-    """Scale numbers as a fitted scaler does, without its checks of names."""
-    if type(step).__name__ == "MinMaxScaler":
-        return values * step.scale_ + step.min_
-    centre = getattr(step, "mean_", getattr(step, "center_", None))
-    scale = getattr(step, "scale_", None)
-    values = values if centre is None else values - centre
-    return values if scale is None else values / scale

@@ -1,12 +1,13 @@
 """What no change below a cost can do: lower bounds of the cheapest change, for linear models and for trees; and what they suggest to try.
 
-A linear model: the cheapest way to close the gap is to move the columns with the largest weight per cost first, each as far as its
-range allows (the fractional knapsack); steps and levels can only make it dearer.
+A linear model: the cheapest way to close the gap is a knapsack over what its columns can add (``certified_sums``).
 
 Trees: a leaf can be reached by changes of cost r only where the part of the space it stands for costs at most r to enter. The output
 after such changes is at most the sum over trees of the largest value among the leaves that can be reached (the interval bound of
 Chen et al. 2019, "Robustness verification of tree-based models", here with costs of our own). The largest r at which this sum does not
 cross the boundary is certified. For a single tree that is the cheapest change itself.
+
+Both work on raw columns, also through a Pipeline in which each column that the model sees is made from one raw column (``reach``).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelglass.analysis.boundary import Boundary, boundaries, linear_weights, raw_output
+from modelglass.analysis.boundary import Boundary, boundaries
+from modelglass.analysis.certified_sums import Closed, closed, is_sum
 from modelglass.analysis.leaf_boxes import Boxes, boxes_of, certified_costs
 from modelglass.analysis.possible import Space
+from modelglass.analysis.reach import Unreadable, traced
 
 if TYPE_CHECKING:
     from modelglass.analysis.cheapest_change import Searcher
@@ -49,67 +52,40 @@ class Certificate:
 
 def certificate(ev: Evaluation, space: Space, amount: float) -> Certificate:
     """Find what can be certified for the rows of ``ev``, which are those of ``space``."""
-    weights = linear_weights(ev, space.frame)
     try:
-        if isinstance(weights, np.ndarray):
-            return _linear(ev, space, weights, amount)
+        made = traced(ev)
+        if is_sum(made.estimator):
+            return _linear(ev, space, closed(ev, space, made, amount))
         return _trees(ev, space, amount)
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
-        return _none(ev, f"its raw output cannot be read ({' '.join(str(error).split())[:100]})")
+    except Unreadable as error:
+        return _none(ev, str(error))
 
 
 def _none(ev: Evaluation, why: str) -> Certificate:
     return Certificate(low=np.zeros(ev.n), none=why)
 
 
-def _linear(ev: Evaluation, space: Space, weights: np.ndarray, amount: float) -> Certificate:
-    raw = raw_output(ev.estimator, ev.feed.apply(space.frame) if ev.feed else space.frame)
-    ways = boundaries(ev, raw, amount)
-    if isinstance(ways, str):
-        return _none(ev, ways)
-    low, suggestions = np.full(ev.n, np.inf), []
-    for way in ways:
-        slope = weights @ way.a
-        need = -(raw[way.rows] @ way.a + way.b)
-        cost, X = _knapsack(space, way.rows, slope, np.maximum(need, 0.0))
-        low[way.rows] = np.minimum(low[way.rows], cost * (1 - 1e-9))
-        suggestions.append((way.rows, X))
+def _linear(ev: Evaluation, space: Space, found: list[Closed] | str) -> Certificate:
+    if isinstance(found, str):
+        return _none(ev, found)
+    low = np.full(ev.n, np.inf)
+    for one in found:
+        low[one.way.rows] = np.minimum(low[one.way.rows], one.cost * (1 - 1e-9))
 
     def hints(searcher: Searcher) -> None:
-        for rows, X in suggestions:
-            known = np.isfinite(X).all(axis=1)
+        for one in found:
+            known = np.isfinite(one.cost)
             if known.any():
+                places, X = one.way.rows[known], one.X[known]
+                numbers = np.nan_to_num(np.where(space.number, X - space.X[places], 0.0))
                 for nudge in (1e-9, 1e-6, 1e-3):
-                    searcher.offer(rows[known], X[known] + nudge * (X - space.X[rows])[known])
+                    searcher.offer(places, X + nudge * numbers)
+                steps = np.array([rule.step for rule in space.of])
+                if (numbers[:, steps > 0] != 0).any():  # on steps the next one out, as the nearest may fall short
+                    whole = np.sign(numbers) * np.ceil(np.abs(numbers) / np.where(steps > 0, steps, 1.0) - 1e-6) * steps
+                    searcher.offer(places, np.where(steps > 0, space.X[places] + whole, X + 1e-6 * numbers))
 
-    tied = any(t.kind != "order" for t in space.rules.together)
-    if tied:  # columns that move with others are not in the knapsack
-        return _none(ev, "some columns follow from others, which the bound of a linear model does not know")
     return Certificate(low=low, how="closed form of a linear model", hints=hints)
-
-
-def _knapsack(space: Space, rows: np.ndarray, slope: np.ndarray, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps ``need`` (m,) at the least cost: (cost (m,), rows there; NaN where the ranges do not allow it)."""
-    X, left, cost = space.X[rows].copy(), need.copy(), np.zeros(len(rows))
-    per = space.per
-    rate = np.array([abs(slope[j]) / per[j] if per[j] > 0 else 0.0 for j in range(len(slope))])
-    for j in np.argsort(-rate, kind="stable"):
-        if rate[j] <= 0 or not space.number[j]:
-            continue
-        rule, up = space.of[j], slope[j] > 0
-        if (up and rule.direction == "down") or (not up and rule.direction == "up"):
-            continue
-        room = np.maximum((rule.high - X[:, j]) if up else (X[:, j] - rule.low), 0.0)
-        room = np.where(space.stays(rows)[:, j], 0.0, room)
-        move = np.minimum(room, left / abs(slope[j]))
-        X[:, j] += move if up else -move
-        cost += move * per[j]
-        left = np.maximum(left - move * abs(slope[j]), 0.0)
-    levels = np.flatnonzero(~space.number & np.isfinite(per) & (slope != 0))
-    lost = left > 1e-9 * np.maximum(need, 1e-12)
-    if len(levels):  # numbers kept as levels (0 and 1, say): what they could add is free in the bound
-        return np.zeros(len(rows)), np.where(lost[:, None], np.nan, X)
-    return np.where(lost, np.inf, cost), np.where(lost[:, None], np.nan, X)
 
 
 def _trees(ev: Evaluation, space: Space, amount: float) -> Certificate:
@@ -119,32 +95,33 @@ def _trees(ev: Evaluation, space: Space, amount: float) -> Certificate:
     ways = boundaries(ev, made.raw, amount)
     if isinstance(ways, str):
         return _none(ev, ways)
-    cost = made.costs(np.arange(ev.n))
     low = np.full(ev.n, np.inf)
     slack = SLACK * max(1.0, float(np.abs(made.raw).max()))
     for way in ways:
         value = made.value @ way.a
         need = -(made.base @ way.a + way.b) - slack
-        low[way.rows] = np.minimum(low[way.rows], certified_costs(cost[way.rows], value, made.tree, made.trees, need))
-    low = low * (1 - 1e-6)
+        for at in made.blocks(len(way.rows)):
+            rows = way.rows[at]
+            sure = certified_costs(made.costs(rows), value, made.tree, made.trees, need[at])
+            low[rows] = np.minimum(low[rows], sure)
     return Certificate(
-        low=low, how="bounds of the trees' leaves", hints=lambda searcher: _propose(searcher, made, cost, ways)
+        low=low * (1 - 1e-6), how="bounds of the trees' leaves", hints=lambda searcher: _propose(searcher, made, ways)
     )
 
 
-def _propose(searcher: Searcher, made: Boxes, cost: np.ndarray, ways: Sequence[Boundary]) -> None:
-    _leaves(searcher, made, cost, ways)
+def _propose(searcher: Searcher, made: Boxes, ways: Sequence[Boundary]) -> None:
+    _leaves(searcher, made, ways)
     _cells(searcher, made)
 
 
-def _leaves(searcher: Searcher, made: Boxes, cost: np.ndarray, ways: Sequence[Boundary]) -> None:
+def _leaves(searcher: Searcher, made: Boxes, ways: Sequence[Boundary]) -> None:
     """Try to enter single leaves: of each row those that pull most towards the boundary for their cost."""
     for way in ways:
         value = made.value @ way.a
         for rows in np.array_split(way.rows, max(1, len(way.rows) // 128)):
-            own = made.own_values(rows, value, cost)
+            price = made.costs(rows)
+            own = made.own_values(value, price)
             gain = value - own[:, made.tree]
-            price = cost[rows]
             rate = np.where(
                 (gain > 0) & (price > 0) & (price < searcher.found.cost[rows][:, None]),
                 gain / np.maximum(price, 1e-12),

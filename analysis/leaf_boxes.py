@@ -1,104 +1,122 @@
-"""Leaves of trees as boxes of the space that constraints allow: what it costs to enter one, and where one would stand then."""
+"""Leaves of trees as boxes of the space that constraints allow: what it costs to enter one, and where one would stand then.
+
+The trees may stand behind transformers that make each column from one raw column (``reach``): a number's interval is drawn back along
+the straight line it went through, levels are those that every column made of them lets in.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modelglass.analysis.boundary import raw_output
-from modelglass.analysis.models.ensemble import Ensemble
-from modelglass.analysis.models.tree_models import TreeModel, tree_model
+from modelglass.analysis.leaf_edges import Edges, edges_of, stepped
+from modelglass.analysis.leaf_regions import Regions, output_of, regions
+from modelglass.analysis.models.tree_models import tree_model
 from modelglass.analysis.possible import Space
+from modelglass.analysis.reach import Reach, asked, held_columns, reach, traced, transformed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 MOST_CELLS = 2_000_000
 """Leaves times columns up to which boxes are made."""
+COSTS = 2_000_000
+"""Rows times leaves whose costs are held at once."""
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Boxes:
-    """L leaves of T trees over p columns.
+    """L leaves of T trees over p raw columns.
 
-    low, high   (L, p): a number is inside where low < x <= high (low <= x < high where ``strict``); missing (L, p): whether missing is inside
-    fits        column -> bool (L, levels): which levels are inside
+    edges       of the straight numbers
+    missing     (L, p): whether a missing value is inside; fits: column -> bool (L, V): which of its values are inside
     value (L, k), tree (L,), base (k,), raw (n, k): the raw output of the rows
     """
 
     space: Space
-    low: np.ndarray
-    high: np.ndarray
+    reach: Reach
+    regions: Regions
+    edges: Edges
     missing: np.ndarray
     fits: dict[int, np.ndarray]
-    value: np.ndarray
-    tree: np.ndarray
-    trees: int
-    base: np.ndarray
     raw: np.ndarray
-    strict: bool
-    single: bool
-    _shown: Any = field(default=None)
+    held: set[int] = field(default_factory=set)
+
+    @property
+    def value(self) -> np.ndarray:
+        """Outputs of the leaves, (L, k)."""
+        return self.regions.value
+
+    @property
+    def tree(self) -> np.ndarray:
+        """Tree of each leaf."""
+        return self.regions.tree
+
+    @property
+    def trees(self) -> int:
+        """Number of trees."""
+        return len(self.regions.trees.starts) - 1
+
+    @property
+    def base(self) -> np.ndarray:
+        """What stands beside the trees."""
+        return self.regions.trees.base
 
     def costs(self, rows: np.ndarray) -> np.ndarray:
         """Cost for each row to enter each leaf, (m, L): a lower bound, infinite where the constraints do not allow it."""
         out = np.zeros((len(rows), len(self.tree)))
-        for j, rule in enumerate(self.space.of):
-            x, per, stays = self.space.X[rows, j], self.space.per[j], self.space.stays(rows)[:, j]
-            if j in self.fits:
-                off = self._level_off(j, x)
-            elif self.space.number[j]:
-                off = self._number_off(j, rule, x)
-            else:
+        every = self.reach.stays(rows)
+        for j in range(len(self.space.names)):
+            per, stays = self.space.per[j], every[:, j]
+            if j in self.reach.follow or (per == 0 and j not in self.held):
+                continue  # it follows from others: counted with these, or free to go anywhere, in the bound
+            off = self._off(j, rows)
+            if off is None:
                 continue
-            off[stays & ~np.isnan(x)] = np.where(off[stays & ~np.isnan(x)] > 0, np.inf, 0.0)
-            gone = np.isnan(x)
-            off[gone] = np.where(self.missing[:, j], 0.0, np.inf)
-            if not np.isfinite(per):
+            off[stays] = np.where(off[stays] > 0, np.inf, 0.0)
+            if not np.isfinite(per) or not per:
                 out += np.where(off > 0, np.inf, 0.0)
             else:
-                out += np.where(np.isinf(off), np.inf, off * per if per else 0.0)
+                out += np.where(np.isinf(off), np.inf, off * per)
         return out
 
-    def _number_off(self, j: int, rule: Any, x: np.ndarray) -> np.ndarray:
-        low, high = self.low[:, j], self.high[:, j]
-        edge = 1e-6 if self.single else 1e-12  # what rounding to 32 bits may let pass
-        below = np.maximum(low[None] - x[:, None], 0.0)
-        above = np.maximum(x[:, None] - high[None], 0.0)
-        with np.errstate(invalid="ignore"):
-            slack = edge * np.maximum(
-                np.where(np.isfinite(low), np.abs(low), 0.0), np.where(np.isfinite(high), np.abs(high), 0.0)
-            )
-        off = np.maximum(np.maximum(below, above) - slack[None], 0.0)
-        if self.space.per[j] == 0:  # it follows from others: free to go anywhere, in the bound
-            return np.zeros_like(off)
-        far = np.asarray(slack + edge)
-        bad = np.atleast_2d((low > rule.high + far) | (high < rule.low - far))
-        bad = bad & (np.maximum(below, above) > 0)
-        if rule.direction == "up":
-            bad = bad | (above > far)
-        if rule.direction == "down":
-            bad = bad | (below > far)
-        return np.where(bad, np.inf, off)
+    def _off(self, j: int, rows: np.ndarray) -> np.ndarray | None:
+        """How far a column of rows is from each leaf, (m, L), 1 for another level; None where no leaf asks it or nothing is known."""
+        x = self.space.X[rows, j]
+        if self.reach.straight[j] and j not in self.reach.values:
+            off = self.edges.off(j, x)
+            off[np.isnan(x)] = np.where(self.missing[:, j], 0.0, np.inf)
+            return off
+        if j not in self.fits and j in self.space.free and self.space.number[j]:
+            return None
+        columns = self.reach.own_columns(j)
+        inside = self.regions.all_inside(columns, self.reach.seen[np.ix_(rows, columns)]).T
+        if j not in self.fits:
+            return np.where(inside, 0.0, np.inf)
+        known = self.reach.values[j]
+        fits = self.fits[j] & known.allowed[None]
+        if not self.space.number[j]:
+            return np.where(inside, 0.0, np.where(fits.any(axis=1)[None], 1.0, np.inf))
+        low = np.where(fits, known.codes[None], np.inf).min(axis=1)
+        high = np.where(fits, known.codes[None], -np.inf).max(axis=1)
+        off = np.maximum(np.maximum(low[None] - x[:, None], x[:, None] - high[None]), 0.0)
+        return np.where(inside, 0.0, np.where(np.isnan(off), np.inf, off))
 
-    def _level_off(self, j: int, x: np.ndarray) -> np.ndarray:
-        fits: np.ndarray = self.fits[j]
-        allowed = len(self.space.of[j].levels)
-        known = np.where(np.isnan(x), 0, x).astype(np.int64)
-        inside = fits[:, known].T
-        reachable = np.any(fits[:, :allowed], axis=1)[None]
-        if self.space.per[j] == 0:
-            return np.zeros(inside.shape)
-        return np.where(inside, 0.0, np.where(reachable, 1.0, np.inf))
+    def blocks(self, n: int) -> list[np.ndarray]:
+        """Cut places 0 to n - 1 into blocks whose costs fit into memory."""
+        size = max(1, COSTS // max(1, len(self.tree)))
+        return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
 
-    def own_values(self, rows: np.ndarray, value: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    def own_values(self, value: np.ndarray, cost: np.ndarray) -> np.ndarray:
         """Give the value of the leaf that each row is in, for each tree, (m, T); the largest where rounding leaves several."""
-        out = np.full((len(rows), self.trees), -np.inf)
+        out = np.full((len(cost), self.trees), -np.inf)
         for t in range(self.trees):
             at = np.flatnonzero(self.tree == t)
-            out[:, t] = np.where(cost[np.ix_(rows, at)] == 0, value[at], -np.inf).max(axis=1)
+            out[:, t] = np.where(cost[:, at] == 0, value[at], -np.inf).max(axis=1)
         return np.where(np.isfinite(out), out, 0.0)
 
     def entered(self, places: np.ndarray, leaves: np.ndarray) -> np.ndarray:
@@ -107,21 +125,21 @@ class Boxes:
         for j in self.space.free:
             x, rule = X[:, j], self.space.of[j]
             if j in self.fits:
-                allowed = self.fits[j][leaves][:, : len(rule.levels)]
-                inside = self.fits[j][leaves, np.where(np.isnan(x), 0, x).astype(np.int64)]
-                X[:, j] = np.where(np.isnan(x) | inside | ~allowed.any(axis=1), x, allowed.argmax(axis=1))
-                continue
-            low, high = self.low[leaves, j], self.high[leaves, j]
-            down, up = (
-                self._just(high, below=self.strict),
-                self._just(low, below=None if self.strict else True, up=True),
-            )
-            if rule.step:
-                down, up = _stepped(rule, down, np.floor, 1e-9), _stepped(rule, up, np.ceil, -1e-9)
-            above = (x >= high) if self.strict else (x > high)
-            under = (x < low) if self.strict else (x <= low)
-            X[:, j] = np.where(above, down, np.where(under, up, x))
+                known = self.reach.values[j]
+                fits = (self.fits[j] & known.allowed[None])[leaves]
+                columns = known.columns
+                inside = self._own_inside(columns, places, leaves)
+                far = np.abs(known.codes[None] - x[:, None]) if self.space.number[j] else 1.0
+                nearest = known.codes[np.where(fits, far, np.inf).argmin(axis=1)]
+                X[:, j] = np.where(np.isnan(x) | inside | ~fits.any(axis=1), x, nearest)
+            elif self.reach.straight[j]:
+                X[:, j] = self.edges.entered(j, x, leaves, rule)
         return X
+
+    def _own_inside(self, columns: np.ndarray, places: np.ndarray, leaves: np.ndarray) -> np.ndarray:
+        rows, back = np.unique(places, return_inverse=True)
+        inside = self.regions.all_inside(columns, self.reach.seen[np.ix_(rows, columns)])
+        return inside[leaves, back]
 
     def cells(self, most: int) -> list[np.ndarray] | None:
         """Give for each column that may change one value in each cell between thresholds, levels as such; None where the grid is too large.
@@ -131,162 +149,64 @@ class Boxes:
         out, size = [], 1
         for j in self.space.free:
             if j in self.fits:
-                made = np.tile(np.arange(len(self.space.of[j].levels), dtype=float), (2, 1))
-            else:
-                cuts = np.unique(np.concatenate([self.low[:, j], self.high[:, j]]))
-                cuts = cuts[np.isfinite(cuts)]
-                down = self._just(np.append(cuts, np.inf), below=self.strict)
-                up = self._just(np.append(-np.inf, cuts), below=None if self.strict else True, up=True)
+                known = self.reach.values[j]
+                made = np.tile(known.codes[known.allowed], (2, 1))
+            elif self.reach.straight[j]:
+                down, up = self.edges.grid(j)
                 rule = self.space.of[j]
                 if rule.step:
-                    down, up = _stepped(rule, down, np.floor, 1e-9), _stepped(rule, up, np.ceil, -1e-9)
+                    down, up = stepped(rule, down, np.floor, 1e-9), stepped(rule, up, np.ceil, -1e-9)
                 made = np.stack([down, up])
+            else:
+                return None
             out.append(made)
             size *= made.shape[1] + 1
             if size > most:
                 return None
         return out
 
-    def _just(self, edge: np.ndarray, *, below: bool | None, up: bool = False) -> np.ndarray:
-        """Give the number nearest to an edge that is inside: the edge itself, or the next one, in 32 bits where the trees compare so."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not self.single:
-                return (
-                    np.where(np.isfinite(edge), np.nextafter(edge, np.inf if up else -np.inf), edge) if below else edge
-                )
-            got = edge.astype(np.float32)
-            toward = np.float32(np.inf if up else -np.inf)
-            for _ in range(2):
-                wide = got.astype(float)
-                outside = (wide <= edge if below else wide < edge) if up else (wide >= edge if below else wide > edge)
-                got = np.where(outside & np.isfinite(edge), np.nextafter(got, toward), got)
-            return got.astype(float)
-
-
-def _stepped(rule: Any, values: np.ndarray, way: Any, nudge: float) -> np.ndarray:
-    """Give the next step down or up of the values that are finite."""
-    known = np.where(np.isfinite(values), values, rule.origin)
-    return np.where(
-        np.isfinite(values),
-        np.round(rule.origin + way((known - rule.origin) / rule.step + nudge) * rule.step, 9),
-        values,
-    )
-
 
 def boxes_of(ev: Evaluation, space: Space) -> Boxes | str:
-    """Make the boxes of a model's leaves over raw columns, or say why there are none (completing "because ...")."""
-    estimator = ev.estimator
-    if type(estimator).__name__ == "Pipeline":
-        return (
-            "the model is a pipeline, and bounds are known for trees and linear models that read the columns themselves"
-        )
-    fed = ev.feed.apply(space.frame) if ev.feed else space.frame
-    raw = raw_output(estimator, fed)
-    read = tree_model(estimator, fed, raw, output_of)
+    """Make the boxes of a model's leaves over raw columns, or say why there are none (completing "because ...").
+
+    Raises
+    ------
+    Unreadable
+        What stands before the trees makes columns from several raw ones, or cannot be asked.
+    """
+    made = traced(ev)
+    handed = transformed(ev, made, space.frame)
+    raw = asked(raw_output, made.estimator, handed, what="its raw output")
+    read = tree_model(made.estimator, handed, raw, output_of)
     if isinstance(read, str):
         return read
     trees = read.trees
-    if (trees.right < 0).sum() * len(space.names) > MOST_CELLS:
-        return f"its {int((trees.right < 0).sum()):,} leaves are too many"
-    numbers = _level_numbers(ev, space, read)
-    low, high, missing, sets, leaves = _walked(trees)
-    fits = {}
-    for j, seen in numbers.items():
-        inside = (seen[None] < high[:, j, None]) & (seen[None] >= low[:, j, None]) if trees.strict else (
-            (seen[None] <= high[:, j, None]) & (seen[None] > low[:, j, None])
-        )  # fmt: skip
-        inside |= np.isnan(seen)[None] & missing[:, j, None]
-        for leaf, codes in sets.get(j, {}).items():
-            inside[leaf] &= codes[_place(trees, j, seen)] > 0
-        fits[j] = inside
-    tree = np.searchsorted(trees.starts, leaves, side="right") - 1
-    value = np.zeros((len(leaves), trees.n_outputs))
-    width = trees.value.shape[1]
-    for i, (leaf, t) in enumerate(zip(leaves, tree, strict=True)):
-        value[i, trees.output[t] : trees.output[t] + width] = trees.value[leaf]
+    leaves = int((trees.right < 0).sum())
+    if leaves * max(len(space.names), trees.n_features) > MOST_CELLS:
+        return f"its {leaves:,} leaves are too many"
+    see = partial(asked, read.encode, what="what its trees see")
+    found = reach(ev, space, made, see, _uneven(made.estimator, handed, trees))
+    here = regions(trees)
+    missing = np.ones((len(here.tree), len(space.names)), dtype=bool)
+    for j in range(len(space.names)):
+        gone = np.flatnonzero(np.isnan(space.X[:, j]))[:1]
+        if len(gone):
+            missing[:, j] = here.all_inside(found.block[j], found.seen[np.ix_(gone, found.block[j])])[:, 0]
     return Boxes(
-        space=space, low=low, high=high, missing=missing, fits=fits, value=value, tree=tree, trees=len(trees.starts) - 1,
-        base=trees.base, raw=raw, strict=trees.strict, single=trees.single,
+        space=space, reach=found, regions=here, edges=edges_of(found, here), missing=missing, raw=raw,
+        fits={j: here.all_inside(v.columns, v.seen) for j, v in found.values.items()}, held=held_columns(space),
     )  # fmt: skip
 
 
-def _level_numbers(ev: Evaluation, space: Space, read: TreeModel) -> dict[int, np.ndarray]:
-    """Give the number that the trees see for each level of each column of levels."""
-    out = {}
-    for j, levels in space.levels.items():
-        X = np.tile(space.X[:1], (len(levels), 1))
-        there = np.flatnonzero(~np.isnan(space.X[:, j]))
-        if not len(levels) or not len(there):
-            continue
-        X = np.tile(space.X[there[:1]], (len(levels), 1))
-        X[:, j] = np.arange(len(levels))
-        rows = space.rows(np.full(len(levels), there[0]), X)
-        out[j] = np.asarray(read.encode(ev.feed.apply(rows) if ev.feed else rows), dtype=float)[:, j]
-    return out
-
-
-def _place(trees: Ensemble, j: int, seen: np.ndarray) -> np.ndarray:
-    """Codes of numbers of a categorical column, as ``Ensemble.codes`` gives them."""
-    X = np.full((len(seen), trees.n_features), np.nan)
-    X[:, j] = seen
-    return trees.codes(X)[j].astype(np.int64)
-
-
-def _walked(trees: Ensemble) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, dict[int, np.ndarray]], np.ndarray]:
-    """Go down every tree once: (low, high, missing) of each leaf, sets of categories by column and leaf, and the leaves' nodes."""
-    p, wraps = trees.n_features, int(np.iinfo(trees.cut.dtype).max) + 1
-    leaves = np.flatnonzero(trees.right < 0)
-    place = {int(node): i for i, node in enumerate(leaves)}
-    low, high = np.full((len(leaves), p), -np.inf), np.full((len(leaves), p), np.inf)
-    missing = np.ones((len(leaves), p), dtype=bool)
-    sets: dict[int, dict[int, np.ndarray]] = {}
-    for root in trees.starts[:-1]:
-        stack: list[tuple[Any, ...]] = [(int(root), np.full(p, -np.inf), np.full(p, np.inf), np.ones(p, bool), {})]
-        while stack:
-            node, a, b, gone, kept = stack.pop()
-            if trees.right[node] < 0:
-                i = place[node]
-                low[i], high[i], missing[i] = a, b, gone
-                for j, codes in kept.items():
-                    sets.setdefault(j, {})[i] = codes
-                continue
-            j = int(trees.feature[node])
-            for left in (True, False):
-                c, d, g, k = a.copy(), b.copy(), gone.copy(), dict(kept)
-                if trees.listed[node] >= 0:
-                    size = int(trees.tables[j]) + 2  # type: ignore[arg-type]
-                    goes = trees.goes_left[trees.listed[node] : trees.listed[node] + size]
-                    mine = goes if left else 1 - goes
-                    k[j] = mine * k.get(j, np.ones(size, dtype=np.uint8))
-                    g[j] &= bool(mine[-1])
-                else:
-                    shift = int(trees.shift[node])
-                    at = float(trees.tables[j][(int(trees.cut[node]) - shift) % wraps])  # type: ignore[index]
-                    g[j] &= bool(shift) == left
-                    if left:
-                        d[j] = min(d[j], at)
-                    else:
-                        c[j] = max(c[j], at)
-                stack.append((node + 1 if left else int(trees.right[node]), c, d, g, k))
-    return low, high, missing, sets, leaves
-
-
-def output_of(trees: Ensemble, X: np.ndarray) -> np.ndarray:
-    """Give the sum of the trees for a few rows, shape (n, k)."""
-    codes = trees.codes(X).astype(np.int64)
-    n, wraps = len(X), int(np.iinfo(trees.cut.dtype).max) + 1
-    out = np.tile(trees.base.astype(float), (n, 1))
-    rows, width = np.arange(n), trees.value.shape[1]
-    for t, root in enumerate(trees.starts[:-1]):
-        node = np.full(n, int(root))
-        while (open_ := trees.right[node] >= 0).any():
-            code, listed = codes[trees.feature[node], rows], trees.listed[node]
-            compared = (code + trees.shift[node].astype(np.int64)) % wraps <= trees.cut[node]
-            known = trees.goes_left[np.where(listed >= 0, listed + code, 0)] > 0 if len(trees.goes_left) else compared
-            left = np.where(listed >= 0, known, compared)
-            node = np.where(open_, np.where(left, node + 1, trees.right[node]), node)
-        out[:, trees.output[t] : trees.output[t] + width] += trees.value[node]
-    return out
+def _uneven(estimator: Any, handed: Any, trees: Any) -> list[int]:
+    """Give the columns that trees do not take as numbers: categories, and all where one number stands for a missing value."""
+    missing = getattr(estimator, "missing", np.nan)
+    leaps = missing is not None and not (isinstance(missing, (float, np.floating)) and np.isnan(missing))
+    sparse = type(estimator).__module__.startswith("xgboost") and hasattr(handed, "tocsr")
+    settings = estimator.get_params() if type(estimator).__module__.startswith("lightgbm") else {}
+    if leaps or sparse or settings.get("zero_as_missing"):
+        return list(range(trees.n_features))
+    return [j for j, table in enumerate(trees.tables) if isinstance(table, (int, np.integer))]
 
 
 def certified_costs(cost: np.ndarray, value: np.ndarray, tree: np.ndarray, trees: int, need: np.ndarray) -> np.ndarray:

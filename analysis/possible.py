@@ -165,18 +165,22 @@ class Space:
             )
             if not moved.any():
                 continue
-            if link.by == "table":
-                table = self._tables[link.columns[-1]]
-                got = np.array([table.get(v, np.nan) for v in out[moved, sources[0]]])
-            elif link.by == "line":
-                got = link.value * out[moved, sources[0]] + link.shift
-            else:
-                with np.errstate(all="ignore"):
-                    got = OPERATIONS[link.by](out[moved, sources[0]], out[moved, sources[1]])
-            rule = self.of[last]
-            if rule.step and link.by != "table":
-                got = on_step(rule, got)
+            got = self.followed(link, out[moved])
             out[moved, last] = got
+
+    def followed(self, link: Together, X: np.ndarray) -> np.ndarray:
+        """Give what follows from the other columns of rows, shape (m,); NaN where the data show nothing."""
+        *sources, last = (self._place[c] for c in link.columns)
+        if link.by == "table":
+            table = self._tables[link.columns[-1]]
+            return np.array([table.get(v, np.nan) for v in X[:, sources[0]]])
+        if link.by == "line":
+            got = link.value * X[:, sources[0]] + link.shift
+        else:
+            with np.errstate(all="ignore"):
+                got = OPERATIONS[link.by](X[:, sources[0]], X[:, sources[1]])
+        rule = self.of[last]
+        return on_step(rule, got) if rule.step else got
 
     def possible(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Tell which projected rows are possible, shape (m,): what projecting cannot mend."""

@@ -12,6 +12,7 @@ from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.outputs import OneLabel
+from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
@@ -19,7 +20,6 @@ from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
 from modelglass.explainers.layered import Layered, layered
-from modelglass.explainers.provenance import Provenance, dense
 from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
 from modelglass.explainers.tree_shapley import in_parts
 

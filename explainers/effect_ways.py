@@ -16,11 +16,11 @@ import pandas as pd
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.models.ensemble import Ensemble
+from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_links import IDENTITY, answered, link_of
 from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
-from modelglass.explainers.provenance import Provenance, dense
 from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
 from modelglass.explainers.tree_shapley import in_parts, output_of
 

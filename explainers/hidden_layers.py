@@ -11,9 +11,9 @@ from scipy import special
 
 from modelglass.analysis.errors import NotApplicable, unknown_name
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models import torch as torch_adapter
+from modelglass.analysis.models.provenance import dense, unwrapped
 from modelglass.explainers import rows as shared
-from modelglass.explainers import torch_adapter
-from modelglass.explainers.provenance import dense, unwrapped
 from modelglass.explainers.shapley_exact import fed, link_of, oriented
 
 MLPS = frozenset({"MLPClassifier", "MLPRegressor"})

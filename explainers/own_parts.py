@@ -11,11 +11,11 @@ import pandas as pd
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.provenance import dense
 from modelglass.analysis.plain import is_number
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.sql_text import literal, quote_name
 from modelglass.explainers import rows as shared
-from modelglass.explainers.provenance import dense
 from modelglass.explainers.shapley_exact import FEW, coefficients_of, exact_way, fed, link_of, oriented, provenance_of
 
 STRAIGHT = 1e-6

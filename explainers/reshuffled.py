@@ -17,10 +17,10 @@ from scipy import special
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows, against_rest, class_of, rows_of
 from modelglass.analysis.models.ensemble import Ensemble
+from modelglass.analysis.models.provenance import unwrapped
 from modelglass.analysis.paired import judged_answers
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import tree_shapley
-from modelglass.explainers.provenance import unwrapped
 from modelglass.explainers.reshuffled_once import RunOnce, run_once
 from modelglass.explainers.rows import Stack
 from modelglass.explainers.shapley_exact import ExactWay, exact_way

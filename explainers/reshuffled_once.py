@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.provenance import dense
 from modelglass.analysis.models.sklearn import SklearnModel
 from modelglass.analysis.progress import Progress, blocks, tell
-from modelglass.explainers.provenance import dense
 from modelglass.explainers.shapley_exact import fed, provenance_of
 
 CLOSE = 1e-9

@@ -14,10 +14,10 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.kept import Kept
 from modelglass.analysis.models.outputs import OneLabel
+from modelglass.analysis.models.provenance import Provenance, dense, provenance
 from modelglass.analysis.models.tree_models import TreeModel, tree_model
 from modelglass.analysis.progress import Progress
 from modelglass.explainers import boosters, rows, shap_adapter, tree_shapley
-from modelglass.explainers.provenance import Provenance, dense, provenance
 
 NANOSECONDS = 3.0
 """Of one of shap's steps."""

@@ -27,7 +27,7 @@ GUESTS = {
     "shap": ("explainers/",),
     "lime": ("explainers/lime_itself.py",),
     "alibi": ("explainers/anchor.py",),
-    "torch": ("explainers/torch_adapter.py",),
+    "torch": ("analysis/models/torch.py",),
     "xgboost": ("analysis/models/xgboost.py",),
     "lightgbm": ("analysis/models/lightgbm.py",),
     "catboost": ("analysis/models/catboost.py",),

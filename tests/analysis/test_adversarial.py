@@ -18,12 +18,12 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import modelglass as mg
 from modelglass.analysis.adversarial import adversarial
 from modelglass.analysis.adversarial_find import find
+from modelglass.analysis.changed_answers import Answers
 from modelglass.analysis.constraints import constraints
 from modelglass.analysis.crowding import GRID, alone, crowd, own_spread
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.finding import Budget
-from modelglass.analysis.possible import Space
 from modelglass.sample_models.catalogue import make
 
 
@@ -213,16 +213,16 @@ def people():
 def watched(monkeypatch, rules):
     """Let the validator see every probe before the model does."""
     seen = []
-    original = Space.rows
+    original = Answers.ask
 
-    def rows(self, places, X):
-        made = original(self, places, X)
-        found = rules.violations(made, self.frame.iloc[places].reset_index(drop=True))
+    def ask(self, places, X):
+        made = self.space.rows(places, X)
+        found = rules.violations(made, self.space.frame.iloc[places].reset_index(drop=True))
         assert found.empty, found.head()
         seen.append(len(made))
-        return made
+        return original(self, places, X)
 
-    monkeypatch.setattr(Space, "rows", rows)
+    monkeypatch.setattr(Answers, "ask", ask)
     return seen
 
 
@@ -286,8 +286,9 @@ def test_every_probe_of_adult_is_a_possible_row(data_file, monkeypatch):
     got = adversarial(ev, constraints=rules, rows=12, rounds=1)
     assert sum(seen) > 1_000
     assert not set(got.changes.column) & {"sex", "race"}
-    assert "pipeline" in got.no_certificate
-    assert set(got.curve.bound) == {"found"}
+    assert set(got.curve.bound) == {"found", "certified"}
+    assert (got.rows.certified <= got.rows.cost).all()
+    assert got.rows.certified.median() > 0.05
 
 
 def test_curve_rows_and_columns_agree(people):
@@ -521,7 +522,11 @@ def test_the_planted_fragile_feature_of_credit_is_first(tmp_path):
     numbers_only = got.columns[~got.columns.column.isin(["housing", "purpose", "region", "channel"])]
     assert numbers_only.estimate.iloc[0] > numbers_only.estimate.iloc[1]
     solid = next(t for t in mg.figure(got).data if t.name == "decisions, found")
-    np.testing.assert_allclose(solid.y, got.curve[got.curve.what == "decisions"].estimate)
+    curve = got.curve[got.curve.what == "decisions"]
+    np.testing.assert_allclose(solid.y, curve[curve.bound == "found"].estimate)
+    held = {bound: part.set_index("budget").estimate for bound, part in curve.groupby("bound")}
+    assert (held["certified"] <= held["found"]).all()
+    assert held["certified"][0.1] > 0.5, "through imputer and one-hot columns"
     told = find(ev, Budget(60.0))
     assert [f.features for f in told] == [("bureau_score",)]
     assert 600 in ev.where(told[0].where).frame.bureau_score.to_numpy() + np.array([[-1], [0], [1]])

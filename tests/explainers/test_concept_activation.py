@@ -183,7 +183,7 @@ def test_refusals(ev):
 
 
 def test_without_torch_it_says_why_and_how(monkeypatch):
-    from modelglass.explainers import torch_adapter
+    from modelglass.analysis.models import torch as torch_adapter
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingPackage, match=r"pip install 'modelglass\[torch\]'"):
@@ -194,7 +194,7 @@ def torch_model(ev, target="y"):
     """The same network as scikit-learn's, its weights copied."""
     import torch
 
-    from modelglass.explainers.torch_adapter import TorchModel
+    from modelglass.analysis.models.torch import TorchModel
 
     steps = ev.estimator.steps
     scaler, net = steps[0][1], steps[-1][1]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Sources = tuple[frozenset[int], ...]
-"""For each column, the positions of the raw columns that it can depend on; empty for a constant."""
+Sources = tuple[frozenset[Any], ...]
+"""For each column, the positions of the raw columns that it can depend on (none for a constant); on the way also the names of what bends it."""
+
+FLAG = "flag"
+"""Stands for a column that only tells whether a value is there."""
+STRAIGHT = frozenset({"StandardScaler", "MaxAbsScaler", "RobustScaler", "MinMaxScaler", "SimpleImputer"})
 
 ONE_TO_ONE = frozenset(
     {
@@ -44,6 +48,8 @@ class Provenance:
     sources     for each column that the final estimator sees, the raw columns it can depend on
     exact       every such column comes from at most one raw column, so values per column can be summed back
     reason      why not, completing "because ..."; empty where exact
+    bent        for each such column what may make it another function than a straight line of a number that is there: names of
+                transformers, or ``FLAG`` where it only tells whether a value is there; empty: a straight line
     """
 
     estimator: Any
@@ -51,6 +57,7 @@ class Provenance:
     sources: Sources
     exact: bool
     reason: str = ""
+    bent: tuple[frozenset[str], ...] = ()
 
     @property
     def raw_index(self) -> np.ndarray:
@@ -94,21 +101,24 @@ def provenance(estimator: Any, frame: pd.DataFrame) -> Provenance:
     X: Any = frame
     for step in steps:
         sources, X = _through(step, sources, X)
-    mixing = [s for s in sources if len(s) > 1]
+    bent = tuple(frozenset(t for t in s if isinstance(t, str)) for s in sources)
+    made = Provenance(
+        estimator=final,
+        steps=steps,
+        sources=tuple(s - b for s, b in zip(sources, bent, strict=True)),
+        exact=True,
+        bent=bent,
+    )
+    mixing = [s for s in made.sources if len(s) > 1]
     names = list(frame.columns)
     if mixing:
         worst = max(mixing, key=len)
         reason = f"the pipeline mixes raw columns ({' with '.join(str(names[i]) for i in sorted(worst)[:3])}{' ...' if len(worst) > 3 else ''})"
-        return Provenance(estimator=final, steps=steps, sources=sources, exact=False, reason=reason)
-    made = Provenance(estimator=final, steps=steps, sources=sources, exact=True)
+        return replace(made, exact=False, reason=reason)
     failed = _moved_elsewhere(made, frame) if steps else None
     if failed is not None:
-        return Provenance(
-            estimator=final,
-            steps=steps,
-            sources=sources,
-            exact=False,
-            reason=f"changing {names[failed]!r} alone also moves columns made from others",
+        return replace(
+            made, exact=False, reason=f"changing {names[failed]!r} alone also moves columns made from others"
         )
     return made
 
@@ -125,6 +135,20 @@ def unwrapped(estimator: Any) -> tuple[Any, tuple[Any, ...]]:
             estimator = estimator.steps[-1][1]
         else:
             return estimator, tuple(steps)
+
+
+def own_threshold(estimator: Any) -> bool:
+    """Tell whether a model decides at a threshold that it holds itself, behind the scores of what ``unwrapped`` gives."""
+    while True:
+        kind = _kind(estimator)
+        if kind in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
+            return True
+        if kind in UNWRAPPED and hasattr(estimator, UNWRAPPED[kind]):
+            estimator = getattr(estimator, UNWRAPPED[kind])
+        elif kind == "Pipeline":
+            estimator = estimator.steps[-1][1]
+        else:
+            return False
 
 
 def _kind(thing: Any) -> str:
@@ -163,8 +187,27 @@ def _through(step: Any, sources: Sources, X: Any) -> tuple[Sources, Any]:
             else (_selected if kind and hasattr(step, "get_support") else _unknown)(step, sources)
         )
     if out is None or len(out) != _width(made):
-        out = (frozenset().union(*sources),) * _width(made)
+        out = (frozenset({type(step).__name__}).union(*sources),) * _width(made)
+    elif kind not in ("ColumnTransformer", "FeatureUnion"):
+        bends = _bends(step, kind, len(out))
+        out = tuple(s | b for s, b in zip(out, bends, strict=True))
     return out, made
+
+
+def _bends(step: Any, kind: str, width: int) -> list[frozenset[str]]:
+    """Say of each column that a transformer gives what it does to straight lines: nothing, its name, or ``FLAG``."""
+    by_name, nothing = frozenset({type(step).__name__}), frozenset[str]()
+    plain = kind in STRAIGHT and not getattr(step, "clip", False)
+    plain |= kind == "FunctionTransformer" and step.func is None
+    plain |= bool(kind) and kind not in RULES and hasattr(step, "get_support")
+    gaps = kind in ("SimpleImputer", "MissingIndicator")
+    if gaps and not pd.isna(step.missing_values):  # a number that stands for missing leaps
+        return [by_name] * width
+    flags = (
+        width if kind == "MissingIndicator" else len(_indicators(step, (nothing,) * step.n_features_in_)) if gaps else 0
+    )
+    rest = nothing if plain else by_name
+    return [rest] * (width - flags) + [frozenset({FLAG})] * flags
 
 
 def _column_transformer(step: Any, sources: Sources, X: Any, width: int) -> Sources | None:

@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from modelglass.explainers.provenance import provenance
+from modelglass.analysis.models.provenance import provenance
 
 
 @pytest.fixture
