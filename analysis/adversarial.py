@@ -12,11 +12,12 @@ import pandas as pd
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.certified import Certificate, certificate
 from modelglass.analysis.changed_answers import Answers, excluded
-from modelglass.analysis.cheapest_change import Found, search
 from modelglass.analysis.constraints import Constraints, constraints
 from modelglass.analysis.crowding import SMALL
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import agree, all_rows, rows_text
+from modelglass.analysis.gradients import gradients_of
+from modelglass.analysis.guided import GRADIENTS, Guided, guided
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import share
@@ -40,12 +41,13 @@ class Adversarial(Result):
     curve       budget (cost), what ("right decisions" or "predictions"/"decisions": those that hold), bound ("found": with the changes
                 found, an upper bound of what truly holds; "certified": a lower bound), estimate (share), low, high, n
     rows        row, cost (infinite: none found), certified (no change below this cost does it; NaN: none), before, after (answers), was_right, seconds
-                left out; excluded (which constraint leaves the row itself out; '' else)
+                left out; excluded (which constraint leaves the row itself out; '' else), search (what found the change: "questions" to the model, or its
+                "gradients"; '' where none was found)
     changes     row, column, before, after, cost: the changed cells of each change found
     columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
                 levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost, number
                 (whether it is one)
-    certificate how the lower bound came about; no_certificate: why there is none
+    certificate how the lower bound came about; no_certificate: why there is none; no_gradients: why the model's gradients took no part ('' where they did)
     asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
     """
 
@@ -55,6 +57,7 @@ class Adversarial(Result):
     columns: pd.DataFrame
     certificate: str
     no_certificate: str
+    no_gradients: str
     asked: int
     stopped: bool
     answer: str
@@ -95,6 +98,8 @@ class Adversarial(Result):
         half = float((kept.cost <= 0.5).mean())
         text = f"A possible change that {self.answer} was found for {len(done) / n:.0%} of {rows_text(n)}; for {half:.0%} at a cost of at most half a spread"
         text += f" (median cost {np.median(kept.cost):.2g} spreads)." if len(done) * 2 > n else "."
+        guided = float((kept.search == GRADIENTS).mean())
+        text += f" The model's gradients gave the cheapest of {guided:.0%} of rows." if guided else ""
         text += self._fragile()
         left_out = len(self.rows) - n
         if left_out:
@@ -143,6 +148,8 @@ def adversarial(
 ) -> Adversarial:
     """Search for each row the cheapest possible change that changes the decision, or moves the prediction by ``amount``.
 
+    Models with hidden layers (scikit-learn's perceptrons, torch modules; also behind Pipelines) are searched along their gradients too.
+
     The cost of a change is the sum over changed columns of its size in the column's own spread (another level costs 1), each times the
     cost in the constraints. Every row the model is asked about keeps the constraints.
 
@@ -180,9 +187,12 @@ def adversarial(
         raise NotApplicable("the constraints let no column change")
     answers = Answers(kept, space, amount=amount)
     certain = certificate(kept, space, amount)
-    found = search(
+    known = f"the bound already tells where to go ({certain.how})"
+    slopes = gradients_of(kept, space, amount) if certain.none else known
+    found = guided(
         space,
         answers.ask,
+        slopes,
         seed=seed,
         rounds=rounds,
         seconds=budget,
@@ -248,7 +258,7 @@ def _kept(chosen: Evaluation, why: list[str]) -> Evaluation:
 
 
 def _result(
-    ev: Evaluation, chosen: Evaluation, kept: Evaluation, why: list[str], space: Space, answers: Answers, found: Found,
+    ev: Evaluation, chosen: Evaluation, kept: Evaluation, why: list[str], space: Space, answers: Answers, found: Guided,
     certain: Certificate, level: float, settings: dict[str, Any],
 ) -> Adversarial:  # fmt: skip
     changes = changed_cells(space, kept.frame.index.to_numpy(), np.arange(kept.n), found.best)
@@ -260,6 +270,7 @@ def _result(
         columns=_columns(kept, space, found, changes, level),
         certificate=certain.how,
         no_certificate=certain.none,
+        no_gradients=found.no_gradients,
         asked=found.asked,
         stopped=found.spent,
         answer=verb,
@@ -291,7 +302,7 @@ def _rows(
     why: list[str],
     space: Space,
     answers: Answers,
-    found: Found,
+    found: Guided,
     certain: Certificate,
 ) -> pd.DataFrame:
     done = np.isfinite(found.cost)
@@ -307,11 +318,14 @@ def _rows(
             "after": after,
             "was_right": (kept.y == answers.decided) if kept.task != "regression" else True,
             "excluded": "",
+            "search": found.by,
         }
     )
     out = np.flatnonzero([bool(w) for w in why])
     if len(out):
-        rest = pd.DataFrame({"row": chosen.frame.index.to_numpy()[out], "excluded": [why[i] for i in out]})
+        rest = pd.DataFrame(
+            {"row": chosen.frame.index.to_numpy()[out], "excluded": [why[i] for i in out], "search": ""}
+        )
         table = pd.concat([table, rest], ignore_index=True)
     return table
 
@@ -341,7 +355,7 @@ def _curve(kept: Evaluation, cost: np.ndarray, certain: Certificate, level: floa
     return pd.DataFrame(records, columns=["budget", "what", "bound", "estimate", "low", "high", "n"])
 
 
-def _columns(kept: Evaluation, space: Space, found: Found, changes: pd.DataFrame, level: float) -> pd.DataFrame:
+def _columns(kept: Evaluation, space: Space, found: Guided, changes: pd.DataFrame, level: float) -> pd.DataFrame:
     records = []
     done = max(int(np.isfinite(found.cost).sum()), 1)
     total = max(float(changes.cost.sum()), 1e-12)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_TRIED = 8
 """Columns of levels of which every combination is tried; of others any part of a change counts."""
+TINY = 1e-30
 CELLS = 4_000_000
 """Rows times combinations times columns at once."""
 
@@ -70,10 +71,10 @@ def closed(ev: Evaluation, space: Space, made: Provenance, amount: float) -> lis
     out = []
     for way in ways:
         need = -(raw[way.rows] @ way.a + way.b) - slack * np.abs(way.a).sum()
-        items = _items(found, weights @ way.a, way.rows)
+        items = items_of(found, np.tile(weights @ way.a, (len(way.rows), 1)), way.rows)
         if isinstance(items, str):
             return items
-        cost, X = _closed(items, np.maximum(need, 0.0))
+        cost, X = knapsack(items, np.maximum(need, 0.0))
         out.append(Closed(way=way, cost=cost, X=X))
     return out
 
@@ -89,7 +90,7 @@ def _numbers(handed: Any) -> np.ndarray:
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class _Items:
+class Items:
     """What changes of columns can add for m rows.
 
     free        (m,): what follows from changes may add beside, at no cost
@@ -105,15 +106,19 @@ class _Items:
     jumps: list[tuple[int, np.ndarray, np.ndarray]]
 
 
-def _items(found: Reach, w: np.ndarray, rows: np.ndarray) -> _Items | str:
+def items_of(found: Reach, w: np.ndarray, rows: np.ndarray, *, bounded: bool = True) -> Items | str:
+    """Say what changes can add to the weighted sum of what the last estimator sees, weights ``w`` (m, q).
+
+    Where that of a column has no known bound a text says so; unless ``bounded``, such columns count as staying.
+    """
     space, stays = found.space, found.stays(rows)
-    out = _Items(space=space, rows=rows, free=np.zeros(len(rows)), parts=[], jumps=[])
+    out = Items(space=space, rows=rows, free=np.zeros(len(rows)), parts=[], jumps=[])
     lines = _lines(found, w, out, stays)
     for j in space.free:
         moves = ~stays[:, j]
         if found.straight[j]:
             slope = _slope(found, w, j) + lines.get(int(j), 0.0)
-            if slope:
+            if slope.any():
                 out.parts.append((j, *_way(space, j, slope, rows, moves)))
         elif j in found.values:
             add = np.where(moves[:, None], _added(found, w, j, rows), 0.0)
@@ -123,44 +128,46 @@ def _items(found: Reach, w: np.ndarray, rows: np.ndarray) -> _Items | str:
                 out.jumps.append((j, most, to))
                 continue
             far = np.abs(found.values[j].codes[None] - space.X[rows, j][:, None]) * space.per[j]
-            rate = np.where(add > 0, add / np.maximum(far, 1e-300), 0.0).max(axis=1)
+            rate = np.where(add > 0, add / np.maximum(far, TINY), 0.0).max(axis=1)
             out.parts.append((j, rate, most, np.full(len(rows), np.nan)))
-        elif moves.any() and (w[found.block[j]] != 0).any():
+        elif bounded and moves.any() and (w[:, found.block[j]] != 0).any():
             return f"what a change of {space.names[j]!r} adds has no known bound"
-    return _beside(found, w, out) or out
+    return (_beside(found, w, out) if bounded else None) or out
 
 
-def _slope(found: Reach, w: np.ndarray, j: int) -> float:
-    """Give what 1 of a straight number adds."""
-    return float(np.nansum(w[found.block[j]] * found.slope[found.block[j]]))
+def _slope(found: Reach, w: np.ndarray, j: int) -> np.ndarray:
+    """Give what 1 of a straight number adds, (m,)."""
+    return w[:, found.block[j]] @ found.slope[found.block[j]]
 
 
-def _way(space: Space, j: int, slope: float, rows: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give rate, most and move of a straight number; see ``_Items``."""
+def _way(space: Space, j: int, slope: np.ndarray, rows: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give rate, most and move of a straight number; see ``Items``."""
     rule, x, up = space.of[j], space.X[rows, j], slope > 0
-    room = np.maximum((rule.high - x) if up else (x - rule.low), 0.0) + 2 * FAR * rule.step
-    if rule.direction == ("down" if up else "up"):
-        room = np.zeros(len(rows))
-    most = np.where(moves, room, 0.0) * abs(slope)
-    return np.full(len(rows), abs(slope) / max(space.per[j], 1e-300)), most, np.full(len(rows), 1 / slope)
+    room = np.maximum(np.where(up, rule.high - x, x - rule.low), 0.0) + 2 * FAR * rule.step
+    room = np.where(moves & (slope != 0) & ((rule.direction == "any") | ((rule.direction == "up") == up)), room, 0.0)
+    size = np.abs(slope)
+    with np.errstate(invalid="ignore"):
+        most = np.where(room > 0, room * size, 0.0)
+    return size / max(space.per[j], TINY), most, 1 / np.where(slope != 0, slope, np.inf)
 
 
 def _added(found: Reach, w: np.ndarray, j: int, rows: np.ndarray) -> np.ndarray:
     """Give what each value of a column adds to rows, (m, V); -inf where it is not allowed."""
     known = found.values[j]
-    add = known.seen @ w[known.columns] - (found.seen[np.ix_(rows, known.columns)] @ w[known.columns])[:, None]
+    mine = w[:, known.columns]
+    add = mine @ known.seen.T - (found.seen[np.ix_(rows, known.columns)] * mine).sum(axis=1)[:, None]
     return np.where(known.allowed[None], add, -np.inf)
 
 
-def _lines(found: Reach, w: np.ndarray, out: _Items, stays: np.ndarray) -> dict[int, float]:
+def _lines(found: Reach, w: np.ndarray, out: Items, stays: np.ndarray) -> dict[int, np.ndarray]:
     """Give what columns that follow a straight number along a line add with it, by that number's place; rounding goes to ``free``."""
-    space, slopes = found.space, dict[int, float]()
+    space, slopes = found.space, dict[int, np.ndarray]()
     for source, last, link in _on_lines(found):
         rule, own = space.of[last], _slope(found, w, last)
         stays[:, source] |= stays[:, last]
-        slopes[source] = slopes.get(source, 0.0) + link.value * own
+        slopes[source] = slopes.get(source, np.zeros(len(w))) + link.value * own
         off = link.value * space.X[out.rows, source] + link.shift - space.X[out.rows, last]
-        out.free += np.where(stays[:, source], 0.0, np.maximum(own * off, 0.0) + abs(own) * rule.step / 2)
+        out.free += np.where(stays[:, source], 0.0, np.maximum(own * off, 0.0) + np.abs(own) * rule.step / 2)
     return slopes
 
 
@@ -174,7 +181,7 @@ def _on_lines(found: Reach) -> list[tuple[int, int, Any]]:
     return out
 
 
-def _beside(found: Reach, w: np.ndarray, out: _Items) -> str | None:
+def _beside(found: Reach, w: np.ndarray, out: Items) -> str | None:
     """Add to ``free`` what all other columns that follow can add in their ranges; a text where that has no bound."""
     space, rows = found.space, out.rows
     known = {last for _, last, _ in _on_lines(found)} | set(found.follow)
@@ -182,7 +189,7 @@ def _beside(found: Reach, w: np.ndarray, out: _Items) -> str | None:
     for link in space.derived:
         last = space.place(link.columns[-1])
         rule = space.of[last]
-        if last in known or last in held or rule.immutable or not (w[found.block[last]] != 0).any():
+        if last in known or last in held or rule.immutable or not (w[:, found.block[last]] != 0).any():
             continue
         if found.straight[last] and np.isfinite([rule.low, rule.high]).all():
             edge = FAR * max(abs(rule.low), abs(rule.high), rule.step)
@@ -196,8 +203,11 @@ def _beside(found: Reach, w: np.ndarray, out: _Items) -> str | None:
     return None
 
 
-def _closed(items: _Items, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps ``need`` (m,) at the least cost: (cost (m,), rows there; NaN where the ranges do not allow it)."""
+def knapsack(items: Items, need: np.ndarray, *, far: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Close the gaps ``need`` (m,) at the least cost: (cost (m,), rows there).
+
+    Where the ranges do not allow it the cost is infinite, and rows are NaN, or as far there as they can be (``far``).
+    """
     tried, parts = _split(items)
     subsets = np.array(list(itertools.product((0.0, 1.0), repeat=len(tried)))).reshape(2 ** len(tried), -1)
     add = np.array([a for _, a, _ in tried]).reshape(len(tried), len(need)).T
@@ -207,22 +217,22 @@ def _closed(items: _Items, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for at in (np.arange(i, min(i + size, len(need))) for i in range(0, len(need), size)):
         left = need[at, None] - items.free[at, None] - add[at] @ subsets.T
         total = _filled(parts, at, np.maximum(left, 0.0)) + (subsets @ price)[None]
-        best = total.argmin(axis=1)
+        best = np.where(np.isfinite(total).any(axis=1), total.argmin(axis=1), len(subsets) - 1)
         cost[at] = total[np.arange(len(at)), best]
         for i, (j, _, to) in enumerate(tried):
             jump = (subsets[best, i] > 0) & (add[at, i] > 0)
             X[at[jump], j] = to[at[jump]]
         rest = need[at] - (add[at] * subsets[best]).sum(axis=1)  # nothing is free in a row that is to be tried
         _filled(parts, at, np.maximum(rest, 0.0)[:, None], X)
-    return cost, np.where(np.isfinite(cost)[:, None], X, np.nan)
+    return cost, X if far else np.where(np.isfinite(cost)[:, None], X, np.nan)
 
 
-def _split(items: _Items) -> tuple[list[Any], list[Any]]:
+def _split(items: Items) -> tuple[list[Any], list[Any]]:
     """Give the columns of levels to try in every combination, and all others as parts."""
     jumps = sorted(items.jumps, key=lambda one: -float(one[1].max(initial=0.0)))
     jumps = [one for one in jumps if (one[1] > 0).any()]
     more = [
-        (j, add / max(items.space.per[j], 1e-300), add, np.full(len(add), np.nan)) for j, add, _ in jumps[MOST_TRIED:]
+        (j, add / max(items.space.per[j], TINY), add, np.full(len(add), np.nan)) for j, add, _ in jumps[MOST_TRIED:]
     ]
     return jumps[:MOST_TRIED], [*items.parts, *more]
 
@@ -238,7 +248,7 @@ def _filled(parts: list[Any], at: np.ndarray, left: np.ndarray, X: np.ndarray | 
         most = np.array([most[at] for _, _, most, _ in parts])[which, rows]
         rate = rates[which, rows]
         take = np.where((rate > 0)[:, None], np.minimum(most[:, None], left), 0.0)
-        cost = cost + take / np.maximum(rate, 1e-300)[:, None]
+        cost = cost + take / np.maximum(rate, TINY)[:, None]
         left = left - take
         if X is not None:
             columns = np.array([j for j, _, _, _ in parts])[which]

@@ -67,6 +67,19 @@ class Space:
         codes = pd.Index(self.levels[j], dtype=object).get_indexer(values)
         return np.where(codes < 0, np.nan, codes)
 
+    @property
+    def smooth_free(self) -> np.ndarray:
+        """Numbers that a search may move by any amount, bool (p,)."""
+        return self._smooth
+
+    def reaches(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the lowest and highest value to which each number of rows may move, (m, p) each; its own where it stays."""
+        before = self.X[places]
+        stays = self._stays[places] | ~np.isin(np.arange(len(self.names)), self.free)
+        low = np.where(self._up, np.maximum(self._low, before), self._low)
+        high = np.where(self._down, np.minimum(self._high, before), self._high)
+        return np.where(stays, before, low), np.where(stays, before, high)
+
     def stays(self, places: np.ndarray) -> np.ndarray:
         """Tell which cells of rows never move, shape (m, p): missing ones, and codes that stand for something else."""
         return self._stays[places]

@@ -27,7 +27,7 @@ MOST_VALUES = 1_000
 ROUNDING, ROUNDING_32 = 1e-12, 1e-6
 """Of the size of what is added up: how far a straight line may be off for rounding, in 64 and 32 bits."""
 
-FOREIGN = (ValueError, TypeError, AttributeError, IndexError, KeyError)
+FOREIGN = (ValueError, TypeError, AttributeError, IndexError, KeyError, RuntimeError)
 """What other people's transformers and models raise on rows they cannot read."""
 
 

@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from modelglass.analysis.errors import NotApplicable, unknown_name
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models import perceptron
 from modelglass.analysis.models import torch as torch_adapter
 from modelglass.analysis.models.provenance import dense, unwrapped
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import fed, link_of, oriented
-
-MLPS = frozenset({"MLPClassifier", "MLPRegressor"})
 
 
 @dataclass(eq=False)
@@ -45,22 +43,25 @@ class Network:
         """Give what the network puts out, in our groups, (n, groups)."""
         if self.kind == "torch":
             return self._grouped(torch_adapter.outputs(self.final, numbers))
-        return self._grouped(_forward(self.final, numbers)[-1])
+        return self._grouped(perceptron.forward(self.final, numbers)[-1])
 
     def hidden(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """Give what each layer holds, (n, units) by name."""
         if self.kind == "torch":
             return torch_adapter.hidden(self.final, numbers, self.names)
-        return self._chosen(_forward(self.final, numbers)[1:-1])
+        return self._chosen(perceptron.forward(self.final, numbers)[1:-1])
 
     def gradients(self, numbers: np.ndarray, group: int) -> dict[str, np.ndarray]:
         """Give the gradient of the output for a group by each layer's values, (n, units) by name."""
         if self.kind == "torch":
             return torch_adapter.gradients(self.final, numbers, self.names, lambda k: self._weights(k, group))
-        return self._chosen(_backward(self.final, numbers, self._weights(0, group)))
+        values = perceptron.forward(self.final, numbers)
+        return self._chosen(perceptron.backward(self.final, values, self._weights(0, group))[1:])
 
     def _chosen(self, values: list[np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: v for name, v in zip(mlp_layers(self.final), values, strict=True) if name in self.names}
+        return {
+            name: v for name, v in zip(perceptron.layer_names(self.final), values, strict=True) if name in self.names
+        }
 
     def _grouped(self, raw: np.ndarray) -> np.ndarray:
         if self.ev.task == "binary" and raw.shape[1] == 2:
@@ -81,11 +82,6 @@ class Network:
         return out
 
 
-def mlp_layers(mlp: Any) -> list[str]:
-    """Name the hidden layers of a scikit-learn perceptron."""
-    return [f"layer {i + 1}" for i in range(mlp.n_layers_ - 2)]
-
-
 def network_of(ev: Evaluation, layers: Any = None) -> Network:
     """Read a model with hidden layers: a scikit-learn multilayer perceptron, or what holds a torch module (``module_`` or ``module``).
 
@@ -98,12 +94,12 @@ def network_of(ev: Evaluation, layers: Any = None) -> Network:
     """
     shared.need_model(ev)
     final, steps = unwrapped(ev.estimator) if hasattr(ev.estimator, "predict") else (ev.estimator, ())
-    module = next((m for m in (final, getattr(final, "module_", None), getattr(final, "module", None)) if torch_adapter.is_module(m)), None)  # fmt: skip
+    module = torch_adapter.module_of(final)
     if module is not None:
         names = torch_adapter.layer_names(module)
         found = Network(ev, steps, module, tuple(names), "torch")
-    elif type(final).__name__ in MLPS and type(final).__module__.startswith("sklearn."):
-        names = mlp_layers(final)
+    elif perceptron.is_perceptron(final):
+        names = perceptron.layer_names(final)
         found = Network(ev, steps, final, tuple(names), "mlp")
     else:
         raise NotApplicable(
@@ -133,38 +129,3 @@ def _check(network: Network) -> None:
     if scale is None:
         raise NotApplicable("what its last layer gives is not a known function of the model's answer")
     network.scale = scale
-
-
-def _forward(mlp: Any, numbers: np.ndarray) -> list[np.ndarray]:
-    """Give input, hidden layers and the output before its last function of a scikit-learn perceptron."""
-    values = [np.asarray(numbers, dtype=float)]
-    for i, (weights, bias) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True)):
-        z = values[-1] @ weights + bias
-        values.append(_ACTIVE[mlp.activation](z) if i + 1 < len(mlp.coefs_) else z)
-    return values
-
-
-def _backward(mlp: Any, numbers: np.ndarray, out: np.ndarray) -> list[np.ndarray]:
-    """Give the gradient of a weighted sum of the outputs by each hidden layer, the first first."""
-    values = _forward(mlp, numbers)
-    slope = np.tile(mlp.coefs_[-1] @ out, (len(numbers), 1))
-    found = [slope]
-    for i in range(len(mlp.coefs_) - 2, 0, -1):
-        slope = (slope * _SLOPE[mlp.activation](values[i + 1])) @ mlp.coefs_[i].T
-        found.append(slope)
-    return found[::-1]
-
-
-_ACTIVE: dict[str, Any] = {
-    "identity": lambda z: z,
-    "relu": lambda z: np.maximum(z, 0.0),
-    "tanh": np.tanh,
-    "logistic": special.expit,
-}
-_SLOPE: dict[str, Any] = {
-    "identity": lambda a: np.ones_like(a),
-    "relu": lambda a: (a > 0).astype(float),
-    "tanh": lambda a: 1 - a**2,
-    "logistic": lambda a: a * (1 - a),
-}
-"""Slopes of the functions, from their values."""

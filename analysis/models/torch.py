@@ -42,6 +42,12 @@ def is_module(thing: Any) -> bool:
     return any(cls.__module__.startswith("torch.nn.") and cls.__name__ == "Module" for cls in type(thing).__mro__)
 
 
+def module_of(estimator: Any) -> Any | None:
+    """Give the torch module that an estimator is or holds (``module_`` or ``module``); None where there is none."""
+    held = (estimator, getattr(estimator, "module_", None), getattr(estimator, "module", None))
+    return next((m for m in held if is_module(m)), None)
+
+
 def _torch() -> Any:
     try:
         import torch
@@ -96,6 +102,22 @@ def outputs(module: Any, numbers: np.ndarray) -> np.ndarray:
     finally:
         module.train(was)
     return np.asarray(found.detach().cpu().numpy(), dtype=float).reshape(len(numbers), -1)
+
+
+def input_gradient(module: Any, numbers: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the module's output (n, k) for float32 rows (n, p), and the gradient (n, p) by them of its sum with weights (k,), as float64."""
+    torch = _torch()
+    was = module.training
+    module.eval()
+    try:
+        with torch.enable_grad():
+            given = torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)).requires_grad_(True)
+            found = module(given).reshape(len(numbers), -1)
+            total = (found * torch.as_tensor(weights, dtype=found.dtype)).sum()
+            (slope,) = torch.autograd.grad(total, [given])
+    finally:
+        module.train(was)
+    return tuple(np.asarray(t.detach().cpu().numpy(), dtype=float) for t in (found, slope))  # type: ignore[return-value]
 
 
 def layer_names(module: Any) -> list[str]:

@@ -212,7 +212,7 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch):
         raise ValueError("ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr("modelglass.analysis.certified_sums._items", broken)
+        patch.setattr("modelglass.analysis.certified_sums.items_of", broken)
         with pytest.raises(ValueError, match="ours"):
             certificate(ev, space, np.nan)
     with monkeypatch.context() as patch:

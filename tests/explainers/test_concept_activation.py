@@ -17,9 +17,10 @@ from sklearn.preprocessing import StandardScaler
 import modelglass as mg
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.models.perceptron import _ACTIVE
 from modelglass.explainers import concept_activation
 from modelglass.explainers.concept_activation import NO_INTERVAL, directions, random_members
-from modelglass.explainers.hidden_layers import _ACTIVE, network_of
+from modelglass.explainers.hidden_layers import network_of
 
 HERE = importlib.util.find_spec("torch") is not None
 
