@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 2_000_000
 """Leaves times columns up to which boxes are made."""
-COSTS = 2_000_000
-"""Rows times leaves whose costs are held at once."""
+COSTS, KEPT = 2_000_000, 8_000_000
+"""Rows times leaves whose costs are made at once, and up to which they are kept."""
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -45,6 +45,7 @@ class Boxes:
     fits: dict[int, np.ndarray]
     raw: np.ndarray
     held: set[int] = field(default_factory=set)
+    _costs: np.ndarray | None = None
 
     @property
     def value(self) -> np.ndarray:
@@ -68,6 +69,14 @@ class Boxes:
 
     def costs(self, rows: np.ndarray) -> np.ndarray:
         """Cost for each row to enter each leaf, (m, L): a lower bound, infinite where the constraints do not allow it."""
+        n = len(self.space.X)
+        if n * len(self.tree) > KEPT:
+            return self._made(rows)
+        if self._costs is None:
+            self._costs = np.concatenate([self._made(at) for at in self.blocks(n)])
+        return self._costs[rows]
+
+    def _made(self, rows: np.ndarray) -> np.ndarray:
         out = np.zeros((len(rows), len(self.tree)))
         every = self.reach.stays(rows)
         for j in range(len(self.space.names)):
