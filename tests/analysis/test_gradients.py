@@ -29,7 +29,11 @@ try:
 except ImportError:
     torch = None
 
-needs_torch = pytest.mark.skipif(torch is None, reason="torch is not installed")
+
+def needs_torch(test):
+    return pytest.mark.torch(pytest.mark.skipif(torch is None, reason="torch is not installed here")(test))
+
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
