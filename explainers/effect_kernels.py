@@ -132,12 +132,14 @@ def summed(whole, steps, base, first, size, by_mask, out):  # pragma: no cover
 
 @njit(fastmath=True, **COMPILED)
 def add_powers(out, about, sums):  # pragma: no cover
-    """Add the first four powers of out (rows, m) minus about (m,) to sums (4, m)."""
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            x = out[r, c] - about[c]
+    """Write the sums over rows of the first four powers of out (m, rows) minus about (m,), into sums (4, m)."""
+    for c in range(out.shape[0]):
+        one = two = three = four = 0.0
+        for r in range(out.shape[1]):
+            x = out[c, r] - about[c]
             square = x * x
-            sums[0, c] += x
-            sums[1, c] += square
-            sums[2, c] += square * x
-            sums[3, c] += square * square
+            one += x
+            two += square
+            three += square * x
+            four += square * square
+        sums[0, c], sums[1, c], sums[2, c], sums[3, c] = one, two, three, four

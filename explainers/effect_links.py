@@ -18,8 +18,8 @@ def link_of(scale: str, target: str) -> int:
     return next((code for name, code in LINKS.items() if scale in (name, name + target)), IDENTITY)
 
 
-def answered(out: np.ndarray, link: int) -> None:
-    """Send raw output (rows, k, points) through the link, in place.
+def answered(out: np.ndarray, link: int, axis: int = 1) -> None:
+    """Send raw output (rows, k, points) through the link, in place; ``axis`` is that of the k outputs.
 
     >>> raw = np.array([[[0.0, 800.0, -800.0]]])
     >>> answered(raw, LOGISTIC)
@@ -33,8 +33,8 @@ def answered(out: np.ndarray, link: int) -> None:
             out += 1.0
             np.divide(1.0, out, out=out)
         elif link == SOFTMAX:
-            out -= out.max(axis=1, keepdims=True)
+            out -= out.max(axis=axis, keepdims=True)
             np.exp(out, out=out)
-            out /= out.sum(axis=1, keepdims=True)
+            out /= out.sum(axis=axis, keepdims=True)
         elif link == EXPONENTIAL:
             np.exp(out, out=out)

@@ -97,7 +97,7 @@ def node_ways(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job]) -> tu
     way_of, split, bits = np.zeros(nodes, dtype=np.uint8), np.zeros(nodes, dtype=np.int64), np.zeros(nodes, np.uint64)
     by_mask = np.zeros(len(jobs), dtype=np.bool_)
     for i, job in enumerate(jobs):
-        asks = _asks(trees, raw_index, job.raw)
+        asks = asks_of(trees, raw_index, job.raw)
         job_of[asks] = i
         way_of[asks], split[asks], bits[asks] = ways_of(trees, raw_index, job.raw, job.numbers)
         by_mask[i] = (way_of[asks] == kernels.MASK).any()
@@ -106,7 +106,7 @@ def node_ways(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job]) -> tu
     return (job_of, way_of, split, bits), by_mask
 
 
-def _asks(trees: Ensemble, raw_index: np.ndarray, raw: int) -> np.ndarray:
+def asks_of(trees: Ensemble, raw_index: np.ndarray, raw: int) -> np.ndarray:
     """Nodes that ask a column made from this raw column."""
     return np.flatnonzero((trees.right >= 0) & (raw_index[trees.feature] == raw))
 
@@ -118,7 +118,7 @@ def ways_of(
 
     codes (grid, p): of the grid's rows.
     """
-    asks = _asks(trees, raw_index, raw)
+    asks = asks_of(trees, raw_index, raw)
     x, listed = codes[:, trees.feature[asks]].T, trees.listed[asks]
     left = (x + trees.shift[asks][:, None]).astype(x.dtype) <= trees.cut[asks][:, None]
     for i in np.flatnonzero(listed >= 0):

@@ -19,16 +19,20 @@ from modelglass.analysis.models.ensemble import Ensemble
 from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import rows as shared
+from modelglass.explainers.abreast import LANES, Add, abreast, is_plain
 from modelglass.explainers.effect_links import IDENTITY, answered, link_of
 from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
+from modelglass.explainers.leaf_masks import are_small
 from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
 from modelglass.explainers.tree_shapley import in_parts, output_of
 
 CLOSE = 1e-5
 """A sample of the answers must equal the model's own this closely, relative to the largest."""
-CELLS = 250_000
+CELLS = 256_000
 Use = Callable[[int, np.ndarray], None]
-"""Takes the first row of a block and its answers, shape (rows, groups, points)."""
+"""Takes the first row of a block and its answers, shape (groups, points, rows)."""
+Fill = Callable[[int, int], np.ndarray]
+"""(first row, row after the last) -> answers at the points of some jobs, shape (groups, points, rows)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -113,13 +117,13 @@ def answers(
         Raw rows that hold the grid's values in that column.
     """
     first = _places(donors)
-    out = np.empty((ev.n, len(way.base), first[-1]))
+    out = np.empty((len(way.base), first[-1], ev.n))
 
     def use(at: int, block: np.ndarray) -> None:
-        out[at : at + len(block)] = block
+        out[:, :, at : at + block.shape[2]] = block
 
     run(way, ev, donors, use, progress)
-    return {c: out[:, :, first[i] : first[i + 1]].transpose(2, 0, 1) for i, c in enumerate(donors)}
+    return {c: out[:, first[i] : first[i + 1]].transpose(1, 2, 0) for i, c in enumerate(donors)}
 
 
 def powers(
@@ -135,8 +139,8 @@ def powers(
     parts: dict[int, np.ndarray] = {}  # by their first row: blocks end in any order, and sums must not depend on it
 
     def use(at: int, block: np.ndarray) -> None:
-        sums = np.zeros((4, k * m))
-        kernels.add_powers(block.reshape(len(block), k * m), about, sums)
+        sums = np.empty((4, k * m))
+        kernels.add_powers(block.reshape(k * m, -1), about, sums)
         parts[at] = sums
 
     run(way, ev, donors, use, progress)
@@ -187,14 +191,17 @@ def run(
     passes = jobs_in_passes(way, ev, donors)
     seen = seen_by(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2))
     m, k = int(_places(donors)[-1]), len(way.base)
-    size = int(np.clip(CELLS // (k * m), 8, 256))
-    fills = [(_tree_filler if way.trees is not None else _linear_filler)(way, jobs, seen) for jobs in passes]
+    size = LANES * int(np.clip(CELLS // (k * m * LANES), 1, 4))
+    fills = [found for jobs in passes for found in _fills(way, jobs, seen)]
 
     def part(first: int) -> int:
         last = min(first + size, ev.n)
-        out = np.empty((last - first, k, m))
-        for fill, jobs in zip(fills, passes, strict=True):
-            out[:, :, np.concatenate([j.points for j in jobs])] = fill(first, last)
+        if len(fills) == 1:
+            use(first, fills[0][1](first, last))
+            return last - first
+        out = np.empty((k, m, last - first))
+        for points, fill in fills:
+            out[:, points] = fill(first, last)
         use(first, out)
         return last - first
 
@@ -244,26 +251,55 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
     return passes  # fmt: skip
 
 
-def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+def _fills(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> list[tuple[np.ndarray, Fill]]:
+    """Give what answers at the points of a pass, with these points: plain jobs of small trees apart from the others."""
+    if way.trees is None:
+        return [(_points(jobs), _linear_filler(way, jobs, seen))]
+    plain, out = [], []
+    if are_small(way.trees):
+        plain = [job for job in jobs if is_plain(way.trees, way.made.raw_index, job)]
+    add = abreast(way.trees, way.made.raw_index, plain, way.base) if plain else None
+    others = jobs if add is None else [job for job in jobs if not any(job is p for p in plain)]
+    if add is not None:
+        out.append((_points(plain), _abreast_filler(way, add, seen)))
+    if others:
+        out.append((_points(others), _tree_filler(way, others, seen)))
+    return out
+
+
+def _points(jobs: Sequence[Job]) -> np.ndarray:
+    return np.concatenate([job.points for job in jobs])
+
+
+def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Fill:
     b = way.coefficients
     assert b is not None
     columns = [way.made.raw_index == job.raw for job in jobs]
     grids = [job.numbers[:, c] @ b[:, c].T for job, c in zip(jobs, columns, strict=True)]
+    ends = np.cumsum([0, *map(len, grids)])
 
     def fill(first: int, last: int) -> np.ndarray:
         here = seen[first:last]
-        own = here @ b.T + way.base
-        parts = [
-            (own - here[:, c] @ b[:, c].T)[:, :, None] + grid.T[None] for c, grid in zip(columns, grids, strict=True)
-        ]
-        out = np.ascontiguousarray(np.concatenate(parts, axis=2))
-        answered(out, way.link)
+        own, out = b @ here.T + way.base[:, None], np.empty((len(b), ends[-1], len(here)))
+        for c, grid, start, stop in zip(columns, grids, ends[:-1], ends[1:], strict=True):
+            rest = own - b[:, c] @ here[:, c].T
+            np.add(rest[:, None], grid.T[:, :, None], out=out[:, start:stop])
+        answered(out, way.link, axis=0)
         return out
 
     return fill
 
 
-def _tree_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callable[[int, int], np.ndarray]:
+def _abreast_filler(way: FastWay, add: Add, seen: np.ndarray) -> Fill:
+    def fill(first: int, last: int) -> np.ndarray:
+        out = add(seen[first:last])
+        answered(out, way.link, axis=0)
+        return out
+
+    return fill
+
+
+def _tree_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Fill:
     from modelglass.explainers import effect_kernels as kernels
 
     trees = way.trees
@@ -277,6 +313,6 @@ def _tree_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Callabl
         add(start, stop, whole, steps)
         kernels.summed(whole, steps, way.base, cells.first, cells.size, cells.by_mask, out)
         answered(out, way.link)
-        return out
+        return np.ascontiguousarray(out.transpose(1, 2, 0))
 
     return fill

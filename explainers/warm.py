@@ -13,6 +13,7 @@ from modelglass.analysis.evaluation import Evaluation
 
 ROOM = Path(__file__).resolve().parent
 LOOPS = (
+    ROOM / "abreast_kernels.py",
     ROOM / "effect_kernels.py",
     ROOM / "interaction_kernels.py",
     ROOM / "mask_kernels.py",

@@ -3,14 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
 from sklearn.tree import DecisionTreeRegressor
 
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import effect_trees
+from modelglass.explainers import effect_trees, partial_dependence
+from modelglass.explainers.abreast import abreast, is_plain
 from modelglass.explainers.effect_grid import grid_of
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import fast_way, jobs_in_passes, seen_by
@@ -129,6 +135,88 @@ def test_a_tree_by_hand():
     assert ranges == [(0, 1), (3, 5), (1, 2), (3, 5), (0, 2), (5, 6)]
     assert m.reached.tolist() == [0b111, 0b111]
     assert m.leaves.value.ravel().tolist() == [1, 2, 5]
+
+
+def abreast_and_walks(model, X, y, grid=20, n=300):
+    """Raw answers at the points of plain jobs: rows abreast, and by walks down the same trees; which columns these are."""
+    from modelglass.explainers import effect_kernels
+
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    way = fast_way(ev)
+    few = ev.sample(n)
+    donors = {c: grid_of(few, c, grid).donors for c in ev.features}
+    index = way.made.raw_index
+    jobs = [j for j in jobs_in_passes(way, few, donors)[0] if is_plain(way.trees, index, j)]
+    seen = seen_by(way, few.inputs(), None)
+    ways, by_mask = effect_trees.node_ways(way.trees, index, jobs)
+    assert not by_mask.any()
+    size = np.array([len(j.points) for j in jobs])
+    cells = effect_trees.Cells(first=np.concatenate([[0], np.cumsum(size + 1)])[:-1], size=size, by_mask=by_mask)
+    whole, steps = np.zeros((few.n, way.trees.n_outputs)), np.zeros((few.n, way.trees.n_outputs, cells.count))
+    effect_trees.by_walks(way.trees, ways, seen, cells)(0, few.n, whole, steps)
+    out = np.empty((*whole.shape, int(size.sum())))
+    effect_kernels.summed(whole, steps, way.base, cells.first, cells.size, cells.by_mask, out)
+    add = abreast(way.trees, index, jobs, way.base)
+    names = [ev.features[j.raw] for j in jobs]
+    return (None if add is None else add(seen)), out.transpose(1, 2, 0), names
+
+
+@pytest.mark.parametrize("n", [300, 64, 5])
+def test_rows_abreast_are_walks_with_missing_values_beside_categories(n):
+    X, drive = columns()
+    model = HistGradientBoostingClassifier(max_iter=12, categorical_features="from_dtype").fit(X, drive > 1)
+    ours, walked, names = abreast_and_walks(model, X, drive > 1, n=n)
+    assert names == ["a", "b", "d"]
+    np.testing.assert_allclose(ours, walked, atol=1e-12)
+    assert np.ptp(walked, axis=1).min() > 0
+
+
+@pytest.mark.parametrize("kind", ["classes", "forest", "narrow", "large", "stump"])
+def test_rows_abreast_are_walks(kind):
+    X, drive = columns()
+    y = np.digitize(drive, [0, 1.5])
+    model = {
+        "classes": HistGradientBoostingClassifier(max_iter=6, categorical_features="from_dtype"),
+        "forest": RandomForestClassifier(6, max_depth=5, random_state=0),
+        "narrow": HistGradientBoostingRegressor(max_iter=5, max_leaf_nodes=9),
+        "large": DecisionTreeRegressor(max_leaf_nodes=64, random_state=0),
+        "stump": RandomForestRegressor(3, max_depth=1, min_samples_leaf=700),
+    }[kind]
+    X = X if kind == "classes" else X[["d"] if kind in ("narrow", "stump") else ["b", "d"]]
+    y = drive if kind in ("narrow", "large", "stump") else y
+    ours, walked, names = abreast_and_walks(model.fit(X, y), X, y)
+    assert names == [c for c in X.columns if c != "c"]
+    np.testing.assert_allclose(ours, walked, atol=1e-12)
+    assert (np.ptp(walked, axis=1).max() > 0) == (kind != "stump")
+
+
+def test_a_column_that_falls_with_its_grid_is_not_taken_abreast():
+    X, drive = columns()
+    X = X[["b", "d"]]
+    falls = make_pipeline(FunctionTransformer(np.negative), HistGradientBoostingRegressor(max_iter=3)).fit(X, drive)
+    ev = Evaluation(falls, X.assign(t=drive), target="t")
+    way, donors = fast_way(ev), {"d": grid_of(ev, "d", 9).donors}
+    assert not is_plain(way.trees, way.made.raw_index, jobs_in_passes(way, ev, donors)[0][0])
+    got = partial_dependence(ev, features="d", rows=None, grid=9)
+    assert got.way == "worked out from the model's trees"
+    brute = [falls.predict(X.assign(d=float(v))).mean() for v in got.curves.value]
+    np.testing.assert_allclose(got.curves.estimate, brute, atol=1e-9)
+
+
+def test_trees_that_ask_two_columns_again_and_again(monkeypatch):
+    """A tree 21 questions deep; where too many steps come of that, leaf masks do it."""
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame({"a": rng.random(4_000), "b": rng.random(4_000)})
+    drive = np.where(X.a + X.b > 1, 0, np.exp(9 * (X.a + X.b)) / 8_000)
+    model = DecisionTreeRegressor(max_leaf_nodes=64, random_state=0).fit(X, drive)
+    ours, walked, _ = abreast_and_walks(model, X, drive)
+    np.testing.assert_allclose(ours, walked, atol=1e-12)
+    monkeypatch.setattr("modelglass.explainers.abreast.MOST", 1)
+    assert abreast_and_walks(model, X, drive)[0] is None
+    ev = Evaluation(model, X.assign(t=drive), target="t")
+    got = partial_dependence(ev, features="a", rows=None, grid=9).curves
+    brute = [model.predict(X.assign(a=float(v))).mean() for v in got.value]
+    np.testing.assert_allclose(got.estimate, brute, atol=1e-9)
 
 
 def stepping(kind):
