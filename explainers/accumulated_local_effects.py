@@ -18,9 +18,9 @@ from modelglass.analysis.progress import Progress, span
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers
 from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
-from modelglass.explainers.effect_grid import Grid, density, floats, grid_of, steps_above
+from modelglass.explainers.effect_grid import Grid, density, floats, grid_of, many, steps_above
 from modelglass.explainers.level_order import by_likeness
-from modelglass.explainers.partial_dependence import chosen_features
+from modelglass.explainers.partial_dependence import chosen_features, stacked
 
 ROWS = 5_000
 
@@ -136,17 +136,14 @@ def accumulated_local_effects(
             model.check(chosen, grids)
         here = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
         found = _differences(model, chosen, taken, here)
-        parts += [_curve(chosen, s, found[c], groups, level).assign(cohort=cohort) for c, s in taken.items()]
-    curves = pd.concat(parts, ignore_index=True)
+        parts += [part for c, s in taken.items() for part in _curves(chosen, s, found[c], groups, level, cohort)]
+    curves = pd.DataFrame({field: np.concatenate([part[field] for part in parts]) for field in parts[0]})
     if len(cohorts) > 1:
         first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in names}
     wanted = groups if group is None else (groups[group],)
     return AccumulatedLocalEffects(
         curves=curves[curves.group.isin(wanted)].reset_index(drop=True),
-        density=pd.concat(
-            [density(first, c, g.kind, g.values).astype({"value": object, "right": object}) for c, g in grids.items()],
-            ignore_index=True,
-        ),
+        density=stacked([density(first, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
         groups=wanted,
         cohorts=tuple(cohorts),
@@ -217,12 +214,8 @@ def powers_of(differences: np.ndarray, step: np.ndarray, bins: int) -> tuple[np.
     A row moves all values behind its step by as much, so its influence has two values, both linear in its difference: sums of powers of
     the differences in each bin suffice. Second to fourth powers, of influence * n.
     """
-    n, count = len(step), np.bincount(step, minlength=bins)
+    n, (count, mean, sums) = len(step), _sums_in_bins(differences, step, bins)
     per = np.maximum(count, 1)
-    mean = np.bincount(step, weights=differences, minlength=bins) / per
-    own = differences - mean[step]
-    square = own * own
-    sums = [np.bincount(step, weights=w, minlength=bins) for w in (square, square * own, square * square)]
     curve = np.concatenate([[0.0], np.cumsum(mean)])
     share, middle = count / n, (curve[1:] + curve[:-1]) / 2
     centre = share @ middle
@@ -239,7 +232,23 @@ def powers_of(differences: np.ndarray, step: np.ndarray, bins: int) -> tuple[np.
     return curve - centre, powers
 
 
-def _of_linear(a: np.ndarray, b: np.ndarray, count: np.ndarray, sums: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+def _sums_in_bins(x: np.ndarray, bin_of: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give how many numbers each bin holds, their mean, and the sums of second to fourth powers around it, (3, bins)."""
+    if many(len(x)):
+        from modelglass.explainers import bin_kernels
+
+        count, mean, sums = np.zeros(bins, dtype=np.int64), np.zeros(bins), np.zeros((3, bins))
+        bin_kernels.sums_in_bins(np.ascontiguousarray(x), bin_of, count, mean, sums)
+        return count, mean, sums
+    count = np.bincount(bin_of, minlength=bins)
+    mean = np.bincount(bin_of, weights=x, minlength=bins) / np.maximum(count, 1)
+    own = x - mean[bin_of]
+    square = own * own
+    powers = [np.bincount(bin_of, weights=w, minlength=bins) for w in (square, square * own, square * square)]
+    return count, mean, np.array(powers)
+
+
+def _of_linear(a: np.ndarray, b: np.ndarray, count: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, ...]:
     """Sum second to fourth powers of a * x + b over ``count`` numbers x with mean 0 whose second to fourth powers sum to ``sums``."""
     two, three, four = sums
     return (
@@ -266,10 +275,11 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     edges, x = floats(made.values), floats(column if there.all() else column.iloc[known])
     if len(edges) < 2 or not len(x):
         raise NotApplicable(f"the column {name!r} has one value only")
-    bins = 1 + steps_above(edges[1:], x)
-    filled = np.flatnonzero(np.bincount(bins))
+    place = steps_above(edges[1:], x)
+    filled = 1 + np.flatnonzero(np.bincount(place))
     kept = np.concatenate([[filled[0] - 1], filled])  # a bin without rows joins the one above
-    place = np.searchsorted(filled, np.arange(len(edges)))[bins]
+    if len(filled) < len(edges) - 1:
+        place = np.searchsorted(filled, 1 + np.arange(len(edges)))[place]
     used = Grid(
         name=name, values=made.values.iloc[kept].reset_index(drop=True), donors=made.donors.iloc[kept], kind="ordered"
     )
@@ -322,7 +332,10 @@ def _differences(
     return model.steps(ev, {c: s.grid for c, s in taken.items()}, asks, progress)
 
 
-def _curve(ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float) -> pd.DataFrame:
+def _curves(
+    ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float, cohort: str
+) -> list[dict[str, np.ndarray]]:
+    """Give the fields of the curve of each group."""
     used, parts = ev if len(s.rows) == ev.n else ev.take(s.rows), []
     weight, bins = used.weight, len(s.grid.values) - 1
     alike = s.each_once and weight is None and used.cluster is None
@@ -334,16 +347,15 @@ def _curve(ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str,
             curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)
             low, high = shared.influence_interval(used, curve, influence, level)
         parts.append(
-            pd.DataFrame(
-                {
-                    "feature": s.grid.name,
-                    "value": s.grid.values.to_numpy(dtype=object),
-                    "group": name,
-                    "estimate": curve,
-                    "low": low,
-                    "high": high,
-                    "n": used.n,
-                }
-            )
+            {
+                "feature": np.full(bins + 1, s.grid.name, dtype=object),
+                "value": s.grid.values.to_numpy(dtype=object),
+                "group": np.full(bins + 1, name, dtype=object),
+                "estimate": curve,
+                "low": low,
+                "high": high,
+                "n": np.full(bins + 1, used.n),
+                "cohort": np.full(bins + 1, cohort, dtype=object),
+            }
         )
-    return pd.concat(parts, ignore_index=True)
+    return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from modelglass.analysis.evaluation import Evaluation
 FEW = 5
 """Fewer rows than this in a bin or cell are few: an effect there rests on rows that hardly occur."""
 
+MANY = 20_000
+"""Rows from which on compiled loops are loaded for them."""
 BLOCK, FEW_EDGES = 8_192, 100
 """Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search. They are counted in bytes, so never
 more than 255."""
@@ -37,10 +40,15 @@ class Grid:
 
 def grid_of(ev: Evaluation, name: str, grid: int, *, ends: bool = False) -> Grid:
     """Choose the grid of a raw column from the whole data; with ``ends`` from the smallest to the largest value."""
-    at, kind = ev.whole.keep(("grid", name, grid, ends), lambda: grid_rows(ev, name, grid, ends=ends))
+    found: Grid = ev.whole.keep(("grid", name, grid, ends), lambda: _made(ev, name, grid, ends))
+    return found
+
+
+def _made(ev: Evaluation, name: str, grid: int, ends: bool) -> Grid:
+    at, kind = grid_rows(ev, name, grid, ends=ends)
     if not len(at):
         raise NotApplicable(f"the column {name!r} has no values")
-    donors = ev.whole.inputs().iloc[at]
+    donors = ev.whole.frame.iloc[at][list(ev.features)]  # the few rows first: all inputs are a copy of them
     return Grid(name=name, values=donors[name].reset_index(drop=True), donors=donors, kind=kind)
 
 
@@ -107,6 +115,11 @@ def floats(column: pd.Series) -> np.ndarray:
     return column.to_numpy(dtype="float64")
 
 
+def many(n: int) -> bool:
+    """Tell whether so many rows pay for the second that numba takes to load; always where its loops are loaded."""
+    return n >= MANY or "modelglass.explainers.bin_kernels" in sys.modules
+
+
 def steps_above(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Count the edges below each number, int64 (n,), as ``searchsorted`` does from the left; faster for few edges and many numbers.
 
@@ -116,6 +129,12 @@ def steps_above(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
     if len(edges) > FEW_EDGES:
         return np.searchsorted(edges, x, side="left")
     out = np.empty(len(x), dtype=np.int64)
+    if many(len(x)):
+        from modelglass.explainers import bin_kernels
+
+        rest = np.full(-len(edges) % 4, np.inf)  # above which nothing is
+        bin_kernels.steps_above(np.concatenate([edges, rest]), np.ascontiguousarray(x), out)
+        return out
     for at in range(0, len(x), BLOCK):
         here = x[at : at + BLOCK]
         count = np.zeros(len(here), dtype=np.uint8)
@@ -138,9 +157,9 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
         named = values.to_numpy(dtype=object)
         return pd.DataFrame({"feature": name, "value": named, "right": np.nan, "n": levels, "few": levels < FEW})
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
-    known, inner = floats(column.dropna()), floats(values)
+    known, inner = floats(column.dropna() if column.hasnans else column), floats(values)
     edges = _edges(inner.min(), inner.max(), not dates and bool((known == np.round(known)).all()))
-    counts, _ = np.histogram(known, bins=edges)
+    counts = _counts(edges, known)
     left, right = (pd.to_datetime(e.astype("int64")) if dates else e for e in (edges[:-1], edges[1:]))
     return pd.DataFrame(
         {
@@ -151,6 +170,16 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
             "few": counts < max(1.0, min(FEW, len(known) / (4 * len(counts)))),
         }
     )
+
+
+def _counts(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Count numbers between neighbouring edges as ``numpy.histogram`` does: an edge belongs to the bin above it, but for the last.
+
+    >>> _counts(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 2.5, 3.0, 4.0])).tolist()
+    [1, 3]
+    """
+    below = np.append(np.nextafter(edges[:-1], -np.inf), edges[-1])
+    return np.bincount(steps_above(below, x), minlength=len(edges) + 1)[1:-1]
 
 
 def _edges(low: float, high: float, whole: bool, bins: int = 30) -> np.ndarray:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
 from modelglass.explainers.effect_links import answered
@@ -16,7 +18,7 @@ from modelglass.explainers.leaf_masks import are_small, leaves_of
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
 
-ROWS, OF_NUMBERS = 512, 4_096
+ROWS, OF_NUMBERS = 512, 16_384
 """Rows handled at once: down trees, and where a linear model's own numbers are added up."""
 Asks = tuple[np.ndarray, np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -48,6 +50,8 @@ def differences(
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray] | None:
     """Give what steps do to rows, arrays of shape (pairs, groups): the answer at the next grid point minus that at the given one."""
+    if way.trees is None:
+        return _linear_steps(way, ev, donors, asks, progress)
     return _run(way, ev, donors, asks, progress, steps=True)
 
 
@@ -83,6 +87,48 @@ def _run(
     what = f"steps of {len(names)} columns over {ev.n:,} rows"
     in_parts(part, range(0, ev.n, size), ev.n, what, None, span(progress, 0.2, 1.0))
     return {c: found[rows, :, j, slot] for j, (c, (rows, slot)) in enumerate(places.items())}
+
+
+def _linear_steps(
+    way: FastWay,
+    ev: Evaluation,
+    donors: Mapping[str, pd.DataFrame],
+    asks: Mapping[str, Asks],
+    progress: Progress | None,
+) -> dict[str, np.ndarray]:
+    """Give what steps do where coefficients add up: rows are summed up once, and each step exchanges one column's share of that."""
+    b, (jobs,) = way.coefficients, jobs_in_passes(way, ev, donors)
+    assert b is not None
+    seen = np.asfortranarray(seen_by(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2)))
+    found = {c: np.empty((len(b), len(rows))) for c, (rows, _) in asks.items()}
+    parts = [(c, job, at) for c, job in zip(donors, jobs, strict=True) for at in range(0, len(asks[c][0]), OF_NUMBERS)]
+
+    def part(i: int) -> int:
+        c, job, at = parts[i]
+        columns, here = np.flatnonzero(way.made.raw_index == job.raw), slice(at, at + OF_NUMBERS)
+        rows, step = (a[here] for a in asks[c])
+        taken = slice(rows[0], rows[-1] + 1) if (np.diff(rows) == 1).all() else rows  # no copy of rows side by side
+        rest = own[:, taken] - _share(b, seen[taken], columns)
+        grid, raw = _share(b, job.numbers, columns), np.empty((len(b), 2, len(rows)))
+        np.add(rest, grid[:, step], out=raw[:, 0])
+        np.add(rest, grid[:, step + 1], out=raw[:, 1])
+        answered(raw, way.link, axis=0)
+        np.subtract(raw[:, 1], raw[:, 0], out=found[c][:, here])
+        return 1
+
+    own = b @ seen.T + way.base[:, None]
+    several = len(way.made.raw_index) > len(np.unique(way.made.raw_index))
+    with blas_threads(1) if several else nullcontext():  # threads of our own do the rows
+        what = f"steps of {len(donors)} columns over {ev.n:,} rows"
+        in_parts(part, range(len(parts)), len(parts), what, None, span(progress, 0.2, 1.0))
+    return {c: a.T for c, a in found.items()}
+
+
+def _share(b: np.ndarray, seen: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Give what some columns add, (k, rows)."""
+    if len(columns) == 1:
+        return np.asarray(b[:, columns] * seen[:, columns[0]])
+    return np.asarray(b[:, columns] @ seen[:, columns].T)
 
 
 def _fill(way: FastWay, jobs: list[Job], steps: bool) -> Fill:

@@ -159,20 +159,32 @@ def agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame], see
     """Compare a sample of the answers with what the model itself says of these rows."""
     rng = np.random.default_rng((seed, 5))
     few = ev.take(np.sort(rng.permutation(ev.n)[:8]))
-    found, first = answers(way, few, donors), few.n
+    found = answers(way, few, donors)
     chosen = {name: np.unique(np.linspace(0, len(g) - 1, 5).round().astype(int)) for name, g in donors.items()}
-    stack = shared.Stack(few.inputs(), *(donors[name].iloc[at] for name, at in chosen.items()))
-    choices, given = [], []
-    for name, at in chosen.items():
-        choice = np.repeat(np.tile(np.arange(few.n), len(at))[:, None], len(few.features), axis=1)
-        choice[:, few.features.index(name)] = np.repeat(first + np.arange(len(at)), few.n)
-        choices.append(choice)
-        given.append(found[name][at].reshape(len(choice), -1))
-        first += len(at)
-    own, ours = shared.output(ev, stack.rows(np.concatenate(choices))), np.ascontiguousarray(np.concatenate(given))
+    own = asked_together(few, {name: donors[name].iloc[at] for name, at in chosen.items()})
+    ours = {name: found[name][at] for name, at in chosen.items()}
     if way.link == IDENTITY and way.scale != shared.scale(ev):
-        answered(ours[:, :, None], link_of(way.scale, ev.target))
-    return bool(ours.shape == own.shape and np.abs(ours - own).max() <= CLOSE * max(1.0, float(np.abs(own).max())))
+        for raw in ours.values():
+            answered(raw, link_of(way.scale, ev.target), axis=2)
+    if any(ours[name].shape != own[name].shape for name in donors):
+        return False
+    largest = max(float(np.abs(a).max()) for a in own.values())
+    return all(bool(np.abs(ours[c] - own[c]).max() <= CLOSE * max(1.0, largest)) for c in donors)
+
+
+def asked_together(ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """Ask the model itself, in one question, about every row of ``ev`` at every value: for each column an array of shape (grid, n, groups)."""
+    stack, first, choices = shared.Stack(ev.inputs(), *donors.values()), ev.n, []
+    for name, frame in donors.items():
+        choice = np.repeat(np.tile(np.arange(ev.n), len(frame))[:, None], len(ev.features), axis=1)
+        choice[:, ev.features.index(name)] = np.repeat(first + np.arange(len(frame)), ev.n)
+        choices.append(choice)
+        first += len(frame)
+    found = shared.output(ev, stack.rows(np.concatenate(choices)))
+    places = ev.n * _places(donors)
+    return {
+        c: found[a:b].reshape(-1, ev.n, found.shape[1]) for c, a, b in zip(donors, places[:-1], places[1:], strict=True)
+    }
 
 
 def raw_output(way: FastWay, ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
@@ -231,18 +243,19 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
     """Lay the columns out in passes: each raw column at most once in a pass, and at most 64 grid points where they have no order."""
     passes: list[list[Job]] = []
     first = _places(donors)
-    for i, (name, frame) in enumerate(donors.items()):
-        given = fed(ev, frame)
-        numbers, raw = _numbers(way, given), list(given.columns).index(name)
-        step = len(frame)
+    given = fed(ev, pd.concat(donors.values()))
+    seen, places = _numbers(way, given), {c: i for i, c in enumerate(given.columns)}
+    for i, name in enumerate(donors):
+        numbers, raw = seen[first[i] : first[i + 1]], places[name]
+        step = len(numbers)
         if (
             way.trees is not None
             and step > BITS
             and (ways_of(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any()
         ):
             step = BITS
-        for p, at in enumerate(range(0, len(frame), step)):
-            here = slice(at, min(at + step, len(frame)))
+        for p, at in enumerate(range(0, len(numbers), step)):
+            here = slice(at, min(at + step, len(numbers)))
             while len(passes) <= p:
                 passes.append([])
             passes[p].append(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, SOFTMAX, answered
+
+PART = 16_384
+"""Pairs of a row and a step that one thread answers before the next ones."""
 BLOCK, FEW = 4_096, 1_024
 """Rows whose hidden layer stays in the processor's cache, and in the nearer one of a single processor."""
 
@@ -62,6 +67,47 @@ class Layered:
             first += whole[here]
             out[here] = self._rest(first)
         return out
+
+    @property
+    def rectified(self) -> bool:
+        """Tell whether there is one hidden layer, of rectified units."""
+        return len(self.weights) == 2 and self.between == "relu"
+
+    def ends(
+        self,
+        whole: np.ndarray,
+        held: np.ndarray,
+        columns: np.ndarray,
+        numbers: np.ndarray,
+        rows: np.ndarray,
+        step: np.ndarray,
+        out: np.ndarray,
+    ) -> Callable[[int], int]:
+        """Give what fills out (outputs, 2, pairs) with the answers at both ends of some steps of one column, from a first pair on; it says how many.
+
+        Parameters
+        ----------
+        whole, held : arrays, shapes (n, units) and (n, c)
+            What the first layer sums up for rows as they are, and what they hold in the c ``columns`` that change.
+        numbers : array, shape (grid, c)
+            What these columns hold at each grid value.
+        rows, step : arrays, shape (pairs,)
+            Place of the row, and of the grid value from which its step leads to the next.
+        """
+        from modelglass.explainers import bin_kernels
+
+        weights = self.weights[0][columns]
+        share, last = numbers @ weights, np.ascontiguousarray(self.weights[1].T)
+
+        def fill(first: int) -> int:
+            here = slice(first, first + PART)
+            found = np.empty((len(last), 2, len(rows[here])))
+            bin_kernels.relu_ends(whole, held, weights, share, last, self.shifts[1], rows[here], step[here], found)
+            answered(found, {"logistic": LOGISTIC, "softmax": SOFTMAX}.get(self.last, IDENTITY), axis=0)
+            out[:, :, here] = found
+            return found.shape[2]
+
+        return fill
 
     def _rest(self, h: np.ndarray) -> np.ndarray:
         for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):

@@ -163,9 +163,9 @@ def partial_dependence(
         lines += [_lines(chosen, g, found[c].lines, places) for c, g in grids.items()]
     groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
     return PartialDependence(
-        curves=_of_groups(_stacked(curves), groups),
-        lines=_of_groups(_stacked(lines), groups),
-        density=_stacked([density(first if len(cohorts) == 1 else ev, c, g.kind, g.values) for c, g in grids.items()]),
+        curves=_of_groups(stacked(curves), groups),
+        lines=_of_groups(stacked(lines), groups),
+        density=stacked([density(first if len(cohorts) == 1 else ev, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
         groups=groups,
         cohorts=tuple(cohorts),
@@ -233,9 +233,9 @@ def individual_conditional_expectation(
         "seed": chosen.seed,
     }
     return IndividualConditionalExpectation(
-        typical=_of_groups(_stacked([_typical(chosen, g, found[c], clusters) for c, g in grids.items()]), groups),
-        lines=_of_groups(_stacked([_lines(chosen, g, found[c], places) for c, g in grids.items()]), groups),
-        density=_stacked([density(ev, c, g.kind, g.values) for c, g in grids.items()]),
+        typical=_of_groups(stacked([_typical(chosen, g, found[c], clusters) for c, g in grids.items()]), groups),
+        lines=_of_groups(stacked([_lines(chosen, g, found[c], places) for c, g in grids.items()]), groups),
+        density=stacked([density(ev, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
         groups=groups,
         scale=shared.scale(ev),
@@ -329,10 +329,11 @@ def _spread_places(n: int, count: int) -> np.ndarray:
     return np.arange(n) if n <= count else np.floor(np.arange(max(count, 0)) * n / max(count, 1)).astype(np.int64)
 
 
-def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables of single columns below each other; values keep their types."""
     filled = [p for p in parts if len(p)]
     for part in filled:
-        part["value"] = part["value"].astype(object)
-        if "right" in part:
-            part["right"] = part["right"].astype(object)
+        for name in ("value", "right"):
+            if name in part and part[name].dtype != object:
+                part[name] = part[name].astype(object)
     return pd.concat(filled, ignore_index=True) if filled else parts[0]

@@ -14,6 +14,7 @@ from modelglass.analysis.evaluation import Evaluation
 ROOM = Path(__file__).resolve().parent
 LOOPS = (
     ROOM / "abreast_kernels.py",
+    ROOM / "bin_kernels.py",
     ROOM / "effect_kernels.py",
     ROOM / "interaction_kernels.py",
     ROOM / "mask_kernels.py",
@@ -41,25 +42,30 @@ def _kept(loop: Path) -> list[Path]:
 def warm() -> None:
     """Run each fast analysis once on a small model, which compiles its loops or loads what is kept of them."""
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.neural_network import MLPRegressor
 
     from modelglass import explainers
     from modelglass.analysis import search_kernels  # noqa: F401  the search counts few rows by its loops only where they are loaded
+    from modelglass.explainers import bin_kernels  # noqa: F401  and so do effects
 
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(2_000, 5)), columns=list("abcde"))
     drive = X.a * X.b + X.c + rng.normal(size=len(X))
     two, three = (drive > 0).astype(int), np.digitize(drive, [-0.7, 0.7])
-    boosted = HistGradientBoostingClassifier(max_iter=10, early_stopping=False).fit(X, two)
+    gaps = X.assign(e=X.e.where(X.e < 1.5))
+    boosted = HistGradientBoostingClassifier(max_iter=10, early_stopping=False).fit(gaps, two)
     forest = RandomForestClassifier(5, max_depth=12, random_state=0).fit(X, three)
-    for model, y in ((boosted, two), (forest, three)):
-        ev = Evaluation(model, X.assign(y=y), target="y")
-        explainers.partial_dependence(ev, rows=300, grid=10)
+    for model, y, frame in ((boosted, two, gaps), (forest, three, X)):
+        ev = Evaluation(model, frame.assign(y=y), target="y")
+        explainers.partial_dependence(ev, features=list("abe"), rows=300, grid=10)
         explainers.accumulated_local_effects(ev, features=list("ab"), rows=300, grid=10)
         explainers.permutation_importance(ev, rows=len(X), n_repeats=2)  # fewer rows are asked of the model
         for rows in (20, 2_000):  # few rows are walked, many looked up in tables
             explainers.shapley_values(ev, rows=rows)
         explainers.shapley_interactions(ev, rows=20)
         find_slices(ev, k=3, depth=2)
+    layers = MLPRegressor(hidden_layer_sizes=(3,), tol=1e9, n_iter_no_change=1).fit(X, two)
+    explainers.accumulated_local_effects(Evaluation(layers, X.assign(y=two), target="y"), features=["a"], grid=10)
     # numba goes by what a file says, so one written anew with the same loops is not compiled again: only its date is old
     for found in (kept for loop in LOOPS for kept in _kept(loop)):
         with suppress(OSError):
