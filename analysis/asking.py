@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import NotApplicable
-from modelglass.analysis.feeding import call
+from modelglass.analysis.feeding import call, call_scores
 from modelglass.analysis.held import Held
+from modelglass.analysis.models.base import Model
 
 
 class Asking(Held):
@@ -17,10 +18,10 @@ class Asking(Held):
         """Give the raw columns that the model reads, for these rows."""
         return self.frame[list(self.features)]
 
-    def _asked(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
+    def _fed(self, frame: pd.DataFrame) -> tuple[Model, pd.DataFrame]:
         if self._all.model is None or self._all.feed is None:
             raise NotApplicable("there is no model here, only predictions")
-        return call(self._all.model, self._all.feed.apply(frame))
+        return self._all.model, self._all.feed.apply(frame)
 
     def output(self, frame: pd.DataFrame) -> np.ndarray:
         """Ask the model about any rows: what explanations explain.
@@ -36,7 +37,12 @@ class Asking(Held):
             Binary: score of the positive class, shape (m,) (0/1 decisions where the model gives no scores). Multi-class: shape
             (m, k). Regression: shape (m,).
         """
-        labels, scores = self._asked(frame)
+        model, fed = self._fed(frame)
+        if self.task != "regression" and model.score_kind is not None:
+            scores = call_scores(model, fed)  # labels are often as much work again
+            if scores is not None:
+                return self._all.oriented(scores)
+        labels, scores = call(model, fed)
         if self.task == "regression":
             return np.asarray(labels, dtype="float64").reshape(len(frame))
         if scores is None:
@@ -56,7 +62,7 @@ class Asking(Held):
         frame : pandas.DataFrame, shape (m, n_features)
             Raw columns as ``inputs()`` gives them.
         """
-        return self.read(*self._asked(frame))
+        return self.read(*call(*self._fed(frame)))
 
     def read(self, labels: np.ndarray, scores: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Turn a model's own labels and score columns into decisions and scores as ``answer`` gives them.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from modelglass.analysis.listening import listening
 from modelglass.analysis.models.base import Model, checked_labels, checked_numbers
 from modelglass.analysis.patience import limit, within
 from modelglass.analysis.refusals import refusal
+
+T = TypeVar("T")
 
 HOW = {
     "model": "the order that the model itself recorded",
@@ -232,8 +234,17 @@ def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
     MachineError
         A model of foreign code took longer than the limit. The libraries known here always answer, and answer faster on this thread.
     """
+    return _told(partial(asked, model, X), model, X)
+
+
+def call_scores(model: Model, X: pd.DataFrame) -> np.ndarray | None:
+    """Ask the model once for its scores alone, (m, k); None where it gives none. Raises as ``call`` does."""
+    return _told(partial(_scores, model, X), model, X)
+
+
+def _told(ask: Callable[[], T], model: Model, X: pd.DataFrame) -> T:
     try:
-        return within(partial(asked, model, X), limit(), len(X)) if model.foreign else asked(model, X)
+        return within(ask, limit(), len(X)) if model.foreign else ask()
     except (AnalysisError, MemoryError):
         raise
     except Exception as error:
@@ -242,12 +253,25 @@ def call(model: Model, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
 
 def asked(model: Model, X: pd.DataFrame, printed: list[str] | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Ask the model once: labels or values (m,) or (m, outputs), and scores (m, k) or None; what it raises is passed on as it is."""
-    with listening([] if printed is None else printed), one_thread(len(X)):
+    with _heard(len(X), printed):
+        labels, scores = model.both(model.prepare(X))
+    return checked_labels(labels, len(X)), None if scores is None else checked_numbers(scores, len(X))
+
+
+def _scores(model: Model, X: pd.DataFrame) -> np.ndarray | None:
+    with _heard(len(X), None):
+        scores = None if model.score_kind is None else model.scores(model.prepare(X))
+    return None if scores is None else checked_numbers(scores, len(X))
+
+
+@contextmanager
+def _heard(rows: int, printed: list[str] | None) -> Iterator[None]:
+    """Ask inside: what the model prints is kept from the output."""
+    with listening([] if printed is None else printed), one_thread(rows):
         try:
-            labels, scores = model.both(model.prepare(X))
+            yield
         except SystemExit as error:  # it would end the program in silence, with the exit code of the model
             raise RuntimeError(f"it asked Python to exit ({error.code})") from error
-    return checked_labels(labels, len(X)), None if scores is None else checked_numbers(scores, len(X))
 
 
 @cache

@@ -3,7 +3,7 @@
 All 20 columns. Where brute force would take more than some minutes it does the first columns only and its times are multiplied (said in
 the table). Each side runs in its own process and may use both cores; repeats alternate; medians.
 
-Run: ``python benchmarks/effects.py [--cases xgboost,hist,forest,linear,pipeline,mlp] [--repeats 3]``
+Run: ``python benchmarks/effects.py [--cases xgboost,hist,forest,linear,pipeline,mlp,knn,svm,bayes] [--repeats 3]``
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ CASES = {  # rows, columns that brute force does
     "pipeline": (10_000, 4),
     "mlp": (10_000, 4),
     "knn": (1_000, 4),
+    "svm": (1_000, 4),
+    "bayes": (10_000, 4),
 }
+WHOLE = ("xgboost", "lightgbm", "hist", "forest", "linear")
 
 
 def data(n: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -49,7 +52,17 @@ def mixed(X: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimator(case: str) -> Any:
-    from sklearn import compose, ensemble, linear_model, neighbors, neural_network, pipeline, preprocessing
+    from sklearn import (
+        compose,
+        ensemble,
+        linear_model,
+        naive_bayes,
+        neighbors,
+        neural_network,
+        pipeline,
+        preprocessing,
+        svm,
+    )
 
     if case == "xgboost":
         import xgboost
@@ -71,6 +84,8 @@ def estimator(case: str) -> Any:
         "linear": linear_model.LogisticRegression(),
         "mlp": neural_network.MLPClassifier((32,), max_iter=20),
         "knn": neighbors.KNeighborsClassifier(10, n_jobs=2),
+        "svm": svm.SVR(),
+        "bayes": naive_bayes.GaussianNB(),
     }[case]
 
 
@@ -83,7 +98,7 @@ def fit(case: str, folder: Path) -> None:
     import joblib
 
     X, y = frame_of(case)
-    few = slice(0, TRAINED if case in ("xgboost", "lightgbm", "hist", "forest", "linear") else 10_000)
+    few = slice(0, {"svm": 2_000}.get(case, TRAINED if case in WHOLE else 10_000))
     joblib.dump(estimator(case).fit(X[few], y[few]), folder / f"{case}.joblib")
 
 
@@ -122,7 +137,7 @@ def brute(model: Any, X: pd.DataFrame, y: np.ndarray, columns: list[str]) -> Any
                 [c],
                 method="brute",
                 kind="average",
-                response_method="predict_proba",
+                response_method="predict_proba" if hasattr(model, "predict_proba") else "auto",
                 custom_values={c: held[c]},
             )
             out += [(c, v, e) for v, e in zip(held[c], got["average"][0], strict=True)]

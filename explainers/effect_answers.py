@@ -8,30 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.models.outputs import OneLabel
-from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
-from modelglass.explainers.effect_grid import Grid, many
+from modelglass.explainers.effect_grid import Grid
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
-from modelglass.explainers.layered import PART as STEPS
-from modelglass.explainers.layered import Layered, layered
-from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
-from modelglass.explainers.tree_shapley import in_parts
+from modelglass.explainers.transformed import Asks, same_as_asked, transformed
 
-PART = 32_768
-"""Chosen points of a perceptron that one thread answers before the next ones."""
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
-
-
-Asks = tuple[np.ndarray, np.ndarray]
-"""Places of rows, and places in the grid, of the same length."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -112,7 +100,7 @@ class Answers:
             few = answers_at(self.way, ev, {c: g.donors for c, g in grids.items()}, asks, progress)
             if few is not None:
                 return few
-        elif self.through is not None:
+        elif self.through is not None and self.through.knows_points:
             return self.through.at(ev, grids, asks, progress)
         waiting = dict(grids)
         while waiting:
@@ -205,184 +193,3 @@ def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress
         parts.append(shared.output(ev, pd.DataFrame(made, copy=False)))
         tell(progress, cells.stop / len(row), f"{grid.name} over {ev.n:,} rows")
     return np.concatenate(parts)
-
-
-class Transformed:
-    """A final estimator, asked about rows that are transformed once: only the columns made from one raw column change.
-
-    Of a multilayer perceptron only their share of the first layer is worked out anew.
-    """
-
-    def __init__(self, ev: Evaluation, made: Provenance):
-        self.made, self.index = made, ev.positive_index or 0
-        self.layers = layered(made.estimator, ev.task)
-
-    def numbers(self, frame: pd.DataFrame) -> np.ndarray:
-        """Give raw rows as the final estimator sees them."""
-        Z = self.made.transform(frame)
-        return Z if isinstance(Z, np.ndarray) or not self.layers else dense(Z)
-
-    def ask(self, ev: Evaluation, Z: np.ndarray) -> np.ndarray:
-        """Give the answer for transformed rows, shape (n, groups)."""
-        if ev.task == "regression":
-            return np.asarray(self.made.estimator.predict(Z), dtype="float64").reshape(len(Z), 1)
-        found = np.asarray(self.made.estimator.predict_proba(Z), dtype="float64")
-        return found[:, [self.index]] if ev.task == "binary" else found
-
-    def rows(
-        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
-    ) -> dict[str, np.ndarray]:
-        """Give the answers as ``Answers.rows`` does."""
-        seen = self.seen(ev)
-        out, n = {}, len(seen)
-        for i, (name, grid) in enumerate(grids.items()):
-            columns, numbers = self.of_grid(ev, grid)
-            m = len(numbers)
-            if self.layers is not None:
-                here = span(progress, i / len(grids), (i + 1) / len(grids))
-                out[name] = self._by_layers(ev, self.layers, seen, columns, numbers, here)
-                continue
-            parts = []
-            for cells in blocks(n * m, start=512, seconds=0.2, most=200_000):
-                value, row = np.divmod(np.arange(cells.start, cells.stop), n)
-                Z = seen[row]
-                Z[:, columns] = numbers[value]
-                parts.append(self.ask(ev, Z))
-                tell(progress, (i + cells.stop / (n * m)) / len(grids), f"{name} over {n:,} rows")
-            out[name] = np.concatenate(parts).reshape(m, n, -1)
-        return out
-
-    def seen(self, ev: Evaluation) -> np.ndarray:
-        """Give the rows of ``ev`` as the final estimator sees them."""
-        given = fed(ev, ev.inputs())
-        return np.concatenate([self.numbers(given.iloc[b]) for b in blocks(len(given), start=2048)])
-
-    def of_grid(self, ev: Evaluation, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-        """Give the columns made from a raw one, and their numbers at its grid values, (grid, columns)."""
-        donors = fed(ev, grid.donors)
-        columns = np.flatnonzero(self.made.raw_index == list(donors.columns).index(grid.name))
-        return columns, self.numbers(donors)[:, columns]
-
-    def at(
-        self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
-    ) -> dict[str, np.ndarray]:
-        """Give the answers as ``Answers.at`` does."""
-        seen, out = self.seen(ev), {}
-        if self.layers is not None:
-            return self._at_layers(ev, self.layers, seen, grids, asks, progress)
-        for i, (name, grid) in enumerate(grids.items()):
-            (columns, numbers), (row, value), parts = self.of_grid(ev, grid), asks[name], []
-            for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
-                Z = seen[row[cells]]
-                Z[:, columns] = numbers[value[cells]]
-                parts.append(self.ask(ev, Z))
-                tell(progress, (i + cells.stop / len(row)) / len(grids), f"{name} over {len(seen):,} rows")
-            out[name] = np.concatenate(parts)
-        return out
-
-    def steps(
-        self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
-    ) -> dict[str, np.ndarray] | None:
-        """Give what steps do as ``Answers.steps`` does, where compiled loops know how: many of a perceptron of one rectified layer; else None."""
-        layers = self.layers
-        if layers is None or not layers.rectified or not many(sum(len(rows) for rows, _ in asks.values())):
-            return None
-        seen, out = self.seen(ev), {}
-        whole = layers.first(seen, np.empty(0, dtype=np.int64))
-        for i, (name, grid) in enumerate(grids.items()):
-            (columns, numbers), (rows, step) = self.of_grid(ev, grid), asks[name]
-            here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            held, found = np.ascontiguousarray(seen[:, columns]), np.empty((layers.outputs, 2, len(rows)))
-            fill = layers.ends(whole, held, columns, numbers, rows, step, found)
-            in_parts(fill, range(0, len(rows), STEPS), len(rows), what, None, here)
-            out[name] = (found[:, 1] - found[:, 0]).T
-            if ev.task == "binary" and self.index == 0:
-                out[name] = -out[name]
-        return out
-
-    def _at_layers(
-        self,
-        ev: Evaluation,
-        layers: Layered,
-        seen: np.ndarray,
-        grids: Mapping[str, Grid],
-        asks: Mapping[str, Asks],
-        progress: Progress | None,
-    ) -> dict[str, np.ndarray]:
-        """Give the answers at chosen pairs where the final estimator is a perceptron: its first layer is summed up once for each row."""
-        whole, out = layers.first(seen, np.empty(0, dtype=np.int64)), {}
-        for i, (name, grid) in enumerate(grids.items()):
-            (columns, numbers), (row, value) = self.of_grid(ev, grid), asks[name]
-            here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            found = _at_layers(layers, whole, seen[:, columns], columns, numbers, row, value, here, what)
-            out[name] = self._of_index(ev, found)
-        return out
-
-    def _by_layers(
-        self,
-        ev: Evaluation,
-        layers: Layered,
-        seen: np.ndarray,
-        columns: np.ndarray,
-        numbers: np.ndarray,
-        progress: Progress | None,
-    ) -> np.ndarray:
-        """Give the answers over one grid, (grid, n, groups), where the final estimator is a perceptron."""
-        first = layers.first(seen, columns)
-        found = np.empty((len(numbers), len(seen), layers.outputs))
-        for v, given in enumerate(numbers):
-            layers.fill(first, columns, given, found[v])
-            tell(progress, (v + 1) / len(numbers), f"{len(numbers)} values over {len(seen):,} rows")
-        return self._of_index(ev, found)
-
-    def _of_index(self, ev: Evaluation, found: np.ndarray) -> np.ndarray:
-        """Turn the probability of a perceptron's second class into that of the class explained."""
-        return 1.0 - found if ev.task == "binary" and self.index == 0 else found
-
-
-def _at_layers(
-    layers: Layered, whole: np.ndarray, held: np.ndarray, columns: np.ndarray, numbers: np.ndarray, row: np.ndarray, value: np.ndarray,
-    progress: Progress | None, what: str,
-) -> np.ndarray:  # fmt: skip
-    """Give a perceptron's answers at pairs of a row and a grid value of one column, (pairs, outputs).
-
-    whole   first layer of each row;  held: the numbers of the column that the rows have, in its columns
-    """
-    found = np.empty((len(row), layers.outputs))
-
-    def part(first: int) -> int:
-        at, to = row[first : first + PART], value[first : first + PART]
-        rows = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
-        found[first : first + PART] = layers.at(whole[rows], columns, numbers[to] - held[rows])
-        return len(at)
-
-    with blas_threads(1):  # threads of our own do the rows
-        in_parts(part, range(0, len(row), PART), len(row), what, None, progress)
-    return found
-
-
-def transformed(ev: Evaluation) -> Transformed | None:
-    """Give the final estimator to ask, where a Pipeline turns each raw column into numbers of its own; None where it does not."""
-    if isinstance(ev.model, OneLabel) or not (hasattr(ev.estimator, "steps") or layered(ev.estimator, ev.task)):
-        return None
-    first, made = first_rows(ev), provenance_of(ev)
-    ready = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
-    if not made.exact or not ready or not (made.steps or layered(made.estimator, ev.task)):
-        return None
-    if not made.steps and not all(map(pd.api.types.is_numeric_dtype, first.dtypes)):
-        return None
-    found = Transformed(ev, made)
-    Z = found.numbers(first)
-    return found if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
-
-
-def same_as_asked(ev: Evaluation, grids: Mapping[str, Grid], found: Transformed) -> bool:
-    """Compare on a few rows with the whole model; what fails there is not trusted."""
-    few = ev.take(np.unique(np.linspace(0, ev.n - 1, 8).round().astype(int)))
-    part = {c: Grid(name=c, values=g.values[[0]], donors=g.donors.iloc[[0, -1]], kind=g.kind) for c, g in grids.items()}
-    try:
-        ours = found.rows(few, part)
-    except (ValueError, TypeError, AttributeError, IndexError):
-        return False
-    theirs = effect_ways.asked_together(few, {c: g.donors for c, g in part.items()})
-    return all(ours[c].shape == theirs[c].shape and np.allclose(ours[c], theirs[c], atol=1e-9) for c in part)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -422,3 +423,28 @@ def test_scores_of_two_classes_that_go_beyond_one_are_told_with_their_whole_rang
     with pytest.raises(InputError, match="not probabilities") as told:
         mg.Evaluation.from_predictions(["a", "b", "b", "a"], score={"b": p, "a": 1.005 - p}, positive="b")
     assert told.value.came == "Scores run from 0.0003 to 1.005 (those of both classes)."
+
+
+class CountingBayes(GaussianNB):
+    """Says how often it was asked for labels."""
+
+    asked = 0
+
+    def predict(self, X):
+        type(self).asked += 1
+        return super().predict(X)
+
+
+@pytest.mark.parametrize("positive", [None, "first"])
+def test_scores_alone_are_asked_for_what_explanations_explain(positive):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=50), "b": rng.normal(size=50)})
+    y = np.where(X.a > 0, "second", "first")
+    model = CountingBayes().fit(X, y)
+    made = mg.Evaluation(model, X.assign(y=y), target="y", **({} if positive is None else {"positive": positive}))
+    before = CountingBayes.asked
+    column = list(model.classes_).index(made.positive)
+    np.testing.assert_array_equal(made.output(X), model.predict_proba(X)[:, column])
+    assert CountingBayes.asked == before
+    assert set(made.answer(X)[0]) <= {0, 1}
+    assert CountingBayes.asked == before + 1
