@@ -18,15 +18,21 @@ from modelglass.analysis.intervals import wilson
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.selecting import between, either, level_of
 from modelglass.analysis.single_features import Single, singles, together
+from modelglass.analysis.sql_text import quote_name
 from modelglass.analysis.stretches import runs
+from modelglass.analysis.wording import say
 
 FEWEST = 100
 """Rows below which nothing is said of leaks."""
 NEARLY_ALL, MUCH = 0.9, 0.7
 """Share of the outcome's variance that one column explains: nearly perfect, and suspect where all others know far less."""
+OF_CLASSES = 0.65
+"""The same of classes, whose outcome keeps a chance of its own: with two as many it is a ROC AUC of about 0.93."""
 TWINS = 0.95
 """A column that explains so much is compared with the others but its twins (copies leak together)."""
 MOST_CLASSES = 10
+TELLING, FEW_GAPS = 0.15, 30
+"""Share of the outcome's variance that a column's gaps explain to be told, and rows with and without a value at least."""
 ASK = "Ask when {name} is known: if only after the outcome, or made from it, the model must do without it, and these metrics are too good."
 
 
@@ -38,11 +44,11 @@ def check_leaks(data: CheckedData) -> list[Hit]:
     weight = np.ones(small.n) if small.weight is None else small.weight
     hits = []
     for one in made:
-        if one.explained < MUCH:
+        if one.explained < (MUCH if small.task == "regression" else OF_CLASSES):
             continue
         twins = {s.name for s in made if one.explained >= TWINS and s.explained >= TWINS}
         _, others = together(small, [s for s in made if s.name != one.name and s.name not in twins], weight)
-        severity = _severity(one.explained, others)
+        severity = _severity(one.explained, others, small.task != "regression")
         if severity is not None:
             hits.append(_told(small, data, one, others, severity))
     return hits
@@ -59,12 +65,12 @@ def usable(data: CheckedData) -> CheckedData:
     return data.keep("small", lambda: data.part(data.rows))
 
 
-def _severity(alone: float, others: float) -> Severity | None:
-    """Weigh what a column leaves unexplained beside what all others leave."""
+def _severity(alone: float, others: float, classes: bool) -> Severity | None:
+    """Weigh what a column leaves unexplained beside what all others leave; numbers may well follow from one column, classes seldom do."""
     left = (1 - alone) / max(1 - others, 1e-12)
     if alone >= NEARLY_ALL and left <= 0.3:
         return "high"
-    if (alone >= 0.8 and left <= 0.4) or left <= 0.25:
+    if ((alone >= 0.8 or classes) and left <= 0.4) or left <= 0.25:
         return "medium"
     return None
 
@@ -93,6 +99,62 @@ def auc(score: np.ndarray, positive: np.ndarray, weight: np.ndarray | None) -> f
     y = positive.astype(np.int64)
     rows = Rows(task="binary", y=y, predicted=y, score=score, probability=True, weight=weight)
     return float(estimate(METRICS["roc_auc"], Groups(rows, np.zeros(len(y), np.int64), 1)).estimate[0])
+
+
+# known by its gaps ---------------------------------------------------------------------------------------------------
+
+
+def check_telling_gaps(data: CheckedData) -> list[Hit]:
+    """Columns whose being missing alone explains much of the outcome: as where a value is only entered, or dropped, after it."""
+    small = usable(data)
+    outcome = small.outcome_indicators()
+    if small.task == "regression":  # a few large values would decide
+        outcome = stats.rankdata(outcome[0])[None] / small.n
+    weight = np.ones(small.n) if small.weight is None else small.weight
+    hits = []
+    names = [c for c in small.features if small.columns[c].kind not in ("text", "id")]
+    for name in names:
+        gone = small.frame[name].isna().to_numpy()
+        if min(gone.sum(), (~gone).sum()) < FEW_GAPS:
+            continue
+        explained = [_explained(gone, y, weight) for y in outcome]
+        k = int(np.argmax(explained))
+        if explained[k] >= TELLING:
+            hits.append(_gap_told(small, data, name, gone, explained[k], k))
+    return hits
+
+
+def _explained(group: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+    """Give the share of the weighted variance of y, (n,), that lies between a group and the rest."""
+    share = float(weight[group].sum() / weight.sum())
+    apart = float(np.average(y[group], weights=weight[group]) - np.average(y[~group], weights=weight[~group]))
+    mean = float(np.average(y, weights=weight))
+    return share * (1 - share) * apart**2 / max(float(np.average((y - mean) ** 2, weights=weight)), 1e-300)
+
+
+def _gap_told(small: CheckedData, data: CheckedData, name: str, gone: np.ndarray, explained: float, k: int) -> Hit:
+    if small.task == "regression":
+        middles = [say(float(np.median(small.y[part]))) for part in (gone, ~gone)]
+        said = f"the median of {data.target or 'the outcome'} is {middles[0]} there, and {middles[1]} where it is known"
+    else:
+        code = k if data.task == "multiclass" else 1 if data.positive_index is None else data.positive_index
+        here, rest = (float((small.y[part] == code).mean()) for part in (gone, ~gone))
+        label = data.classes[code] if data.classes else code
+        said = f"{data.target or 'the outcome'} is {label} on {here:.1%} there, and on {rest:.1%} where it is known"
+    return hit(
+        data,
+        "telling_gap",
+        "medium",
+        f"Whether {name} is missing alone explains {explained:.0%} of the differences in {data.target or 'the outcome'} "
+        f"({rows_text(int(gone.sum()))} lack it): {said}",
+        columns=(name,),
+        where=f"{quote_name(name)} IS NULL",
+        n=small.n,
+        estimate=explained,
+        harm=explained,
+        advice=f"Ask when {name} is filled in: if only after the outcome, or never for some outcomes, the gap tells it, and these metrics "
+        "are too good.",
+    )
 
 
 # sure in one level ---------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from modelglass.analysis.wording import part, say
 
 P_MOST = 1e-4
 LEAST_SHARE = 0.002
+MOSTLY = 0.5
+"""Share of the rows outside the training range from which on that is of high severity."""
 FEW_TRAINED, COMMON, TIMES = 30, 0.01, 5.0
 """A level of fewer training rows than the first has hardly been learnt; told where it is this common here and this many times as common as there."""
 
@@ -90,7 +92,7 @@ def _outside(data: CheckedData, name: str, here: np.ndarray, there: np.ndarray, 
     if p > P_MOST or share < LEAST_SHARE:
         return []
     where = f"NOT ({between(data, name, low, high).where})"
-    severity: Severity = "medium" if share >= 0.01 else "low"
+    severity: Severity = "high" if share >= MOSTLY else "medium" if share >= 0.01 else "low"
     return [
         hit(
             data,

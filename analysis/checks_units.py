@@ -144,11 +144,34 @@ def binwise(
     return out
 
 
+def smooth_middle(distinct: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Give a median for values on a grid, which counts do not make jump from one value to the next.
+
+    Each of the sorted ``distinct`` values stands for the range half way to its neighbours, evenly, as in grouped data; where values
+    hardly repeat it is the plain median.
+
+    >>> smooth_middle(np.array([1.0, 2.0, 3.0]))(np.array([1.0, 2, 2, 3, 3, 3]))
+    2.5
+    """
+    edges = (distinct[1:] + distinct[:-1]) / 2
+    edges = np.r_[distinct[:1], edges, distinct[-1:]]
+
+    def measured(part: np.ndarray) -> float:
+        middle = float(np.median(part))
+        at = int(np.searchsorted(distinct, middle))
+        if at == len(distinct) or distinct[at] != middle:
+            return middle
+        below, here = float((part < middle).mean()), float((part == middle).mean())
+        return float(edges[at] + (0.5 - below) / here * (edges[at + 1] - edges[at]))
+
+    return measured
+
+
 def _along(data: CheckedData, clock: Clock, name: str, looks: int) -> Hit | None:
     values = data.numbers(name)
     z = logs(values)
     clock = coarser(clock, ~np.isnan(z))
-    middles = binwise(z, clock)
+    middles = binwise(z, clock, smooth_middle(np.unique(z[~np.isnan(z)])))
     splits = [two_groups(middles)]
     # an outcome depends on other columns, so a smooth rise of it is no surprise: only a gap is
     if name != data.target and np.isfinite(middles).any() and np.nanmax(middles) - np.nanmin(middles) >= 0.5:

@@ -13,12 +13,14 @@ from modelglass.analysis.checked_data import CheckedData, Hit, of_evaluation, of
 from modelglass.analysis.checks_codes import check_codes
 from modelglass.analysis.checks_columns import check_constants, check_frozen, check_identifiers, check_texts
 from modelglass.analysis.checks_labels import check_classes, check_levels, check_missing_outcomes, check_shares
-from modelglass.analysis.checks_leaks import check_leaks, check_sure_levels
+from modelglass.analysis.checks_leaks import check_leaks, check_sure_levels, check_telling_gaps
 from modelglass.analysis.checks_local_leaks import check_local_leaks
+from modelglass.analysis.checks_near import check_near
 from modelglass.analysis.checks_noise import check_noise
 from modelglass.analysis.checks_periods import check_periods
 from modelglass.analysis.checks_rows import check_conflicts, check_duplicates, check_overlap
 from modelglass.analysis.checks_scores import check_scores
+from modelglass.analysis.checks_shift import check_shift
 from modelglass.analysis.checks_training import check_training
 from modelglass.analysis.checks_units import check_units
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
@@ -52,10 +54,12 @@ COLUMNS = [
 Check = Callable[[CheckedData], list[Hit]]
 CHECKS: Mapping[str, tuple[str, Check]] = {
     "duplicates": ("Rows that repeat", check_duplicates),
+    "near": ("Rows that nearly repeat", check_near),
     "conflicts": ("Equal rows with other outcomes", check_conflicts),
     "overlap": ("Rows of the training data", check_overlap),
     "leaks": ("Columns that know the outcome", check_leaks),
     "sure_levels": ("Levels sure of the outcome", check_sure_levels),
+    "gaps_tell": ("Gaps that know the outcome", check_telling_gaps),
     "local_leaks": ("Columns that know it in one place", check_local_leaks),
     "constants": ("Constant and empty columns", check_constants),
     "frozen": ("Columns that freeze", check_frozen),
@@ -65,6 +69,7 @@ CHECKS: Mapping[str, tuple[str, Check]] = {
     "texts": ("Mixed and twice-written texts", check_texts),
     "identifiers": ("Identifiers as inputs", check_identifiers),
     "training": ("Values not seen in training", check_training),
+    "shift": ("Columns beside training", check_shift),
     "shares": ("Outcomes beside training", check_shares),
     "noise": ("Outcomes noisier than in training", check_noise),
     "missing_outcomes": ("Missing outcomes", check_missing_outcomes),
@@ -78,6 +83,17 @@ _INSTEAD = {
     "scale_break": ("missing_code",),
     "outside_training": ("unit_change", "missing_code", "scale_break"),
     "filled_value": ("frozen_column",),
+    "column_shift": (
+        "unit_change",
+        "missing_code",
+        "scale_break",
+        "frozen_column",
+        "constant_column",
+        "period_break",
+        "filled_value",
+        "scarce_in_training",
+    ),
+    "telling_gap": ("leak", "local_leak"),
     "conflicting_rows": (),
     "sure_level": ("leak", "local_leak"),
     "local_leak": ("leak",),

@@ -30,6 +30,8 @@ MATERIAL = 0.01
 ..."""
 OFF = {"bias": 0.25, "calibration_gap": 0.05, "excess_brier_score": 0.025}
 """... and is surely this far off: in RMSE of all rows, in probability, in Brier score."""
+HARDER = 0.25
+"""A slice that is merely hard (the model knows it) is told where its error is surely larger than that of the rest by this part of it."""
 SIGNED = ("bias", "calibration_gap")
 _ADVICE = {
     "excess_brier_score": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
@@ -106,10 +108,24 @@ def _squared_gaps(rows: Rows) -> float:
 
 
 def _worst(ev: Evaluation, search: _Search, found: FoundSlices, searches: int) -> list[Finding]:
-    """Tell of the slices that are most surely worse; those that are right where the rest is wrong are no weak slices."""
-    rows = [r for r in found.frame().to_dict("records") if search.metric not in SIGNED or _is_off(r)]
+    """Tell of the slices that are most surely worse; those that are right where the rest is wrong are no weak slices.
+
+    Of slices that are only hard, and less than twice as hard as the rest, one says it: rows differ in how hard they are, and the model knows.
+    """
+    rows = [r for r in found.frame().to_dict("records") if _counts(search.metric, r)]
     rows.sort(key=lambda r: -abs(r["effect"]) / max(r["effect_high"] - r["effect_low"], 1e-300))
-    return [_told(ev, search, row, searches) for row in rows[:TOLD]]
+    told = [_told(ev, search, row, searches) for row in rows[:TOLD]]
+    first = next((i for i, f in enumerate(told) if f.severity == "low"), None)
+    return [f for i, f in enumerate(told) if f.severity != "low" or i == first]
+
+
+def _counts(metric: str, row: Mapping[str, Any]) -> bool:
+    if metric in SIGNED:
+        return _is_off(row)
+    if metric in OFF:
+        return True
+    rest = 1 - row["rest"] if metric == "accuracy" else row["rest"]
+    return _surely(row["effect_low"], row["effect_high"]) >= HARDER * rest
 
 
 def _is_off(row: Mapping[str, Any]) -> bool:
@@ -118,7 +134,7 @@ def _is_off(row: Mapping[str, Any]) -> bool:
 
 def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int) -> Finding:
     metric, share = search.metric, row["rows"] / ev.n
-    surely = _surely(row)
+    surely = _surely(row["low"], row["high"])
     lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
     columns = columns_in(row["where"], ev.columns)
     shows: dict[str, Any] = {"evidence": "find_slices", "settings": {"metric": metric}}
@@ -175,9 +191,9 @@ def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
     return f"{label} is {here} (interval {low} to {high}) where {where}, against {rest} on the rest{judged}"
 
 
-def _surely(row: Mapping[str, Any]) -> float:
-    """Give how far off a slice is at least: the end of the interval nearest to 0."""
-    return 0.0 if row["low"] <= 0 <= row["high"] else min(abs(row["low"]), abs(row["high"]))
+def _surely(low: float, high: float) -> float:
+    """Give how far from 0 something is at least: the end of its interval nearest to 0."""
+    return 0.0 if low <= 0 <= high else min(abs(low), abs(high))
 
 
 def _severity(search: _Search, row: Mapping[str, Any], surely: float, lost: float) -> Severity:

@@ -83,3 +83,15 @@ def test_what_the_time_was_too_short_for_is_told(monkeypatch):
     find(ev, short)
     assert whole.note == ""
     assert short.note.startswith("the time ran out in 2 of 2 searches")
+
+
+@pytest.mark.parametrize(("harder", "told"), [(1.15, 0), (1.6, 1), (4.0, 3)])
+def test_slices_that_are_only_hard_are_told_where_they_are_surely_harder_and_once(harder, told):
+    """Three levels have wider errors, honestly: a little is nothing, half as much again is one finding, four times as much is three."""
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"job": rng.choice(list("abcdefgh"), 8000)})
+    y = rng.normal(size=8000) * np.where(frame["job"].isin(["a", "b", "c"]), harder, 1.0)
+    ev = Evaluation.from_predictions(y, np.zeros(8000), frame=frame, task="regression")
+    hard = [f for f in find(ev, Budget(30)) if f.settings["metric"] == "mae"]
+    assert len(hard) == told
+    assert {f.severity for f in hard} == ({"low"} if told == 1 else {"medium"} if told else set())

@@ -1,0 +1,84 @@
+"""Are there rows that are nearly the same as another, as copies with small changes are? By how much nearer the nearest row is than the next."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from modelglass.analysis.checked_data import CheckedData, Hit, hit
+from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.selecting import selecting
+from modelglass.analysis.wording import part
+
+ROWS, MOST_NUMBERS, FEWEST_NUMBERS = 10_000, 8, 3
+"""Rows and numbers at most; with fewer numbers than the last, near rows are frequent."""
+FEWEST_VALUES = 50
+TAIL = 1e-3
+"""A row is very near another where chance makes so few nearer."""
+LEAST, MUCH = 0.01, 0.05
+"""Share of the rows to be told, and to be of high severity."""
+P_MOST, TIMES = 1e-4, 5.0
+
+
+def check_near(data: CheckedData) -> list[Hit]:
+    """Rows whose numbers are nearly those of another row, and whose categories and outcome are the same.
+
+    In d dimensions the ratio of the distances to the second and to the first neighbour follows a Pareto distribution of exponent d,
+    whatever the density (Facco, d'Errico, Rodriguez and Laio 2017); d is taken from the lower quartile, which copies hardly move.
+    """
+    if data.cluster is not None:
+        raise NotApplicable("rows of one cluster may well be alike")
+    small = data.part(ROWS)
+    numbers = [c for c in small.of_kind("numeric") if len(np.unique(small.numbers(c))) >= FEWEST_VALUES]
+    if len(numbers) < FEWEST_NUMBERS:
+        raise NotApplicable(f"there are fewer than {FEWEST_NUMBERS} columns of numbers of many values")
+    numbers = sorted(numbers, key=lambda c: -len(np.unique(small.numbers(c))))[:MOST_NUMBERS]
+    total = small.outcome_hashes().copy()
+    for name in small.of_kind("categorical", "boolean"):
+        total += small.hashes(name)
+    place, ratio, neighbour = _neighbours(small, numbers)
+    if len(place) < 500:
+        raise NotApplicable("fewer than 500 different rows with all their numbers are too few")
+    exponent = np.log(4 / 3) / max(float(np.quantile(ratio, 0.25)), 1e-9)
+    near = np.exp(-exponent * ratio) < TAIL
+    same = total[place] == total[neighbour]
+    chance = TAIL * len(place) * min(float(same[~near].mean()) + 1 / len(place), 1.0) if (~near).any() else 0.0
+    found = int((near & same).sum())
+    share = found / len(place)
+    p = float(stats.poisson.sf(found - 1, TIMES * chance))
+    if share < LEAST or p > P_MOST:
+        return []
+    places = np.flatnonzero(np.isin(data.frame.index, small.frame.index[place[near & same]]))
+    where, said = selecting(data, places)
+    return [
+        hit(
+            data,
+            "near_copies",
+            "high" if share >= MUCH else "medium",
+            f"{rows_text(found)} ({part(share)} of {len(place):,}) look like copies of another row with small changes: the same in the outcome and "
+            f"all categories, and far nearer in {len(numbers)} numbers than the next row; chance would give about {chance:,.1f}{said}",
+            where=where,
+            places=places,
+            n=found,
+            estimate=share,
+            p_adjusted=p,
+            advice="Find out whether cases were entered twice or made from one another, keep one of each, or say with a cluster column which "
+            "rows belong together: as they are, intervals are too narrow.",
+        )
+    ]
+
+
+def _neighbours(data: CheckedData, numbers: list[str]) -> tuple[NDArray[np.int64], np.ndarray, NDArray[np.int64]]:
+    """Give for rows that differ from all others: their place, the log of how much farther the second neighbour is, the first one's place."""
+    from scipy.spatial import cKDTree
+
+    values = np.column_stack([data.numbers(c) for c in numbers])
+    known = np.flatnonzero(np.isfinite(values).all(axis=1))
+    known = known[np.sort(np.unique(values[known], axis=0, return_index=True)[1])]
+    if len(known) < 3:
+        return known, np.zeros(len(known)), known
+    ranks = np.column_stack([stats.rankdata(values[known, j]) for j in range(len(numbers))]) / len(known)
+    distance, at = cKDTree(ranks).query(ranks, k=3)
+    return known, np.log(distance[:, 2] / np.maximum(distance[:, 1], 1e-12)), known[at[:, 1]]
