@@ -1,9 +1,10 @@
 """Planted defects: what ``findings`` finds, misses and raises for nothing, beside the scans of deepchecks and giskard.
 
-Worlds come from ``tests/defects/planted`` (12 kinds of defect at two strengths, 4 more that nobody built for, clean worlds beside them); what counts as
-found stands in ``planted/truth.py``. Every world is examined once; lines go to a file, and those already in it are not examined again.
+Worlds come from ``tests/defects/planted`` (12 kinds of defect at two strengths, 4 more that nobody built for, clean worlds beside them) and, with
+``--others``, from ``other_defects.py`` (18 more kinds); what counts as found stands in ``planted/truth.py``. Every world is examined once; lines go to
+a file, and those already in it are not examined again. Another tool runs in an environment of its own, made with pip, or by ``--python``.
 
-Run: ``python benchmarks/defects.py [--tool modelglass] [--seeds 20] [--clean 60] [--kinds "label noise,clean"] [--strengths larger] [--held-out]
+Run: ``python benchmarks/defects.py [--tool modelglass] [--seeds 20] [--clean 60] [--kinds "label noise,clean"] [--strengths larger] [--held-out] [--others] [--python PATH]
 [--out FILE.jsonl] [--table FILE.jsonl ...]``
 """
 
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "tests" / "defects"))
+sys.path += [str(HERE.parent / "tests" / "defects"), str(HERE)]
 TASKS = ("classification", "regression")
 REQUIREMENTS = {
     "deepchecks": ("deepchecks==0.19.1", "setuptools<81", "numpy<2", "pandas<2.2", "scikit-learn<1.5"),
@@ -42,7 +43,9 @@ def examine(given: argparse.Namespace, out: Path) -> None:
     if "clean" in given.kinds:
         worlds += [f"{task}/{seed}/clean" for seed in range(given.seeds, given.clean) for task in TASKS]
     python = sys.executable
-    if given.tool != "modelglass":
+    if given.python:
+        python = given.python
+    elif given.tool != "modelglass":
         from environments import python_of
 
         python = str(python_of(given.tool, *REQUIREMENTS[given.tool]))
@@ -144,6 +147,7 @@ def missed(lines: list[dict]) -> str:
 
 
 def main() -> None:
+    from other_defects import OTHERS
     from planted import HELD_OUT, KINDS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,12 +157,14 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join([*KINDS, "clean"]), help="names, separated by commas")
     parser.add_argument("--strengths", default="larger,smaller")
     parser.add_argument("--held-out", action="store_true", help="the kinds kept out of all tuning instead")
+    parser.add_argument("--others", action="store_true", help="the kinds of other_defects.py instead")
+    parser.add_argument("--python", default="", help="interpreter of the tool's environment, where it is made by hand")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", default="", help="file of lines; an existing one is completed")
     parser.add_argument("--table", nargs="*", default=[], help="examine nothing, print the tables of these files")
     parser.add_argument("--missed", action="store_true", help="list what was missed, and every false alarm")
     given = parser.parse_args()
-    given.kinds = [*HELD_OUT, "clean"][: len(HELD_OUT)] if given.held_out else given.kinds.split(",")
+    given.kinds = list(HELD_OUT) if given.held_out else list(OTHERS) if given.others else given.kinds.split(",")
     files = [Path(f) for f in given.table]
     if not files:
         out = Path(given.out or HERE / ".env" / f"defects-{given.tool}.jsonl")
@@ -168,7 +174,7 @@ def main() -> None:
         examine(given, out)
         files = [out]
     lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    for names in (list(KINDS), list(HELD_OUT)):
+    for names in (list(KINDS), list(HELD_OUT), list(OTHERS)):
         if any(r["kind"] in names for r in lines):
             print(told(lines, names), end="\n\n")
     print(alarms(lines))

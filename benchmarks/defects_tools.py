@@ -20,10 +20,11 @@ HERE = Path(__file__).resolve().parent
 sys.path = [
     p for p in sys.path if Path(p or ".").resolve() != HERE
 ]  # this folder's coverage.py would hide the package of that name
-sys.path.append(str(HERE.parent / "tests" / "defects"))
+sys.path += [str(HERE.parent / "tests" / "defects"), str(HERE)]
 
 import numpy as np  # noqa: E402
-from planted import HELD_OUT, KINDS, Claim, World, evidence, make, true_gap  # noqa: E402
+from other_defects import OTHERS  # noqa: E402
+from planted import HELD_OUT, KINDS, Claim, World, evidence, make, planted, true_gap  # noqa: E402
 
 SECONDS = float(os.environ.get("MODELGLASS_BUDGET", "30"))
 """Budget of ``findings``. More on a loaded machine: the rows that are looked at are the same from 30 s on, because no world has more."""
@@ -159,7 +160,7 @@ TOOLS: dict[str, Callable[[World], list[Claim]]] = {
 
 def examined(tool: str, kind: str, strength: str, task: str, seed: int) -> dict:
     """Give one line of the results: was it found, and what else was said."""
-    world = make(kind, strength, task, seed)
+    world = planted(OTHERS[kind][0], kind, task, strength, seed) if kind in OTHERS else make(kind, strength, task, seed)
     wall, cpu = time.perf_counter(), time.process_time()
     line: dict = {"tool": tool, "kind": kind, "strength": strength, "task": task, "seed": seed}
     try:
@@ -188,7 +189,9 @@ def wanted(kinds: list[str], strengths: list[str], task: str, clean_only: bool) 
     asked = [("clean", "")] if "clean" in kinds else []
     if clean_only:
         return asked
-    return asked + [(k, s) for k in kinds if k != "clean" and task in (KINDS | HELD_OUT)[k][1] for s in strengths]
+    return asked + [
+        (k, s) for k in kinds if k != "clean" and task in (KINDS | HELD_OUT | OTHERS)[k][1] for s in strengths
+    ]
 
 
 def main() -> None:
