@@ -58,6 +58,18 @@ def test_clean_rows_give_nothing(task):
         assert not looked(table(10 + seed, task), table(20 + seed, task)).found
 
 
+def test_a_few_wrong_labels_are_found_too():
+    told = [looked(flipped(table(s, "binary"), 0.07, seed=s), table(50 + s, "binary")).found for s in range(6)]
+    assert sum(map(bool, told)) >= 5
+    assert "go against the class that a model taught by one half" in next(f for f in told if f)[0].sentence
+
+
+def test_another_frequency_of_a_class_is_no_noise():
+    frame = table(7, "binary")
+    fewer = frame[(frame["y"] == "no") | (np.arange(N) % 2 == 0)].reset_index(drop=True)
+    assert not looked(fewer, table(8, "binary")).found
+
+
 def test_a_relation_that_has_changed_is_no_noise():
     """A model of these rows wins the loss back, so nobody may say that labels are wrong."""
     assert not looked(table(1, "binary", turn=0.5), table(2, "binary")).found
@@ -115,11 +127,11 @@ def test_rows_that_stand_in_training_are_left_out_and_row_order_changes_nothing(
 
 def test_rows_of_one_cluster_widen_the_interval():
     frame, train = flipped(table(1, "binary"), 0.15), table(2, "binary")
-    cluster = np.repeat(np.arange(N // 10), 10)
-    lumpy = frame.assign(x=frame["x"].to_numpy()[cluster * 10], y=frame["y"].to_numpy()[cluster * 10])
+    cluster = np.repeat(np.arange(N // 3), 3)
+    lumpy = frame.assign(x=frame["x"].to_numpy()[cluster * 3], y=frame["y"].to_numpy()[cluster * 3])
     alone, joined = looked(lumpy, train).found, looked(lumpy, train, cluster=cluster).found
     assert alone
-    assert not joined or joined[0].high - joined[0].low > 1.5 * (alone[0].high - alone[0].low)
+    assert not joined or joined[0].high - joined[0].low > 1.3 * (alone[0].high - alone[0].low)
 
 
 def test_slope_equals_least_squares_with_its_robust_error():
