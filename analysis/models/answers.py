@@ -91,8 +91,11 @@ class AnsweringModel(Model):
         return self.both(X)[1]
 
     def both(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Ask once, and read the answer as settled."""
+        """Ask once, and read the answer as settled; a frame of several named columns tells the outputs."""
         answer = self.ask(X)
+        if self.output_names is None:
+            self.output_names = column_names(answer)
+        answer = in_order(answer, self.classes)
         if self.meaning in ("", "label", "value"):
             return answer, None
         numbers = checked_numbers(answer, len(answer))
@@ -121,7 +124,7 @@ class AnsweringModel(Model):
             self.classes = self.classes or data.classes(answer.shape[1])
         self.task = "binary" if len(self.classes) == 2 else "multiclass"
         self.score_kind = "probability" if self.meaning.startswith("prob") else "decision"
-        self.notes.append(_how(self.meaning, self.classes))
+        self.notes.append(_how(self.meaning, self.classes, self.output_names if answer.ndim == 2 else None))
 
 
 def read_scores(numbers: np.ndarray, meaning: str) -> tuple[np.ndarray, np.ndarray]:
@@ -183,16 +186,38 @@ def order_fails(highest: np.ndarray, labels: np.ndarray) -> bool:
     return len(labels) >= FEW and bool((highest == labels.astype(object)).mean() < ALIKE)
 
 
-def _how(meaning: str, classes: Sequence[Any]) -> str:
+def column_names(answer: Any) -> tuple[str, ...] | None:
+    """Give the names of the columns of an answer that is a frame of several; None where it is none, or numbered them only.
+
+    >>> column_names(pd.DataFrame({"yes": [0.2], "no": [0.8]})), column_names(pd.DataFrame([[0.2, 0.8]]))
+    (('yes', 'no'), None)
+    """
+    names = getattr(answer, "columns", None)
+    if names is None or len(names) < 2 or isinstance(names, pd.RangeIndex):
+        return None
+    return tuple(str(c) for c in names)
+
+
+def in_order(answer: Any, classes: Sequence[Any] | None) -> Any:
+    """Give an answer whose columns are named after the classes in the order of these; any other as it is."""
+    names = column_names(answer)
+    wanted = [str(c) for c in classes or ()]
+    if names is None or list(names) == wanted or sorted(names) != sorted(wanted):
+        return answer
+    return np.asarray(answer)[:, [names.index(c) for c in wanted]]
+
+
+def _how(meaning: str, classes: Sequence[Any], names: Sequence[str] | None) -> str:
     start = "The model does not say what its answers mean"
+    kind = "probabilities" if meaning == "probabilities" else "scores"
+    if names is not None and sorted(names) == sorted(str(c) for c in classes):
+        return f"{start}: its columns are named as the labels are, and taken as their {kind} by name."
     if meaning == "probability":
         return f"{start}: one number between 0 and 1 a row is taken as the probability of {classes[-1]!r}. If it is a value, say --task regression."
     if meaning == "decision":
         return f"{start}: one number a row is taken as a score that speaks for {classes[-1]!r} above zero. If it is a value, say --task regression."
-    kind = "probabilities" if meaning == "probabilities" else "scores"
-    return (
-        f"{start}: its {len(classes)} columns are taken as {kind} of {listed(repr(c) for c in classes)}, in this order."
-    )
+    named = f" ({listed(names)})" if names is not None and len(names) == len(classes) else ""
+    return f"{start}: its {len(classes)} columns{named} are taken as {kind} of {listed(repr(c) for c in classes)}, in this order."
 
 
 def without_point(labels: list[Any]) -> list[Any]:

@@ -162,11 +162,8 @@ class PyfuncModel(AnsweringModel):
         return frame.assign(**cast)
 
     def ask(self, X: Any) -> Any:
-        """Ask MLflow; a frame of several named columns tells the outputs."""
-        answer = self.estimator.predict(X)
-        if isinstance(answer, pd.DataFrame) and answer.shape[1] > 1 and self.output_names is None:
-            self.output_names = tuple(str(c) for c in answer.columns)
-        return answer
+        """Ask MLflow."""
+        return self.estimator.predict(X)
 
 
 def _cast(values: pd.Series, kind: str) -> pd.Series:

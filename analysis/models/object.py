@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError
-from modelglass.analysis.models.answers import AnsweringModel
+from modelglass.analysis.models.answers import AnsweringModel, in_order
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.sklearn import SklearnModel, attribute, check_fitted
 
@@ -38,6 +38,13 @@ class PythonModel(SklearnModel):
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels or values, shape (n,)."""
         return self.both(X)[0]
+
+    def _scores_of(self, estimator: Any, X: Any) -> np.ndarray | None:
+        """Give the scores; columns that are named after the classes are read by name."""
+        if self.score_kind != "probability" or self._unsummed:
+            return super()._scores_of(estimator, X)
+        scores: np.ndarray = in_order(estimator.predict_proba(X), self.classes)
+        return scores
 
 
 class ObjectModel(AnsweringModel):

@@ -96,3 +96,50 @@ def test_settings_that_a_module_makes_hold_on(folder):
     with config_context(display="diagram"):
         load_model("h1own_sets:model")
         assert get_config()["display"] == "text"
+
+
+class Named:
+    """Gives a frame whose columns are named after the labels, in no particular order."""
+
+    def predict_proba(self, X):
+        third = X["a"].to_numpy() / 3
+        return pd.DataFrame({"no": 1 - third, "yes": third})[["yes", "no"]]
+
+
+class SaysClasses(Named):
+    classes_ = ("no", "yes")
+
+
+def decision(X):
+    d = X["a"].to_numpy() - 1.5
+    return pd.DataFrame({"yes": d, "no": -d})
+
+
+def of_three(X):
+    a = X["a"].to_numpy()
+    return pd.DataFrame({"no": np.where(a < 2, 0.8, 0.1), "yes": np.where(a > 2, 0.8, 0.1), "hm": np.where(a == 2, 0.8, 0.1)})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "score"),
+    [(Named().predict_proba, 1 / 3), (Named(), 1 / 3), (SaysClasses(), 1 / 3), (decision, -0.5)],
+)
+def test_columns_named_after_the_labels_are_read_by_name(model, score):
+    """They were read in sorted order, so that a right model was shown as wrong on every row."""
+    data = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "y": ["no", "no", "yes", "yes"]})
+    ev = mg.Evaluation(model, data, target="y")
+    assert ev.score[1] == pytest.approx(score)
+    assert ev.predicted.tolist() == ev.y.tolist()
+    assert ev.positive == "yes"
+
+
+def test_columns_named_after_several_labels_and_mapped_ones_are_read_by_name():
+    data = pd.DataFrame({"a": [1.0, 2.0, 3.0] * 4, "y": ["no", "hm", "yes"] * 4})
+    ev = mg.Evaluation(of_three, data, target="y")
+    assert ev.predicted.tolist() == ev.y.tolist()
+    assert any("by name" in note for note in ev.model.notes)
+    coded = data.assign(y=data["y"].map({"no": 1, "hm": 2, "yes": 3}))
+    ev = mg.Evaluation(of_three, coded, target="y", label={1: "no", 2: "hm", 3: "yes"})
+    assert ev.predicted.tolist() == ev.y.tolist()
+    ev = mg.Evaluation(lambda X: of_three(X).set_axis(["p", "q", "r"], axis=1), data, target="y")
+    assert any("(p, q, r) are taken as probabilities of 'hm', 'no', 'yes'" in note for note in ev.model.notes)
