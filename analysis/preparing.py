@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from modelglass.analysis import fingerprints
 from modelglass.analysis.columns import Column, infer_columns
@@ -214,18 +215,20 @@ def checked_frame(frame: Any) -> pd.DataFrame:
 
 
 def _check_writable(frame: pd.DataFrame) -> None:
-    """Refuse texts with half of a pair of UTF-16 ("lone surrogates"), which the text columns of pandas 3 cannot hold."""
-    if pd.Series(["text"]).dtype == object:
-        return
+    """Refuse texts with half of a pair of UTF-16 ("lone surrogates"), which nothing can hash, write or put in a condition."""
     for name in frame.columns:
-        texts = [name, *(v for v in frame[name] if isinstance(v, str))] if frame[name].dtype == object else [name]
+        kind = frame[name].dtype
+        texts: Iterable[Any] = kind.categories if isinstance(kind, pd.CategoricalDtype) else ()
+        if types.is_object_dtype(kind) or getattr(kind, "storage", "") == "python":
+            texts = frame[name]
         try:
-            for text in texts:
-                text.encode()
+            name.encode()
+            "\n".join(v for v in texts if isinstance(v, str)).encode()
         except UnicodeEncodeError as error:
+            half = error.object[: error.start].rpartition("\n")[2] + error.object[error.start :].partition("\n")[0]
             raise InputError(
                 "Expected texts that can be written as UTF-8.",
-                f"The column {name!a} holds half a character: {error.object[:40]!a}.",
+                f"The column {name!a} holds half a character: {half[:40]!a}.",
                 "Read the data with the right encoding, or take such characters away.",
             ) from None
 
