@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from modelglass.analysis.aimed import no_mean
+from modelglass.analysis.aimed import named
 from modelglass.analysis.checked_data import CheckedData, of_evaluation
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
-from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics, reason_against
+from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics, reason_against
 from modelglass.analysis.paired import FEWEST, change
 from modelglass.analysis.performance import check_level, metric_label, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
-from modelglass.analysis.simple_models import Setup, best_single, constant, linear, middle, setup
+from modelglass.analysis.simple_models import Setup, best_single, constant, linear, setup
+from modelglass.analysis.simple_quantiles import best_level, moved_linear, one_for_all
 from modelglass.analysis.source import UNNAMED, Source
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ COLUMNS = [
 ]
 _METRICS = {"binary": ("roc_auc", "log_loss"), "multiclass": ("log_loss", "accuracy"), "regression": ("rmse", "mae")}
 _LABELS_ONLY = ("balanced_accuracy", "accuracy")
+AIMED = ("pinball_loss",)
 ABSOLUTE = ("mae", "median_absolute_error", "mape")
 """Metrics of absolute errors: the best single answer is the median, not the mean."""
 
@@ -108,7 +110,8 @@ def baselines(
     """Compare the model with what simple means reach on the same rows.
 
     One answer for all rows (the shares of the classes; the mean, or the median for absolute errors), the best single column (mean
-    outcome by level or bin), and a linear model on plain codes. With ``train`` they are fitted on the training data, as the model was;
+    outcome by level or bin), and a linear model on plain codes. For the pinball loss of a model of a quantile: that quantile of all
+    outcomes, that of the column's level or bin, and the linear model moved so that the promised share lies at or below. With ``train`` they are fitted on the training data, as the model was;
     without, each row is predicted from the other folds of these rows (five, by content).
 
     Parameters
@@ -116,7 +119,7 @@ def baselines(
     ev : Evaluation
     metrics : names, optional
         Without it ROC AUC and log loss (two classes), log loss and accuracy (several), RMSE and MAE (numbers), MAE
-        alone (a model of the median).
+        alone (a model of the median), pinball loss (of another quantile).
     human : column or number, optional
         A column that holds a person's answer for each row, or the value that people reach on the first metric.
     level : float
@@ -128,7 +131,7 @@ def baselines(
     InputError
         Unknown metric or column; answers of people that are no classes or numbers of the target.
     NotApplicable
-        Fewer than 20 rows; a model of another quantile than the median, where no metrics are named.
+        Fewer than 20 rows.
 
     Notes
     -----
@@ -141,11 +144,9 @@ def baselines(
         )
     data, rows, level = of_evaluation(ev), rows_of(ev), check_level(level)
     usual = [METRICS[m] for m in _usual(ev.task, ev.score_kind)]
-    if metrics is None and ev.aim == 0.5:
-        usual = [METRICS["mae"]]  # the loss that it was trained for
-    elif metrics is None:
-        no_mean(ev.aim, "squared and absolute errors do not tell whether it is better than a simple answer")
-    chosen = chosen_metrics(metrics, usual, task=ev.task, score_kind=ev.score_kind)
+    if ev.aim is not None:
+        usual = [METRICS[aimed_loss(ev.aim)]]
+    chosen = chosen_metrics(metrics, usual, task=ev.task, score_kind=ev.score_kind, aim=ev.aim)
     people = _people(ev, human)
     if isinstance(people, Rows) and metrics is None and all(m.needs in ("score", "probability") for m in chosen):
         chosen = [*chosen, METRICS["accuracy"]]
@@ -215,13 +216,17 @@ def measure(
     tell(progress, 0.0, "fitting baselines")
     names = [c for c in data.features if data.columns[c].kind not in ("text",)]
     made = setup(data, names)
-    others = _others(rows, made, names, [METRICS[m] for m in metrics], progress)
+    aimed = [m for m in metrics if m in AIMED]
+    plain = [m for m in metrics if m not in AIMED]
+    means = _others(rows, made, names, plain, progress) if plain else {}
+    quantiles = _of_quantile(rows, made, names, progress) if aimed else {}
     table = []
     for name in metrics:
         metric = METRICS[name]
         model = _estimated(metric, rows, level)
         base = {"metric": name, "label": metric_label(name, rows.task), "model": model[0], "n": len(rows.y)}
         table.append(base | _row("model", "the model", model, (math.nan,) * 3, "", ""))
+        others = quantiles if name in AIMED else means
         left_out = "median" if name not in ABSOLUTE else "constant" if "median" in others else ""
         for key, (words, there, how) in others.items():
             if key == left_out:
@@ -231,9 +236,10 @@ def measure(
         if human is not None:
             table.append(base | _human(metric, rows, human, model, level, first=name == metrics[0]))
     tell(progress, 1.0, "fitting baselines")
+    fitted = quantiles if metrics[0] in AIMED else means
     return Baselines(
         table=pd.DataFrame(table, columns=COLUMNS),
-        alike={key: _alike(rows, there) for key, (_, there, _) in others.items() if key in ("single", "linear")},
+        alike={key: _alike(rows, there) for key, (_, there, _) in fitted.items() if key in ("single", "linear")},
         trained=made.trained,
         source=source,
         settings={
@@ -245,15 +251,14 @@ def measure(
 
 
 def _others(
-    rows: Rows, made: Setup, names: list[str], metrics: Sequence[Metric], progress: Progress | None
+    rows: Rows, made: Setup, names: list[str], metrics: Sequence[str], progress: Progress | None
 ) -> dict[str, tuple[str, Rows, str]]:
     """Make the baselines: words, rows with their answers, and what they were fitted on."""
-    how = "training data" if made.trained else "these rows, cross-fitted"
-    own = "training data" if made.trained else "these rows"
+    how, own = _fitted_on(made)
     if rows.task == "regression":
         out = {"constant": ("the mean", _answered(rows, constant(made)), own)}
-        if any(m.name in ABSOLUTE for m in metrics):
-            out["median"] = ("the median", _answered(rows, middle(made)), own)
+        if any(m in ABSOLUTE for m in metrics):
+            out["median"] = ("the median", _answered(rows, one_for_all(made, 0.5)), own)
     else:
         out = {"constant": ("one answer for all rows", _answered(rows, constant(made)), own)}
     if not names:
@@ -266,6 +271,28 @@ def _others(
     made_linear = linear(made, names, lambda share: tell(progress, 0.4 + 0.5 * share, "fitting a linear model"))
     out["linear"] = ("a linear model", _answered(rows, made_linear), how)
     return out
+
+
+def _of_quantile(
+    rows: Rows, made: Setup, names: list[str], progress: Progress | None
+) -> dict[str, tuple[str, Rows, str]]:
+    """Make the same for a model of a quantile: all of them predict that quantile."""
+    (how, own), aim = _fitted_on(made), 0.5 if rows.aim is None else rows.aim
+    out = {"constant": (f"{named(aim)} of all rows", _answered(rows, one_for_all(made, aim)), own)}
+    if not names:
+        return out
+    single = best_level(made, names, aim, lambda share: tell(progress, 0.1 + 0.3 * share, "fitting single columns"))
+    if single is not None:
+        out["single"] = (f"{single[0]} alone", _answered(rows, single[1]), how)
+    tell(progress, 0.4, "fitting a linear model")
+    moved = moved_linear(made, names, aim, lambda share: tell(progress, 0.4 + 0.5 * share, "fitting a linear model"))
+    out["linear"] = (f"a linear model moved to {named(aim)}", _answered(rows, moved), how)
+    return out
+
+
+def _fitted_on(made: Setup) -> tuple[str, str]:
+    """Say what fits, and single answers, are made of."""
+    return ("training data", "training data") if made.trained else ("these rows, cross-fitted", "these rows")
 
 
 def _answered(rows: Rows, out: np.ndarray) -> Rows:
@@ -298,7 +325,7 @@ def _against(metric: Metric, rows: Rows, there: Rows, key: str, words: str, how:
     """Measure a baseline, and how much better the model is on the same rows."""
     nothing = (math.nan,) * 3
     kind = None if there.score is None else "probability"
-    reason = reason_against(metric, rows.task, kind)
+    reason = reason_against(metric, rows.task, kind, rows.aim)
     if reason is not None:
         return _row(key, words, nothing, nothing, how, f"cannot say: {reason}")
     own = _estimated(metric, there, level)

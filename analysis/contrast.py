@@ -12,7 +12,7 @@ import pandas as pd
 from modelglass.analysis.aimed import below
 from modelglass.analysis.difference import adjusted, difference
 from modelglass.analysis.groups import Rows, against_rest
-from modelglass.analysis.metrics import METRICS, Metric, reason_against
+from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, reason_against
 from modelglass.analysis.performance import check_level, in_sentence, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
@@ -211,8 +211,10 @@ def _asked(rows: Rows, target: str, positive: str) -> Iterator[Asked]:
         yield CONFIDENCE, METRICS["calibration_gap"], _TOP, "", held
     for about, names in METRICS_OF[rows.task]:
         for name in names:
-            metric = METRICS[name]
+            metric = METRICS[aimed_loss(rows.aim) if name == "mae" and rows.aim is not None else name]
+            if name == "r2" and rows.aim is not None:
+                continue  # it judges means
             if name == "bias" and rows.aim is not None:
                 yield about, METRICS["calibration_gap"], _BELOW, "", below(rows)
-            elif reason_against(metric, rows.task, kind) is None:
+            elif reason_against(metric, rows.task, kind, rows.aim) is None:
                 yield about, metric, metric.label_for(rows.task), "", rows

@@ -18,7 +18,7 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
-from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics
+from modelglass.analysis.metrics import METRICS, Function, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -54,6 +54,11 @@ COLUMNS = [
     "rows",
     "note",
 ]
+
+
+def usual_loss(rows: Rows) -> str:
+    """Name the metric that slices are compared by where nobody chose; of a model of a quantile the loss it was trained for."""
+    return DEFAULT[rows.task] if rows.aim is None else aimed_loss(rows.aim)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -147,7 +152,7 @@ def find_slices(
         Too few rows, or no column to search.
     """
     rows = rows_of(ev, class_)
-    chosen = chosen_metrics(metric or DEFAULT[rows.task], [], task=rows.task, score_kind=ev.score_kind)[0]
+    chosen = chosen_metrics(metric or usual_loss(rows), [], task=rows.task, score_kind=ev.score_kind, aim=ev.aim)[0]
     codings = searched_codings(ev, columns)
     found = measure(
         rows,

@@ -30,7 +30,7 @@ def estimate(metric: Metric, groups: Groups, level: float = 0.95, own: Bootstrap
     """
     rows = groups.rows
     kind = None if rows.score is None else ("probability" if rows.probability else "decision")
-    reason = reason_against(metric, rows.task, kind)
+    reason = reason_against(metric, rows.task, kind, rows.aim)
     if reason is not None:
         nothing = np.full(groups.count, np.nan)
         return Estimates(nothing, nothing, nothing, np.zeros(groups.count, int), "none").cannot(

@@ -6,7 +6,7 @@ import numpy as np
 
 from modelglass.analysis import intervals
 from modelglass.analysis.estimated import Estimates, all_rows, estimator, few_clusters, rows_text
-from modelglass.analysis.groups import Groups, Moments, finite
+from modelglass.analysis.groups import Groups, Moments, Rows, finite
 
 FEWEST_ROWS = 20
 FEWEST_FOR_R2 = 200
@@ -81,6 +81,42 @@ def _size(groups: Groups) -> float:
 @estimator("mae")
 def _mae(groups: Groups, level: float) -> Estimates:
     return mean_of(groups, groups.rows.keep("absolute", lambda: np.abs(_errors(groups))), level, size=_size(groups))
+
+
+def pinball(error: np.ndarray, aim: float) -> np.ndarray:
+    """Pinball loss of errors (prediction minus outcome), (n,) (Koenker and Bassett 1978, Econometrica 46, 33-50).
+
+    >>> pinball(np.array([-10.0, 10.0]), 0.9).round(9).tolist()
+    [9.0, 1.0]
+    """
+    return np.where(error < 0, -aim * error, (1 - aim) * error)
+
+
+FEWEST_BEYOND = 10
+"""Rows to expect on the rarer side of a quantile for an interval of its loss: they hold most of it (``benchmarks/coverage_metrics.py``)."""
+
+
+def rows_beyond(rows: Rows, codes: np.ndarray, count: int) -> np.ndarray:
+    """Give how many rows are to lie on the rarer side of the quantile, in each of ``count`` groups; of weighted rows Kish's number."""
+    aim = 0.5 if rows.aim is None else rows.aim
+    weight = np.ones(len(codes)) if rows.weight is None else rows.weight
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kish = np.bincount(codes, weight, minlength=count) ** 2 / np.bincount(codes, weight**2, minlength=count)
+    return min(aim, 1 - aim) * finite(kish)
+
+
+@estimator("pinball_loss")
+def _pinball_loss(groups: Groups, level: float) -> Estimates:
+    rows = groups.rows
+    aim = 0.5 if rows.aim is None else rows.aim  # without one it is refused before
+    found = mean_of(groups, rows.keep("pinball", lambda: pinball(_errors(groups), aim)), level, size=_size(groups))
+    beyond = rows_beyond(rows, groups.codes, groups.count)
+    return found.no_interval(
+        beyond < FEWEST_BEYOND * (1 - ROUNDING),
+        lambda g: (
+            f"only {beyond[g]:.3g} rows are to be expected on the rarer side of the {aim:g} quantile, at least {FEWEST_BEYOND} are needed"
+        ),
+    )
 
 
 @estimator("bias")

@@ -14,7 +14,7 @@ from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
-from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics, reason_against
+from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics, reason_against
 from modelglass.analysis.performance import check_level, metric_label, shown
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
@@ -115,8 +115,9 @@ def fairness(
     if not groups:
         raise NotApplicable("no column of groups was named: set groups, for example to sex or to sex*race")
     rows = rows_of(ev, class_)
-    usual = [METRICS[m] for m in USUAL[rows.task] if reason_against(METRICS[m], rows.task, ev.score_kind) is None]
-    chosen = chosen_metrics(metrics, usual, task=rows.task, score_kind=ev.score_kind)
+    names = USUAL[rows.task] if ev.aim is None else dict.fromkeys((aimed_loss(ev.aim), "mae"))
+    usual = [METRICS[m] for m in names if reason_against(METRICS[m], rows.task, ev.score_kind, ev.aim) is None]
+    chosen = chosen_metrics(metrics, usual, task=rows.task, score_kind=ev.score_kind, aim=ev.aim)
     cuts = [(g.columns, g.codes, g.labels, g.conditions) for g in groupings_of(ev, groups)]
     found = _measure(rows, cuts, chosen, reference, level, alpha, ev.source, progress)
     return replace(found, settings={**found.settings, "class_": chosen_class(class_)})

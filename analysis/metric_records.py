@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Needs = Literal["label", "score", "probability", "value"]
+Needs = Literal["label", "score", "probability", "value", "quantile"]
 Function = Callable[..., float]
 
 _CLASSIFICATION = frozenset({"binary", "multiclass"})
@@ -23,7 +23,8 @@ class Metric:
     """One metric.
 
     name        scikit-learn's name; label: the words for people
-    needs       what it is computed from: "label" (decisions), "score" (any ranking score), "probability", "value" (regression)
+    needs       what it is computed from: "label" (decisions), "score" (any ranking score), "probability", "value" (regression),
+            "quantile" (regression whose predictions are known to be of one quantile)
     tasks       the tasks it fits
     greater_is_better   True, False, or None where neither is better (a selection rate, a bias)
     range       lowest and highest possible value
@@ -345,6 +346,18 @@ METRICS: dict[str, Metric] = {
         ),
         _metric(
             "mae", "Mean absolute error", "value", _REGRESSION, False, _POSITIVE, "all rows", "Mean size of the error."
+        ),
+        _metric(
+            "pinball_loss",
+            "Pinball loss",
+            "quantile",
+            _REGRESSION,
+            False,
+            _POSITIVE,
+            "all rows",
+            "Of a model of the quantile q: mean of q times the error where the outcome lies above the prediction, and of (1 - q) times "
+            "it where it lies below (Koenker and Bassett 1978). The true quantile has the least; of the median it is half the mean "
+            "absolute error.",
         ),
         _metric(
             "rmse",

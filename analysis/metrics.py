@@ -13,6 +13,7 @@ __all__ = [
     "METRICS",
     "Function",
     "Metric",
+    "aimed_loss",
     "chosen_metrics",
     "class_metrics",
     "headline_metrics",
@@ -42,6 +43,8 @@ _HEADLINE = {
 BY_CLASS = frozenset({"precision", "recall", "f1", "fpr", "fnr", "selection_rate", "roc_auc", "average_precision"})
 """Metrics that ``performance`` also gives for each of several classes against the rest."""
 _BY_CLASS = ("precision", "recall", "f1", "selection_rate", "roc_auc", "average_precision")
+_AIMED = ("mae", "median_absolute_error")
+"""Shown of a model of a quantile after the loss that it was trained for: R², RMSE and bias judge means."""
 _SLICES = {
     "binary": ("accuracy", "precision", "recall", "fpr", "roc_auc"),
     "multiclass": ("accuracy", "balanced_accuracy", "f1"),
@@ -49,7 +52,7 @@ _SLICES = {
 }
 
 
-def reason_against(metric: Metric, task: str, score_kind: str | None) -> str | None:
+def reason_against(metric: Metric, task: str, score_kind: str | None, aim: float | None = None) -> str | None:
     """Say why a metric cannot be given for this task and these scores; None where it can.
 
     Parameters
@@ -59,6 +62,8 @@ def reason_against(metric: Metric, task: str, score_kind: str | None) -> str | N
         "binary", "multiclass" or "regression".
     score_kind : str or None
         "probability", "decision", or None where the model gives no scores.
+    aim : float or None
+        The quantile that the predictions are known to be of, in (0, 1); None where they are of none.
     """
     if task not in metric.tasks:
         return f"{metric.name} is a metric for {' and '.join(sorted(metric.tasks))}, and this is {task}"
@@ -66,21 +71,43 @@ def reason_against(metric: Metric, task: str, score_kind: str | None) -> str | N
         return f"{metric.name} needs a score for each row, and there are only predicted labels"
     if metric.needs == "probability" and score_kind != "probability":
         return f"{metric.name} needs probabilities, and the scores are not probabilities"
+    if metric.needs == "quantile" and aim is None:
+        return f"{metric.name} judges predictions of one quantile, and these are not known to be of one (--quantile SHARE=COL says so)"
     return None
 
 
-def metrics_for(task: str, score_kind: str | None = "probability") -> list[Metric]:
+def aimed_loss(aim: float) -> str:
+    """Name the metric that a model of a quantile is trained for: the mean absolute error of the median, else the pinball loss.
+
+    >>> aimed_loss(0.5), aimed_loss(0.9)
+    ('mae', 'pinball_loss')
+    """
+    return "mae" if aim == 0.5 else "pinball_loss"
+
+
+def _usual(names: Sequence[str], task: str, score_kind: str | None, aim: float | None) -> list[Metric]:
+    """Give the metrics of these names that fit; of a model of a quantile its own loss and absolute errors instead."""
+    if aim is not None and task == "regression":
+        names = list(dict.fromkeys((aimed_loss(aim), *_AIMED)))
+    return [METRICS[n] for n in names if reason_against(METRICS[n], task, score_kind, aim) is None]
+
+
+def metrics_for(task: str, score_kind: str | None = "probability", aim: float | None = None) -> list[Metric]:
     """Give every metric that fits the task and the scores, in the order shown to people.
 
     >>> [m.name for m in metrics_for("regression")]
     ['r2', 'mae', 'rmse', 'mape', 'median_absolute_error', 'bias']
     """
-    return [m for m in METRICS.values() if reason_against(m, task, score_kind) is None]
+    return [m for m in METRICS.values() if reason_against(m, task, score_kind, aim) is None]
 
 
-def headline_metrics(task: str, score_kind: str | None = "probability") -> list[Metric]:
-    """Give the metrics that ``performance`` shows where nobody chose."""
-    return [METRICS[n] for n in _HEADLINE[task] if reason_against(METRICS[n], task, score_kind) is None]
+def headline_metrics(task: str, score_kind: str | None = "probability", aim: float | None = None) -> list[Metric]:
+    """Give the metrics that ``performance`` shows where nobody chose.
+
+    >>> [m.name for m in headline_metrics("regression", None, 0.9)]
+    ['pinball_loss', 'mae', 'median_absolute_error']
+    """
+    return _usual(_HEADLINE[task], task, score_kind, aim)
 
 
 def class_metrics(score_kind: str | None = "probability") -> list[Metric]:
@@ -88,9 +115,9 @@ def class_metrics(score_kind: str | None = "probability") -> list[Metric]:
     return [METRICS[n] for n in _BY_CLASS if reason_against(METRICS[n], "binary", score_kind) is None]
 
 
-def slice_default_metrics(task: str, score_kind: str | None = "probability") -> list[Metric]:
+def slice_default_metrics(task: str, score_kind: str | None = "probability", aim: float | None = None) -> list[Metric]:
     """Give the metrics that ``slice_metrics`` shows where nobody chose."""
-    return [METRICS[n] for n in _SLICES[task] if reason_against(METRICS[n], task, score_kind) is None]
+    return _usual(_SLICES[task], task, score_kind, aim)
 
 
 def chosen_metrics(
@@ -99,18 +126,19 @@ def chosen_metrics(
     *,
     task: str,
     score_kind: str | None,
+    aim: float | None = None,
     by_class: bool = False,
 ) -> list[Metric]:
     """Turn what a person asked for into records, each once, in the order asked.
 
-    With ``by_class`` also metrics that several classes have only one by one.
+    With ``by_class`` also metrics that several classes have only one by one; ``aim`` is the quantile that predictions are of.
 
     Raises
     ------
     InputError
         A name that is no metric (the nearest is named), or a metric for another task.
     NotApplicable
-        None of the metrics asked for can be given, because of the scores.
+        None of the metrics asked for can be given, because of the scores or because no quantile is known.
     """
     if metrics is None:
         return list(default)
@@ -123,7 +151,7 @@ def chosen_metrics(
     for metric in found:
         if task not in metric.tasks and not (by_class and task == "multiclass" and metric.name in BY_CLASS):
             raise _of_another_task(metric, task)
-    reasons = [reason_against(m, task if task in m.tasks else "binary", score_kind) for m in found]
+    reasons = [reason_against(m, task if task in m.tasks else "binary", score_kind, aim) for m in found]
     if all(reasons):
         raise NotApplicable(str(reasons[0]))
     return found

@@ -15,8 +15,9 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
+from modelglass.analysis.estimates_values import ROUNDING, pinball, rows_beyond
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
-from modelglass.analysis.metrics import METRICS, Metric, chosen_metrics
+from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
 from modelglass.analysis.sides import these
 
@@ -34,10 +35,15 @@ FEWEST = 20
 
 
 def default_metric(ev: Evaluation, metric: Any = None, class_: Any = None) -> Metric:
-    """Give the metric asked for; else ROC AUC (binary, and of a class), log loss (several classes), accuracy without scores, or RMSE."""
+    """Give the metric asked for; else ROC AUC (binary, and of a class), log loss (several classes), accuracy without scores, or RMSE.
+
+    Of a model of a quantile the loss that it was trained for (``aimed_loss``) stands in place of RMSE.
+    """
     task = ev.task if class_ in (None, "") else "binary"
     if metric is not None:
-        return chosen_metrics(metric, [], task=task, score_kind=ev.score_kind)[0]
+        return chosen_metrics(metric, [], task=task, score_kind=ev.score_kind, aim=ev.aim)[0]
+    if ev.aim is not None:
+        return METRICS[aimed_loss(ev.aim)]
     wanted = DEFAULT[task]
     if ev.score_kind is None or (task == "multiclass" and ev.score_kind != "probability"):
         return METRICS[wanted[-1]]
@@ -124,7 +130,8 @@ def change(
     own = _by_unit(clean, gains)
     units = len(own)
     variance = float((own**2).sum()) * units / max(units - 1, 1)
-    half = float(intervals.critical(level, max(units - 1.0, 1.0)) * np.sqrt(variance)) if units >= FEWEST else np.nan
+    enough = units >= FEWEST and enough_beyond(metric, clean, FEWEST_BEYOND_PAIRED)
+    half = float(intervals.critical(level, max(units - 1.0, 1.0)) * np.sqrt(variance)) if enough else np.nan
     middle = float(repeats.mean())
     return Change(estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(clean))
 
@@ -232,7 +239,9 @@ class Tally:
             low, high, method = _bootstrap(self.metric, self.clean, self._kept, level, self.seed)
             return Change(estimate=middle, low=low, high=high, repeats=repeats, method=method)
         variance, df = self.variance()
-        enough = _enough_to_shuffle(self.clean, self.count)
+        enough = _enough_to_shuffle(self.clean, self.count) and enough_beyond(
+            self.metric, self.clean, FEWEST_BEYOND_TO_SHUFFLE
+        )
         half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
         return Change(
             estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(self.clean)
@@ -250,6 +259,7 @@ FEWEST_TO_SHUFFLE, FEWEST_SHUFFLES = 200, 2
 FEWEST_REPEATS = 5
 """Shuffles from which their spread tells how sure their mean is, where rows have no influences."""
 FEWEST_OF_OUTCOME, FEWEST_OF_OUTCOME_CLUSTERED, FEWEST_CLUSTERS_TO_SHUFFLE = 30, 60, 60
+FEWEST_BEYOND_PAIRED, FEWEST_BEYOND_TO_SHUFFLE = 20, 50
 
 
 def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
@@ -272,6 +282,13 @@ def enough_rows(clean: Rows) -> bool:
     return bool(np.bincount(clean.y, minlength=2).min() >= fewest)
 
 
+def enough_beyond(metric: Metric, clean: Rows, fewest: int) -> bool:
+    """Say whether rows enough are to lie on the rarer side of a quantile for the interval of a change of its loss."""
+    if metric.needs != "quantile":
+        return True
+    return bool(rows_beyond(clean, np.zeros(len(clean.y), np.int64), 1)[0] >= fewest * (1 - ROUNDING))
+
+
 def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
     """Sum influences (n,) within clusters; rows where there are none."""
     if clean.cluster is None:
@@ -289,6 +306,7 @@ def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
         "excess_log_loss": lambda: excess_log_losses(rows),
         "excess_brier_score": lambda: excess_brier_losses(rows),
         "mae": lambda: np.abs(rows.predicted - rows.y),
+        "pinball_loss": lambda: pinball(rows.predicted - rows.y, 0.5 if rows.aim is None else rows.aim),
         "bias": lambda: rows.predicted - rows.y,
         "rmse": lambda: (rows.predicted - rows.y) ** 2,
         "mape": lambda: np.abs(rows.predicted - rows.y) / np.maximum(np.abs(rows.y), np.finfo(float).eps),

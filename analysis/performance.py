@@ -33,7 +33,7 @@ from modelglass.analysis.source import UNNAMED, Source
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-_NOT_MEAN = "R², RMSE and bias do not judge it, the coverage of promised intervals does"
+_NOT_MEAN = "R², RMSE and bias do not judge it, pinball loss and the coverage of promised intervals do"
 COLUMNS = ["metric", "label", "group", "estimate", "low", "high", "n", "support", "method", "note"]
 
 
@@ -199,6 +199,7 @@ def measure(
     task: str = "binary",
     classes: int = 2,
     probability: bool = True,
+    aim: float | None = None,
     metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -219,13 +220,17 @@ def measure(
         Rows of one cluster are not independent.
     probability : bool
         Whether the scores are probabilities.
+    aim : float, optional
+        In regression the quantile that the predictions are of, in (0, 1).
 
     Examples
     --------
     >>> measure([1, 1, 0, 0], [1, 0, 0, 0], metrics=["accuracy"]).value("accuracy")
     0.75
     """
-    rows = make_rows(y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability)
+    rows = make_rows(
+        y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability, aim=aim
+    )
     kind = None if score is None else ("probability" if probability else "decision")
     return _measure(rows, metrics, kind, level, Bootstrap(seed=seed, seconds=budget), source, None)
 
@@ -240,6 +245,7 @@ def make_rows(
     task: str,
     classes: int,
     probability: bool,
+    aim: float | None = None,
 ) -> Rows:
     """Make rows from array-likes, checked for length."""
     kind = float if task == "regression" else np.int64
@@ -255,14 +261,21 @@ def make_rows(
             raise InputError(
                 "Expected arrays of the same length.", f"y_true has {len(y):,}, {name} has {len(values):,}."
             )
-    return Rows(task=task, y=y, probability=probability, classes=classes, **given)  # type: ignore[arg-type]
+    return Rows(task=task, y=y, probability=probability, classes=classes, aim=aim, **given)  # type: ignore[arg-type]
 
 
 def _measure(
     rows: Rows, metrics: Any, kind: str | None, level: float, own: Bootstrap, source: Source, of: str | None
 ) -> Performance:
     level = check_level(level)
-    chosen = chosen_metrics(metrics, headline_metrics(rows.task, kind), task=rows.task, score_kind=kind, by_class=True)
+    chosen = chosen_metrics(
+        metrics,
+        headline_metrics(rows.task, kind, rows.aim),
+        task=rows.task,
+        score_kind=kind,
+        aim=rows.aim,
+        by_class=True,
+    )
     everyone = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
     records = []
     for metric in (m for m in chosen if rows.task in m.tasks):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.aimed import below, named
 from modelglass.analysis.auc import SortedScores
 from modelglass.analysis.curves import Part, chosen_class
 from modelglass.analysis.curves import parts as curve_parts
@@ -41,7 +42,8 @@ class Predictions(Result):
             (predicted), bottom, top (actual), n, weight, share (of all). Both: where (SQL condition of the rows, None
             where it cannot be written)
     summary classification: group, n, n_actual, median_of_class, median_of_others, and roc_auc with low and
-            high (DeLong). regression: n, r2, mae, each with low and high
+            high (DeLong). regression: n, r2, mae, each with low and high; of a model of a
+            quantile in their place at_or_below (share of outcomes at or below the prediction) and pinball_loss
     sample  regression: at most 2,000 rows drawn with settings["seed"], for the eye only: row, predicted,
     actual; else empty
     """
@@ -49,6 +51,7 @@ class Predictions(Result):
     bins: pd.DataFrame
     summary: pd.DataFrame
     sample: pd.DataFrame
+    aim: float | None = None
     source: Source
     settings: Mapping[str, Any]
 
@@ -59,6 +62,10 @@ class Predictions(Result):
     def sentence(self) -> str:
         """Say how far apart the classes are, or how close the predictions come."""
         first = self.summary.iloc[0]
+        if self.aim is not None:
+            held = percent(first.at_or_below, first.at_or_below_low, first.at_or_below_high)
+            loss = ranged(first.pinball_loss, first.pinball_loss_low, first.pinball_loss_high)
+            return f"The model predicts {named(self.aim)}: {held} of {rows_text(int(first.n))} lie at or below it, where {self.aim:.1%} is promised; pinball loss {loss}."
         if "mae" in first:
             text = f"Over {rows_text(int(first.n))} predictions are off by {ranged(first.mae, first.mae_low, first.mae_high)} "
             text += "on average (mean absolute error)"
@@ -112,6 +119,7 @@ def predictions(ev: Evaluation, *, bins: int = 40, class_: Any = None, level: fl
             level=level,
             seed=ev.seed,
             rows=ev.rows,
+            aim=ev.aim,
             source=ev.source,
         )
         return replace(found, bins=found.bins.assign(where=_cells(ev, found.bins)))
@@ -224,9 +232,12 @@ def measure_numbers(
     level: float = 0.95,
     seed: int = 0,
     rows: Any = None,
+    aim: float | None = None,
     source: Source = UNNAMED,
 ) -> Predictions:
     """Count from arrays of shape (n_rows,): numbers actual and predicted, weight >= 0, cluster codes.
+
+    ``aim`` is the quantile that the predictions are of, where they are of one.
 
     >>> measure_numbers([1.0, 3.0], [1.0, 2.0], bins=2).bins.n.tolist()
     [1, 1]
@@ -252,14 +263,7 @@ def measure_numbers(
             "where": None,
         }
     )
-    everyone = Groups(
-        Rows(task="regression", y=y, predicted=f, weight=None if weight is None else w, cluster=cluster),
-        np.zeros(len(y), dtype=np.int64),
-        1,
-    )
-    summary: dict[str, Any] = {"n": len(y)}
-    for name in ("r2", "mae"):
-        summary |= dict(zip((name, f"{name}_low", f"{name}_high"), one(estimate(METRICS[name], everyone, level))))
+    judged = Rows(task="regression", y=y, predicted=f, weight=None if weight is None else w, cluster=cluster, aim=aim)
     at = np.arange(len(y))
     if len(y) > MOST_POINTS:
         at = np.sort(np.random.default_rng(seed).choice(len(y), MOST_POINTS, replace=False))
@@ -272,11 +276,27 @@ def measure_numbers(
     )
     return Predictions(
         bins=cells,
-        summary=pd.DataFrame([summary]),
+        summary=pd.DataFrame([{"n": len(y), **_summary(judged, level)}]),
         sample=sample,
         source=source,
         settings={"bins": bins, "level": level, "seed": seed},
+        aim=aim,
     )
+
+
+def _summary(rows: Rows, level: float) -> dict[str, float]:
+    """Give what is said of numbers: R² and the mean absolute error; of a quantile the share held, and the pinball loss."""
+    asked = {"r2": (METRICS["r2"], rows), "mae": (METRICS["mae"], rows)}
+    if rows.aim is not None:
+        asked = {
+            "at_or_below": (METRICS["selection_rate"], below(rows)),
+            "pinball_loss": (METRICS["pinball_loss"], rows),
+        }
+    found: dict[str, float] = {}
+    for name, (metric, judged) in asked.items():
+        whole = Groups(judged, np.zeros(len(rows.y), dtype=np.int64), 1)
+        found |= dict(zip((name, f"{name}_low", f"{name}_high"), one(estimate(metric, whole, level))))
+    return found
 
 
 def _edges(values: np.ndarray, bins: int) -> np.ndarray:

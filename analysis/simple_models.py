@@ -75,26 +75,15 @@ def constant(made: Setup) -> np.ndarray:
     """Give the mean of each outcome indicator (share of each class, mean of values), the same for every row, (k, n)."""
     data = made.data
     known = made.fold == TRAIN if made.trained else np.ones(data.n, dtype=bool)
-    weight = _weight(data)[known]
+    weight = weights_of(data)[known]
     outcome = data.outcome_indicators()
     return np.repeat(((outcome[:, known] @ weight) / weight.sum())[:, None], len(made.asked), axis=1)
-
-
-def middle(made: Setup) -> np.ndarray:
-    """Give the weighted median of the outcome, the same for every row, (1, n)."""
-    data = made.data
-    known = made.fold == TRAIN if made.trained else np.ones(data.n, dtype=bool)
-    order = np.argsort(data.y[known], kind="stable")
-    upto = np.cumsum(_weight(data)[known][order])
-    values, half = data.y[known][order], upto[-1] / 2
-    lower, upper = (min(int(np.searchsorted(upto, half, side)), len(values) - 1) for side in ("left", "right"))
-    return np.full((1, len(made.asked)), (values[lower] + values[upper]) / 2)
 
 
 def best_single(made: Setup, names: list[str]) -> Single | None:
     """Give the column that alone explains most of the outcome here; None where none explains anything."""
     data = made.data
-    outcome, weight = data.outcome_indicators(), _weight(data)
+    outcome, weight = data.outcome_indicators(), weights_of(data)
     found: Single | None = None
     for name in names:
         codes, values = binned(data, name)
@@ -108,15 +97,21 @@ def best_single(made: Setup, names: list[str]) -> Single | None:
     return found
 
 
-def linear(made: Setup, names: list[str], told: Callable[[float], None] = lambda _: None) -> np.ndarray:
+def linear(
+    made: Setup,
+    names: list[str],
+    told: Callable[[float], None] = lambda _: None,
+    up: Callable[[np.ndarray, np.ndarray], float] | None = None,
+) -> np.ndarray:
     """Predict by a linear model (logistic, or ridge in regression) on plain codes of the columns, (k, n) as ``constant``.
 
     Numbers are cut at their 0.5 % and 99.5 % points, their gaps filled with the median and told by a column of their own, and
-    standardised; categories of up to 20 levels become one column a level. Penalty of one (C = 1, alpha = 1).
+    standardised; categories of up to 20 levels become one column a level. Penalty of one (C = 1, alpha = 1). ``up`` says from
+    outcome less prediction, and weights, of the rows fitted on by how much to move the predictions (regression).
     """
     data = made.data
     x = np.column_stack([part for name in names for part in _columns(data, name)])
-    outcome, weight = data.outcome_indicators(), _weight(data)
+    outcome, weight = data.outcome_indicators(), weights_of(data)
     out = np.empty((len(outcome), data.n))
     parts = [HERE] if made.trained else sorted(set(made.fold.tolist()))
     with blas_threads(1) if x.shape[1] <= FEW_COLUMNS else nullcontext():
@@ -125,7 +120,10 @@ def linear(made: Setup, names: list[str], told: Callable[[float], None] = lambda
             if len(fit) > FIT_ROWS:
                 fit = fit[np.argsort(data.contents()[fit], kind="stable")[:FIT_ROWS]]
             at = np.flatnonzero(made.fold == fold)
-            out[:, at] = _fitted(data, x[fit], fit, weight[fit], outcome)(x[at])
+            predict = _fitted(data, x[fit], fit, weight[fit], outcome)
+            out[:, at] = predict(x[at])
+            if up is not None:
+                out[:, at] += up(data.y[fit] - predict(x[fit])[0], weight[fit])
             told((i + 1) / len(parts))
     return out[:, made.asked]
 
@@ -182,5 +180,6 @@ def _is_numeric(data: CheckedData, name: str) -> bool:
     return pd.api.types.is_numeric_dtype(data.frame[name].dtype)
 
 
-def _weight(data: CheckedData) -> np.ndarray:
+def weights_of(data: CheckedData) -> np.ndarray:
+    """Give the weight of each row, (n,); ones where there are none."""
     return np.ones(data.n) if data.weight is None else data.weight

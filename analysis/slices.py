@@ -162,7 +162,7 @@ def slice_metrics(
         No column to slice by.
     """
     rows = rows_of(ev, class_)
-    chosen = _chosen(metrics, rows.task, ev.score_kind)
+    chosen = _chosen(metrics, rows.task, ev.score_kind, ev.aim)
     asked = _asked_columns(ev, by)
     ev.make_codings((name for columns in asked for name in columns), bins)
     groupings, notes = [], []
@@ -187,8 +187,8 @@ def slice_metrics(
     return _measure(rows, groupings, chosen, level, own, ev.source, settings)
 
 
-def _chosen(metrics: Any, task: str, kind: str | None) -> list[Metric]:
-    return chosen_metrics(metrics, slice_default_metrics(task, kind), task=task, score_kind=kind)
+def _chosen(metrics: Any, task: str, kind: str | None, aim: float | None = None) -> list[Metric]:
+    return chosen_metrics(metrics, slice_default_metrics(task, kind, aim), task=task, score_kind=kind, aim=aim)
 
 
 def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
@@ -257,6 +257,7 @@ def measure(
     task: str = "binary",
     classes: int = 2,
     probability: bool = True,
+    aim: float | None = None,
     metrics: str | Function | Metric | Iterable[str | Function | Metric] | None = None,
     level: float = 0.95,
     min_rows: int = 1,
@@ -277,9 +278,11 @@ def measure(
     >>> found.frame()[["slice", "estimate"]].to_numpy().tolist()
     [['(all rows)', 0.75], ['l', 1.0], ['r', 0.5]]
     """
-    rows = make_rows(y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability)
+    rows = make_rows(
+        y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability, aim=aim
+    )
     kind = None if score is None else ("probability" if probability else "decision")
-    chosen = _chosen(metrics, task, kind)
+    chosen = _chosen(metrics, task, kind, aim)
     groupings = []
     for name, labels in groups.items():
         codes, levels = pd.factorize(np.asarray(labels), sort=True, use_na_sentinel=False)

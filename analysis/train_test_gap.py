@@ -130,7 +130,11 @@ def train_test_gap(
     level = check_level(level)
     rows = rows_of(ev, class_)
     chosen = chosen_metrics(
-        metrics, headline_metrics(rows.task, ev.score_kind), task=rows.task, score_kind=ev.score_kind
+        metrics,
+        headline_metrics(rows.task, ev.score_kind, ev.aim),
+        task=rows.task,
+        score_kind=ev.score_kind,
+        aim=ev.aim,
     )
     tell(progress, 0.0, "Asking the model about the training data")
     train = ev.on("train")
@@ -156,7 +160,9 @@ def measure(
 ) -> TrainTestGap:
     """The same from two sets of rows (``groups.Rows``): ``here`` to judge by, ``there`` the training rows."""
     kind = None if here.score is None else ("probability" if here.probability else "decision")
-    chosen = chosen_metrics(metrics, headline_metrics(here.task, kind), task=here.task, score_kind=kind)
+    chosen = chosen_metrics(
+        metrics, headline_metrics(here.task, kind, here.aim), task=here.task, score_kind=kind, aim=here.aim
+    )
     return _measure(here, there, chosen, chosen[0].name, None, check_level(level), source, None)
 
 

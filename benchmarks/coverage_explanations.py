@@ -52,7 +52,10 @@ SHUFFLED = {
     "rare": ("roc_auc", "accuracy", "log_loss"),
     "normal": ("rmse", "r2", "mae"),
     "skewed": ("rmse", "r2", "mae"),
+    "quantile": ("pinball_loss",),
+    "skewed quantile": ("pinball_loss",),
 }
+AIM = 0.9
 COST = {"tp": 0.0, "fp": 1.0, "fn": 5.0, "tn": 0.0}
 
 
@@ -116,7 +119,7 @@ def world(rng: np.random.Generator, kind: str, n: int, design: str):
     """Give two columns and a function that judges rows with other columns by the same outcomes."""
     noise, tilt, size = DESIGNS[design]
     x = shared(rng, n, size, 2)
-    if kind == "skewed":
+    if kind.startswith("skewed"):
         x[:, 0] = np.exp(0.6 * x[:, 0]) - 1.2
     weight = np.exp(noise * rng.standard_normal(n) + tilt * x[:, 1]) if noise or tilt else None
     cluster = np.arange(n) // size if size else None
@@ -128,7 +131,9 @@ def world(rng: np.random.Generator, kind: str, n: int, design: str):
 
     def judge(changed: np.ndarray) -> Rows:
         if base is None:
-            return Rows(task="regression", y=y, predicted=0.9 * changed.sum(1), weight=weight, cluster=cluster)
+            up, aim = (0.7 * special.ndtri(AIM), AIM) if kind.endswith("quantile") else (0.0, None)
+            predicted = 0.9 * changed.sum(1) + up
+            return Rows(task="regression", y=y, predicted=predicted, weight=weight, cluster=cluster, aim=aim)
         p = special.expit(base + 1.1 * changed[:, 0] + 0.9 * changed[:, 1])
         flagged = (p > 0.5).astype(np.int64)
         return Rows(task="binary", y=y, predicted=flagged, score=p, probability=True, weight=weight, cluster=cluster)

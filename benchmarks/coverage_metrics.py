@@ -20,6 +20,7 @@ import numpy as np
 from scipy import special
 
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.estimates_values import pinball
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.metrics import METRICS
 
@@ -39,6 +40,7 @@ MULTICLASS_METRICS = (
     *("top_2_accuracy", "excess_log_loss", "excess_brier_score"),
 )
 VALUE_METRICS = ("mae", "rmse", "r2", "bias", "median_absolute_error", "mape")
+QUANTILE_METRICS = ("pinball_loss",)
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,10 @@ class Binary:
 
 @dataclass(frozen=True)
 class Regression:
-    """y = x + e with x ~ N(0, 1), e = scale * exp(spread * x) * z + offset; the prediction is x. Weights exp(tilt * x + noise)."""
+    """y = x + e with x ~ N(0, 1), e = scale * exp(spread * x) * z + offset; the prediction is x. Weights exp(tilt * x + noise).
+
+    With ``aim`` predictions are those of a model of this quantile (which the offset makes hold, or not).
+    """
 
     name: str
     errors: str = "normal"
@@ -151,6 +156,7 @@ class Regression:
     tilt: float = 0.0
     cluster: int = 0
     together: float = 0.3
+    aim: float | None = None
     metrics: tuple[str, ...] = VALUE_METRICS
     task: str = field(default="regression", init=False)
 
@@ -166,7 +172,7 @@ class Regression:
         e = self.scale * np.exp(self.spread * x) * self._shape(z) + self.offset
         weight = np.exp(self.tilt * x + self.noise * t) if self.tilt or self.noise else None
         # outcome x + e, prediction x: shifted by 100 so that relative errors are errors / 100 to first order
-        rows = Rows(task="regression", y=100 + x, predicted=100 + x + e, weight=weight, cluster=cluster)
+        rows = Rows(task="regression", y=100 + x, predicted=100 + x + e, weight=weight, cluster=cluster, aim=self.aim)
         return rows, {k: np.full(reps, v) for k, v in self.truth().items()}
 
     def _shape(self, z: np.ndarray) -> np.ndarray:
@@ -192,6 +198,7 @@ class Regression:
         mass = np.cumsum(weight[keep].ravel()[order])
         return {
             "mae": (weight * absolute).sum(),
+            "pinball_loss": np.nan if self.aim is None else (weight * pinball(e, self.aim)).sum(),
             "rmse": np.sqrt(mse),
             "bias": (weight * e).sum(),
             "r2": 1 - mse,
@@ -324,7 +331,23 @@ REGRESSION = (
     Regression("clusters of 5", cluster=5),
     Regression("clusters of 5, weights", cluster=5, noise=0.4, tilt=0.3),
 )
-
+# errors are prediction less outcome: a long tail of outcomes above is one of errors below, so the lower quantile of "skewed" errors
+# is the upper one of such outcomes
+QUANTILE = tuple(
+    replace(Regression(f"quantile, {name}", aim=aim, offset=offset, metrics=QUANTILE_METRICS), **more)
+    for name, aim, offset, more in (
+        ("0.9", 0.9, 0.641, {}),
+        ("0.99", 0.99, 1.163, {}),
+        ("0.9 that is too low", 0.9, 0.1, {}),
+        ("0.9, laplace errors", 0.9, 0.569, {"errors": "laplace"}),
+        ("0.9, long tail beyond", 0.1, -0.610, {"errors": "skewed"}),
+        ("0.9, long tail before", 0.9, 0.459, {"errors": "skewed"}),
+        ("0.9, weights", 0.9, 0.641, {"noise": 0.7}),
+        ("0.9, weights follow spread", 0.9, 0.641, {"spread": 0.3, "noise": 0.3, "tilt": 0.4}),
+        ("0.9, clusters of 5", 0.9, 0.641, {"cluster": 5}),
+        ("0.9, clusters of 5, weights", 0.9, 0.641, {"cluster": 5, "noise": 0.4, "tilt": 0.3}),
+    )
+)
 
 TEN = (0.2, 0.16, 0.13, 0.11, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04)
 MULTICLASS = (
@@ -335,7 +358,7 @@ MULTICLASS = (
     Multiclass("three classes, clusters of 5, weights", cluster=5, noise=0.3, tilt=0.3),
     Multiclass("ten classes, weights", shares=TEN, shift=2.2, noise=0.4, metrics=MULTICLASS_METRICS[:12]),
 )
-WORLDS = (*BINARY, *MULTICLASS, *REGRESSION)
+WORLDS = (*BINARY, *MULTICLASS, *REGRESSION, *QUANTILE)
 
 
 def run(worlds, sizes=SIZES, reps: int = 4_000, seed: int = 0, metrics: tuple[str, ...] = ()) -> list[dict]:
@@ -359,7 +382,7 @@ def text(row: dict) -> str:
 def tables(rows: list[dict]) -> str:
     """Write Markdown tables, one for each task and size."""
     out = []
-    for worlds in (BINARY, MULTICLASS, REGRESSION):
+    for worlds in (BINARY, MULTICLASS, REGRESSION, QUANTILE):
         for n in dict.fromkeys(r["n"] for r in rows):
             cells = {(r["scenario"], r["metric"]): text(r) for r in rows if r["n"] == n}
             names = [w.name for w in worlds if any((w.name, m) in cells for m in w.metrics)]

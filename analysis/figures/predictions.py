@@ -13,7 +13,7 @@ from modelglass.analysis.predictions import Predictions
 
 @figure.register
 def _(result: Predictions) -> go.Figure:
-    return _numbers(result) if "mae" in result.summary else _scores(result)
+    return _scores(result) if "roc_auc" in result.summary else _numbers(result)
 
 
 def _scores(result: Predictions) -> go.Figure:

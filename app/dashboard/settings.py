@@ -42,7 +42,7 @@ def options(setting: Setting, ev: Evaluation) -> list[Any]:
     if setting.kind in ("metric", "metrics"):
         from modelglass.analysis.metrics import metrics_for
 
-        names = [metric.name for metric in metrics_for(ev.task, ev.score_kind)]
+        names = [metric.name for metric in metrics_for(ev.task, ev.score_kind, ev.aim)]
         if ev.task == "multiclass":  # one class against the rest has more
             names += [m.name for m in metrics_for("binary", ev.score_kind) if m.name not in names]
         return names

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.groups import Groups, Rows, against_rest
+from modelglass.analysis.losses import losses_of
 from modelglass.analysis.metrics import (
     METRICS,
     chosen_metrics,
@@ -54,6 +55,7 @@ SEVERAL = {
     "top_2_accuracy",
     "top_3_accuracy",
 }
+QUANTILE = {"pinball_loss"}  # asked of rows that have an aim, below
 PROMISES = {"calibration_gap", "excess_log_loss", "excess_brier_score"}  # no equal in scikit-learn
 
 BINARY = {
@@ -160,10 +162,39 @@ def test_equals_scikit_learn_whole_and_by_slice(task, name, theirs, weighted):
 
 
 def test_every_metric_of_a_task_is_compared_or_known_to_have_no_equal_there():
-    assert set(METRICS) == CONTRACT | SEVERAL | PROMISES
+    assert set(METRICS) == CONTRACT | SEVERAL | PROMISES | QUANTILE
     assert {m.name for m in metrics_for("binary")} - set(BINARY) - PROMISES == {"ece"}
     assert {m.name for m in metrics_for("multiclass")} - set(MULTICLASS) - PROMISES == {"ece"}
     assert {m.name for m in metrics_for("regression")} == set(REGRESSION)
+    assert {m.name for m in metrics_for("regression", None, 0.9)} == set(REGRESSION) | QUANTILE
+
+
+@pytest.mark.parametrize("aim", [0.05, 0.5, 0.9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pinball_loss_equals_scikit_learn_whole_and_by_slice(aim, weighted):
+    rows = replace(make("regression", 900, weighted), aim=aim)
+    codes = np.random.default_rng(1).integers(0, 5, 900)
+    found = estimate(METRICS["pinball_loss"], Groups(rows, codes, 5))
+    for g in range(5):
+        at = codes == g
+        weight = None if rows.weight is None else rows.weight[at]
+        theirs = sk.mean_pinball_loss(rows.y[at], rows.predicted[at], alpha=aim, sample_weight=weight)
+        assert found.estimate[g] == pytest.approx(theirs, rel=1e-12)
+        assert np.isfinite(found.low[g]) == (aim != 0.05)  # 9 of 180 rows are to lie below: too few for an interval
+    assert "rarer side of the 0.05 quantile" in found.note[0] or aim != 0.05
+    worst = losses_of(METRICS["pinball_loss"], rows)[0]
+    whole = estimate(METRICS["pinball_loss"], Groups(rows, np.zeros(900, int), 1)).estimate[0]
+    assert np.average(worst.values, weights=rows.weight) == pytest.approx(whole, rel=1e-12)
+
+
+def test_pinball_loss_is_refused_where_no_quantile_is_known():
+    rows = make("regression", 900, False)
+    found = estimate(METRICS["pinball_loss"], Groups(rows, np.zeros(900, int), 1))
+    assert np.isnan(found.estimate[0])
+    assert "judges predictions of one quantile" in found.note[0]
+    with pytest.raises(NotApplicable, match="not known to be of one"):
+        chosen_metrics("pinball_loss", [], task="regression", score_kind=None)
+    assert chosen_metrics("pinball_loss", [], task="regression", score_kind=None, aim=0.9)
 
 
 def test_expected_calibration_error_by_hand():

@@ -75,6 +75,7 @@ def regressed(n=60, seed=0):
             )
         ],
         *[(regressed(), m) for m in ("mae", "rmse", "r2", "bias", "mape")],
+        (replace(regressed(), aim=0.9), "pinball_loss"),
     ],
     ids=lambda v: v if isinstance(v, str) else v.task,
 )
@@ -116,6 +117,18 @@ def test_few_rows_give_no_interval():
     assert found.estimate == 0
     assert np.isnan(found.low)
     assert np.isnan(found.high)
+
+
+@pytest.mark.parametrize(("n", "shuffled", "plain"), [(150, False, False), (300, False, True), (600, True, True)])
+def test_few_rows_beyond_a_quantile_give_no_interval(n, shuffled, plain):
+    """Measured: 20 rows expected beyond it for paired predictions, 50 for shuffles (benchmarks/RESULTS.md)."""
+    rng = np.random.default_rng(0)
+    x, e = rng.standard_normal((2, n))
+    clean = Rows(task="regression", y=x + e, predicted=x + 1.28, aim=0.9)
+    orders = [rng.permutation(n) for _ in range(3)]
+    changed = [replace(clean, predicted=x[order] + 1.28, _kept={}) for order in orders]
+    assert np.isfinite(change(METRICS["pinball_loss"], clean, changed).low) == plain
+    assert np.isfinite(change(METRICS["pinball_loss"], clean, changed, donors=orders).low) == shuffled
 
 
 def test_clusters_widen_it():

@@ -54,7 +54,9 @@ def _above(desk: Desk) -> dict[str, Any]:
         help="Choose two or more columns to slice by first.",
         on_change=lambda: state.put(CROSS, ["yes"] if st.session_state["mg.cross"] else None),
     )
-    offered = values.get("metrics") or [m.name for m in slice_default_metrics(desk.whole.task, desk.whole.score_kind)]
+    offered = values.get("metrics") or [
+        m.name for m in slice_default_metrics(desk.whole.task, desk.whole.score_kind, desk.whole.aim)
+    ]
     state.bind("mg.drawn", _drawn(offered))
     st.pills(
         "Drawn, worst first by the first chosen",

@@ -46,7 +46,7 @@ def _first_steps(ev: Evaluation) -> None:
     if "slice_metrics" not in analyses():
         return
     with work.guarded():
-        metric = slice_default_metrics(ev.task, ev.score_kind)[0].name
+        metric = slice_default_metrics(ev.task, ev.score_kind, ev.aim)[0].name
         outcome = work.outcome(analyses()["slice_metrics"], ev, {"metrics": [metric]})
         if outcome is None or not isinstance(outcome.result, Slices):
             return

@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.linear_model import LinearRegression, QuantileRegressor
+from sklearn.metrics import mean_pinball_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
@@ -23,14 +24,21 @@ from modelglass.analysis import discovery_find, fairness_find, interval_coverage
 from modelglass.analysis.baselines import baselines
 from modelglass.analysis.calibration_find import find_bias
 from modelglass.analysis.contrast import contrast
+from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.fairness import fairness
+from modelglass.analysis.figures import figure
 from modelglass.analysis.finding import Budget
 from modelglass.analysis.findings import findings
 from modelglass.analysis.interval_coverage import interval_coverage
 from modelglass.analysis.models.loading import load_model
 from modelglass.analysis.performance import performance
+from modelglass.analysis.predictions import predictions
 from modelglass.analysis.residuals import measure, residuals
+from modelglass.analysis.slices import slice_metrics
+from modelglass.analysis.train_test_gap import train_test_gap
+from modelglass.explainers import permutation_importance
 
 
 @pytest.fixture(scope="module")
@@ -216,12 +224,41 @@ def test_a_quantile_above_the_mean_is_not_called_biased(held):
     under = (frame.y <= ev.predicted).mean()
     assert said.startswith(f"The model predicts the 0.9 quantile, not the mean: {under:.1%} (")
     assert "The model predicts the 0.9 quantile, not the mean" in performance(ev).sentence()
-    for judge in (lambda: find_bias(ev, Budget(5)), lambda: baselines(ev)):
-        with pytest.raises(NotApplicable, match=r"predicts the 0\.9 quantile and not the mean"):
-            judge()
+    with pytest.raises(NotApplicable, match=r"predicts the 0\.9 quantile and not the mean"):
+        find_bias(ev, Budget(5))
     assert baselines(ev, metrics=["mae"]).settings["metrics"] == ["mae"]
     median = Evaluation(QuantileRegressor(alpha=0.0).fit(frame[["a", "b"]], frame.y), frame, target="y")
     assert baselines(median).settings["metrics"] == ["mae"]
+
+
+def test_a_model_of_a_quantile_is_judged_by_its_own_loss_where_nobody_chose(held):
+    """Not by R² and RMSE, which judge means."""
+    model, frame = held
+    ev = Evaluation(model, frame, target="y", train=frame[:200])
+    loss = mean_pinball_loss(frame.y, ev.predicted, alpha=0.9)
+    told = performance(ev)
+    assert list(told.frame().metric) == ["pinball_loss", "mae", "median_absolute_error"]
+    assert told.sentence().startswith("Pinball loss ")
+    assert told.value("pinball_loss") == pytest.approx(loss, rel=1e-12)
+    by_kind = slice_metrics(ev, by="kind").frame().query("metric == 'pinball_loss'").set_index("slice").estimate
+    for kind in by_kind.index.drop("(all rows)"):
+        at = frame.kind == kind
+        assert by_kind[kind] == pytest.approx(mean_pinball_loss(frame.y[at], ev.predicted[at], alpha=0.9), rel=1e-12)
+    assert permutation_importance(ev, n_repeats=2).metric == "pinball_loss"
+    assert find_slices(ev).settings["metric"] == "pinball_loss"
+    assert train_test_gap(ev).main == "pinball_loss"
+    assert set(fairness(ev, groups=["kind"]).frame().metric) == {"pinball_loss", "mae"}
+    seen = predictions(ev)
+    share = np.mean(frame.y <= ev.predicted)
+    assert seen.summary.at_or_below[0] == pytest.approx(share, rel=1e-12)
+    assert seen.sentence().startswith(f"The model predicts the 0.9 quantile: {share:.1%} (")
+    assert "R²" not in seen.sentence()
+    assert figure(seen).data
+    compared = contrast(ev.where("kind = 'x'")).frame()
+    assert "pinball_loss" in set(compared.metric)
+    assert "r2" not in set(compared.metric)
+    median = Evaluation(QuantileRegressor(alpha=0.0).fit(frame[["a", "b"]], frame.y), frame, target="y")
+    assert permutation_importance(median, n_repeats=2).metric == "mae"
 
 
 def test_bins_of_residuals_are_off_where_the_promise_is():
@@ -272,10 +309,15 @@ def test_findings_tell_of_promises_and_not_of_means():
     assert (first.severity, first.evidence) == ("high", "interval_coverage")
     assert "\"kind\" = 'x'" in first.where
     assert "at or below the prediction" in first.sentence
-    assert {f.kind for f in told.found} <= {"weak_slice", "disparity", "broken_promise"}
+    assert {f.kind for f in told.found} <= {"weak_slice", "disparity", "broken_promise", "no_better_than_simple"}
     everywhere = findings(Evaluation(model, frame.assign(y=frame.y + 3), target="y"), budget=20)
     assert "broken_promise" in {f.kind for f in everywhere.found}
-    assert not [f for f in everywhere.found if f.kind in ("biased", "no_better_than_simple")]
+    assert not [f for f in everywhere.found if f.kind == "biased"]
+    simple = [
+        f for f in everywhere.found if f.kind == "no_better_than_simple"
+    ]  # all outcomes lie 3 higher, so it is worse
+    assert simple
+    assert all(f.sentence.startswith("By pinball loss the model") for f in simple)
 
 
 def test_a_promise_that_holds_everywhere_is_seldom_called_broken():
