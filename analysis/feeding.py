@@ -94,9 +94,9 @@ def plan_feed(
     kept_out = [n for n in names if n in ignored]
     if kept_out:
         raise InputError(
-            "Expected --ignore to leave the model its columns.",
+            "Expected --ignore and --quantile to leave the model its columns.",
             f"The model reads {listed(repr(n) for n in kept_out)}.",
-            "Take them out of --ignore; without them the model cannot predict.",
+            "Take them out there; without them the model cannot predict.",
         )
     if model.n_features is not None and len(names) != model.n_features:
         raise InputError(

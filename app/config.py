@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from modelglass.analysis.errors import InputError
+from modelglass.analysis.errors import GuestFailed, InputError, MissingPackage
 from modelglass.analysis.models.named import names_object
 from modelglass.analysis.yaml_file import Lines, check_keys, check_mapping, described, place, read_yaml
 
@@ -34,7 +36,13 @@ def key_of(parameter: click.Parameter) -> str:
     return longest.lstrip("-") if isinstance(parameter, click.Option) else str(parameter.name)
 
 
-def apply_config(context: click.Context, path: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+Origins = list[tuple[str, str, str]]
+"""Of each text of the file that is used: its key, the text, and file and line."""
+
+
+def apply_config(
+    context: click.Context, path: str, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str], Origins]:
     """Put the values of a file under those of the command line.
 
     Parameters
@@ -52,6 +60,8 @@ def apply_config(context: click.Context, path: str, given: Mapping[str, Any]) ->
         By parameter name, read as click reads them (a list of names stays a list).
     unused : list of str
         Remarks on keys that belong to other commands.
+    origins : list
+        Where each text stands, for ``saying_where``.
 
     Raises
     ------
@@ -62,15 +72,75 @@ def apply_config(context: click.Context, path: str, given: Mapping[str, Any]) ->
     own = {key_of(p): p for p in context.command.params if p.name not in ("config", "help")}
     elsewhere = _keys_elsewhere(context) - set(own)
     check_keys({k: v for k, v in said.items() if k not in elsewhere}, own, path, lines)
-    values = dict(given)
+    values, origins = dict(given), []
     for key, written in said.items():
         parameter = own.get(key)
         if parameter is None or written is None:
             continue
         if context.get_parameter_source(str(parameter.name)) is not ParameterSource.COMMANDLINE:
             values[str(parameter.name)] = _read(context, parameter, key, written, path, lines)
+            origins += [(key, text, place(path, lines, key, *below)) for text, below in _texts(written)]
     unused = [k for k in said if k in elsewhere]
-    return values, [f"{place(path, lines, k)}: {k} is not an option of this command and is not used." for k in unused]
+    remarks = [f"{place(path, lines, k)}: {k} is not an option of this command and is not used." for k in unused]
+    return values, remarks, origins
+
+
+def _texts(written: Any) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Give each text of a value, and where it stands below its key."""
+    if isinstance(written, dict):
+        for name, value in written.items():
+            yield str(name), (name,)
+            yield str(value), (name,)
+    elif isinstance(written, list):
+        for at, value in enumerate(written):
+            yield str(value), (at,)
+    else:
+        yield str(written), ()
+
+
+@contextmanager
+def saying_where(origins: Origins) -> Iterator[None]:
+    """Add file, line and key to an error about a text of the file that only the data, the model or the analysis could refuse."""
+    try:
+        yield
+    except (MissingPackage, GuestFailed):
+        raise
+    except InputError as error:
+        found = _meant(error, origins)
+        if found is None:
+            raise
+        key, where = found
+        came = " ".join(filter(None, (error.came, f"See {where}, key {key!r}.")))
+        raise InputError(error.expected, came, error.todo) from error
+
+
+def _meant(error: InputError, origins: Origins) -> tuple[str, str] | None:
+    """Give key and place of the text that an error is about; None if in doubt.
+
+    It quotes the text (as a column in what it expected), names the key and holds the text, or quotes a part of a condition.
+    """
+    told = f"{error.expected} {error.came}"
+    names_key = {key for key, _, _ in origins if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", told)}
+    quoted: dict[tuple[str, str], None] = {}
+    named: dict[tuple[str, str], None] = {}
+    for key, text, where in origins:
+        inner = text.strip()
+        if not inner:
+            continue
+        if key in PATHS and not names_object(inner):
+            if Path(inner).name and Path(inner).name in told:
+                named[key, where] = None
+        elif repr(inner) in error.came or f"column {inner!r}" in error.expected:
+            quoted[key, where] = None
+        elif key in names_key and re.search(rf"(?<![\w.]){re.escape(inner)}(?![\w])", error.came):
+            named[key, where] = None
+    of_key = {at: None for at in quoted if at[0] in names_key}
+    within = {(key, at): None for key, text, at in origins if key == "where" and any(q in text for q in _quoted(error))}
+    return next((next(iter(found)) for found in (of_key, quoted, named, within) if len(found) == 1), None)
+
+
+def _quoted(error: InputError) -> list[str]:
+    return re.findall(r"'([^']+)'", error.came)
 
 
 def _said(path: str) -> tuple[dict[str, Any], Lines]:

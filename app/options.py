@@ -105,28 +105,35 @@ def takes_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     @click.pass_context
     def wrapped(context: click.Context, config: str | None, **given: Any) -> Any:
-        if config is not None:
-            from modelglass.app.config import apply_config
+        if config is None:
+            return _called(context, command, given)
+        from modelglass.app.config import apply_config, saying_where
 
-            given, remarks = apply_config(context, config, given)
-            for said in () if given["quiet"] else remarks:
-                remark(said)
-        _check_given(context, given)
-        limit_threads(given.pop("jobs"))
-        known = {k: given.pop(k) for k in list(given) if k in Inputs.model_fields}
-        known |= {
-            "type": pairs(known["type"], "--type"),
-            "features": names(known["features"], "--features") or None,
-            "ignore": names(known["ignore"], "--ignore"),
-        }
-        inputs = checked(**{k: list(v) if isinstance(v, tuple) else v for k, v in known.items()})
-        with _engine(given.pop("engine"), given["quiet"]):
-            return command(inputs=inputs, **given)
+        given, remarks, origins = apply_config(context, config, given)
+        for said in () if given["quiet"] else remarks:
+            remark(said)
+        with saying_where(origins):
+            return _called(context, command, given)
 
     for option in reversed(_INPUT_OPTIONS):
         wrapped = option(wrapped)
     data = click.argument("data", required=False, type=click.Path())
     return click.argument("model", required=False, type=click.Path())(data(wrapped))
+
+
+def _called(context: click.Context, command: Callable[..., Any], given: dict[str, Any]) -> Any:
+    """Call a command with its options: those that name model and data as ``inputs``, the others by name."""
+    _check_given(context, given)
+    limit_threads(given.pop("jobs"))
+    known = {k: given.pop(k) for k in list(given) if k in Inputs.model_fields}
+    known |= {
+        "type": pairs(known["type"], "--type"),
+        "features": names(known["features"], "--features") or None,
+        "ignore": names(known["ignore"], "--ignore"),
+    }
+    inputs = checked(**{k: list(v) if isinstance(v, tuple) else v for k, v in known.items()})
+    with _engine(given.pop("engine"), given["quiet"]):
+        return command(inputs=inputs, **given)
 
 
 def _engine(engine: str | None, quiet: bool) -> AbstractContextManager[None]:

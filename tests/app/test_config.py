@@ -182,6 +182,45 @@ def test_a_wrong_file_is_refused_by_file_line_and_key(command, written, case):
         assert part in err
 
 
+BASE = "model: ../model.skops\ndata: ../data.csv\ntarget: rich\n"
+REFUSED_LATER = {  # by the data, the model or the analysis: text, key and line that are told
+    "absent column": ("weight: wt\n", "weight", 4, "'wt'"),
+    "column of text as weight": ("weight: sex\n", "weight", 4, "'sex'"),
+    "column in a list": ("ignore:\n - sex\n - pya\n", "ignore", 6, "'pay'"),
+    "column to slice by": ("by: [sx]\n", "by", 4, "'sex'"),
+    "metric": ("metrics: [accuracy, acuracy]\n", "metrics", 4, "'accuracy'"),
+    "type": ("type:\n  sex: categoricl\n", "type", 5, "'categorical'"),
+    "column of a type": ("type:\n  sexx: text\n", "type", 5, "'sex'"),
+    "label": ("label: {no: nope}\n", "label", 4, "'no=nope'"),
+    "condition": ("where: agee > 30\n", "where", 4, "'age'"),
+    "threshold": ("threshold: 2\n", "threshold", 4, "Got 2"),
+    "budget": ("budget: -3\n", "budget", 4, "Got -3"),
+    "file": ("train: ../trian.parquet\n", "train", 4, "train.parquet"),
+    "target": (None, "target", 3, "'rich'"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED_LATER))
+def test_what_is_refused_later_is_told_by_file_line_and_key_too(command, written, case):
+    more, key, line, part = REFUSED_LATER[case]
+    text = BASE + more if more else BASE.replace("target: rich", "target: rch")
+    code, out, err = command("slices", "--config", written(text))
+    assert (code, out) == (2, "")
+    assert f"See sub/run.yaml, line {line}, key {key!r}." in err
+    assert part in err
+    assert len(err.strip().splitlines()) <= 3, err
+
+
+def test_what_is_not_of_the_file_is_not_said_to_be(command, written):
+    """Typed words win, so an error about them is not about the file; nor is one that the file only happens to spell."""
+    code, _, err = command("slices", "--config", written(BASE + "weight: w\npositive: yes\n"), "--weight", "wt")
+    assert code == 2
+    assert "run.yaml" not in err
+    code, _, err = command("slices", "--config", written(BASE), "--where", "sex = 'F' AND agee > 3")
+    assert code == 2
+    assert "run.yaml" not in err
+
+
 @pytest.mark.parametrize(
     ("data", "part"), [('"a\\0b"', "'data' in "), ('"~no-such-user/d.csv"', "no folder"), ('""', "Got nothing")]
 )
