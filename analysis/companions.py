@@ -17,7 +17,7 @@ from modelglass.analysis.feeding import Feed, plan_feed
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.models.reordered import reordered
-from modelglass.analysis.outcome import Target, understand, understand_like
+from modelglass.analysis.outcome import Target, in_seconds, understand, understand_like
 from modelglass.analysis.preparing import Prepared, asked, checked_frame, kept_rows
 from modelglass.analysis.quantiles import with_own
 from modelglass.analysis.roles import role_arrays, role_notes
@@ -131,6 +131,7 @@ def _companion(part: str, given: Any, data: Prepared) -> Companion:
         feed = _same_feed(data, frame)
         target, why_not = None, ""
         if data.target_name in frame.columns:
+            frame = in_seconds(frame, data.target_name)[0]
             target = understand_like(frame[data.target_name], data.target)
         else:
             why_not = f"the {WORDS[part]} have no column {data.target_name!r}, so the model cannot be judged on them"

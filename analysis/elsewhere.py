@@ -13,7 +13,7 @@ from modelglass.analysis.describing import Given, describe
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.predictions import PredictionsOnly
-from modelglass.analysis.outcome import Target, in_order, understand
+from modelglass.analysis.outcome import Target, as_seconds, in_order, in_seconds, understand
 from modelglass.analysis.plain import different
 from modelglass.analysis.preparing import (
     SUM_SLACK,
@@ -58,6 +58,10 @@ def prepare_predictions(
                 "Give one column.",
             )
     values = pd.Series(np.asarray(y_true) if not isinstance(y_true, pd.Series) else y_true.array, name=target)
+    values = as_seconds(values)
+    if prediction is not None:
+        made = pd.Series(prediction)
+        prediction = prediction if as_seconds(made) is made else as_seconds(made).to_numpy()
     if prediction is None and score is None:
         raise InputError(
             "Expected predictions or scores beside the outcomes.",
@@ -72,6 +76,7 @@ def prepare_predictions(
     _check_lengths(len(values), frame=frame, prediction=prediction, score=score)
     if target not in frame.columns:
         frame = frame.assign(**{target: values.array})
+    frame, said = in_seconds(frame, target)
     check_columns(frame, {"weight": weight, "time": time, "cluster": cluster, "id": id}, ignore)
     different(values, f"the target column {target!r}")
     if prediction is not None:
@@ -113,7 +118,7 @@ def prepare_predictions(
         data_fingerprint=data_fingerprint,
         ignore=tuple(ignore),
         types=dict(types or {}),
-        notes=(*(Note(level="info", text=t) for t in understood.notes), *role_notes(arrays), *notes),
+        notes=(*(Note(level="info", text=t) for t in (*said, *understood.notes)), *role_notes(arrays), *notes),
         unlabelled=unlabelled,
         **arrays,
     )

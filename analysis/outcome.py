@@ -14,7 +14,7 @@ from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.models.answers import without_point
 from modelglass.analysis.models.base import Model
-from modelglass.analysis.plain import different
+from modelglass.analysis.plain import different, plain
 
 TASKS = ("binary", "multiclass", "regression")
 MOST_CLASSES_GUESSED = 20
@@ -43,6 +43,39 @@ class Target:
     kept: np.ndarray
     codes: Mapping[Any, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def in_seconds(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, list[str]]:
+    """Give the frame with durations of its target column as seconds, as they are read elsewhere, and what should be said of it.
+
+    Raises
+    ------
+    InputError
+        Values that cannot be told apart, such as lists.
+    """
+    values = frame[target]
+    if values.dtype == object or isinstance(values.dtype, pd.ArrowDtype):
+        different(values, f"the target column {target!r}")
+    seconds = as_seconds(values)
+    if seconds is values:
+        return frame, []
+    said = f"The durations in the target column {target!r} are read as seconds, and so are predictions of them."
+    return frame.assign(**{target: seconds}), [said]
+
+
+def as_seconds(values: pd.Series) -> pd.Series:
+    """Give durations (numpy's, Arrow's or Python's) as seconds, anything else as it is."""
+    read = plain(values) if _is_duration(values) else None
+    return values if read is None else read
+
+
+def _is_duration(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return str(values.dtype).startswith("duration")
+    if values.dtype == object:
+        known = values.dropna()
+        return bool(len(known)) and pd.api.types.infer_dtype(known.iloc[:1_000], skipna=True).startswith("timedelta")
+    return pd.api.types.is_timedelta64_dtype(values.dtype)
 
 
 def understand(
@@ -145,15 +178,13 @@ def _task(known: pd.Series, model: Model, given: str | None) -> tuple[str, str]:
 
 
 def _numbers(known: pd.Series) -> np.ndarray:
+    read = plain(known)
+    if read is None or pd.api.types.is_datetime64_any_dtype(read.dtype):  # dates would become counts of some unit
+        raise _no_numbers(known)
     try:
         y = pd.to_numeric(known).to_numpy(dtype="float64")
     except (ValueError, TypeError):
-        bad = known[pd.to_numeric(known, errors="coerce").isna()]
-        raise InputError(
-            f"Expected numbers in the target column {known.name!r}, because this is a regression.",
-            f"Row {bad.index[0]} holds {bad.iloc[0]!r}.",
-            "Choose another target, or set the task.",
-        ) from None
+        raise _no_numbers(known[pd.to_numeric(known, errors="coerce").isna()]) from None
     if not np.isfinite(y).all():
         odd = int((~np.isfinite(y)).sum())
         raise InputError(
@@ -162,6 +193,14 @@ def _numbers(known: pd.Series) -> np.ndarray:
             "Repair or remove these rows.",
         )
     return y
+
+
+def _no_numbers(bad: pd.Series) -> InputError:
+    return InputError(
+        f"Expected numbers in the target column {bad.name!r}, because this is a regression.",
+        f"Row {bad.index[0]} holds {bad.iloc[0]!r}.",
+        "Choose another target, or set the task.",
+    )
 
 
 def forms(label: Any) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_lev
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.offering import not_by_default, refuse_nested
-from modelglass.analysis.outcome import Target, understand
+from modelglass.analysis.outcome import Target, in_seconds, understand
 from modelglass.analysis.roles import check_columns, role_arrays, role_notes
 from modelglass.analysis.selfcheck import Note, self_check
 from modelglass.analysis.settling import settled
@@ -125,6 +125,7 @@ def prepare(
     frame = checked_frame(frame)
     roles = {"target": target, "weight": weight, "time": time, "cluster": cluster, "id": id}
     check_columns(frame, roles, ignore)
+    frame, durations = in_seconds(frame, target)
     left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
     if model.feature_names is None and features is None and train is None and time:
         left_out.append(time)
@@ -142,7 +143,7 @@ def prepare(
     known = describe(known, frame, columns, ignore)
     refuse_nested(feed.features, known)
     arrays = role_arrays(frame, weight, cluster, time, id)
-    notes = [Note(level="info", text=t) for t in (*understood.notes, *model.notes, *unsaid, *dates)]
+    notes = [Note(level="info", text=t) for t in (*durations, *understood.notes, *model.notes, *unsaid, *dates)]
     notes += role_notes(arrays)
     if features and feed.how != "given" and tuple(features) != feed.features:
         notes.append(

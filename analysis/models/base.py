@@ -112,6 +112,8 @@ def checked_labels(answer: Any, rows: int) -> np.ndarray:
     array = _array(answer, rows, "one prediction")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.dtype.kind == "m":  # durations are seconds everywhere
+        array = array / np.timedelta64(1, "s")
     if array.dtype.kind not in "biufOUST":
         raise _wrong(f"values of the type {array.dtype}", "labels or numbers")
     if array.ndim == 2 and array.dtype.kind not in "biuf":

@@ -15,7 +15,7 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 import modelglass as mg
-from modelglass.analysis import slice_metrics
+from modelglass.analysis import performance, slice_metrics
 from modelglass.analysis.columns import infer_columns
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.guessing import draft
@@ -284,3 +284,59 @@ def test_a_column_of_ten_thousand_levels_is_grouped_and_this_is_said():
     counts = frame["c"].value_counts()
     assert rows["n"].tolist() == [*counts.iloc[:50], counts.iloc[50:].sum()]
     assert ev.where(rows["where"].iloc[-1]).n == counts.iloc[50:].sum()
+
+
+class Says:
+    """A model of any answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict(self, frame):
+        return self.answer(frame["a"].to_numpy())
+
+
+MINUTES = np.arange(300.0)
+DURATIONS = {
+    "nanoseconds": pd.Series(pd.to_timedelta(60 * MINUTES, unit="s")).astype("timedelta64[ns]"),
+    "seconds": pd.Series(pd.to_timedelta(60 * MINUTES, unit="s")).astype("timedelta64[s]"),
+    "Arrow's": pd.Series(pd.to_timedelta(60 * MINUTES, unit="s")).astype(pd.ArrowDtype(pa.duration("ms"))),
+    "Python's": pd.Series([dt.timedelta(minutes=m) for m in MINUTES], dtype=object),
+    "with gaps": pd.Series(pd.to_timedelta(np.where(MINUTES % 7 == 0, np.nan, 60 * MINUTES), unit="s")),
+}
+
+
+@pytest.mark.parametrize("name", DURATIONS)
+@pytest.mark.parametrize("own", [False, True], ids=["seconds", "durations"])
+def test_durations_as_outcomes_are_seconds(name, own):
+    """They were counted in the unit they were stored in (an error of a minute became 60,000,000,000), or ended in a stack trace."""
+    late = (lambda a: pd.to_timedelta(60 * a + 30, unit="s").to_numpy()) if own else (lambda a: 60 * a + 30)
+    frame = pd.DataFrame({"a": MINUTES, "t": DURATIONS[name]})
+    ev = mg.Evaluation(Says(late), frame, target="t", train=frame)
+    assert ev.task == "regression"
+    assert performance(ev).value("mae") == pytest.approx(30)
+    assert performance(ev.on("train")).value("mae") == pytest.approx(30)
+    assert any("'t' are read as seconds" in n.text for n in ev.notes)
+    assert ev.where("t >= 6000").n == int((ev.y >= 6000).sum())
+    beside = mg.Evaluation.from_predictions(frame["t"], prediction=late(MINUTES), target="t")
+    assert performance(beside).value("mae") == pytest.approx(30)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pd.date_range("2020-01-01", periods=300), "Row 0 holds Timestamp"),
+        (pd.date_range("2020-01-01", periods=300, tz="Europe/Berlin"), "Row 0 holds Timestamp"),
+        (pd.period_range("2020-01-01", periods=300, freq="D"), "Row 0 holds Period"),
+        (MINUTES + 1j, "Row 0 holds"),
+        (pd.Series([[1]] * 300), "such as [1]"),
+    ],
+    ids=["dates", "time zone", "periods", "complex", "nested"],
+)
+def test_what_is_no_number_is_no_outcome_of_a_regression(values, told):
+    """Dates became counts of nanoseconds, complex numbers lost a part."""
+    frame = pd.DataFrame({"a": MINUTES, "t": values})
+    with pytest.raises(InputError) as refused:
+        mg.Evaluation(Says(lambda a: a), frame, target="t", task="regression")
+    assert "the target column 't'" in refused.value.expected
+    assert told in refused.value.came
