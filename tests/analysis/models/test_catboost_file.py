@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import modelglass as mg
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.models.catboost_file import Table, check_catboost
 from modelglass.analysis.models.loading import load_model
@@ -152,3 +153,29 @@ def test_what_passes_the_check_does_not_crash_catboost(plain, table, tmp_path):
         [sys.executable, "-W", "ignore", "-c", FUZZ, tmp_path / "frame.pkl", *passed], capture_output=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-500:]
+
+
+@pytest.mark.parametrize("kind", ["text", "embedding"])
+def test_texts_and_embeddings_are_refused_as_such_and_not_as_damaged(kind, table, tmp_path):
+    """Models that read texts were said to be damaged: "a split asks what is not in the model"."""
+    frame, y = table
+    if kind == "text":
+        more = frame[["b"]].assign(t=frame.c + " word " + frame.d)
+    else:
+        more = frame[["b"]].assign(t=list(np.random.default_rng(0).normal(size=(300, 3))))
+    settings = {"iterations": 5, "verbose": 0, "allow_writing_files": False, f"{kind}_features": ["t"]}
+    catboost.CatBoostClassifier(**settings).fit(more, y).save_model(str(tmp_path / "m.cbm"))
+    with pytest.raises(InputError, match="it reads texts or embeddings, which cannot be checked") as told:
+        load_model(tmp_path / "m.cbm")
+    assert "damaged" not in str(told.value)
+
+
+def test_scaled_answers_pass(table, tmp_path):
+    frame, _ = table
+    fitted = catboost.CatBoostRegressor(iterations=5, verbose=0, allow_writing_files=False).fit(
+        frame[["a", "b"]], frame.b
+    )
+    fitted.set_scale_and_bias(2.0, 1.5)
+    fitted.save_model(str(tmp_path / "m.cbm"))
+    ev = mg.Evaluation(load_model(tmp_path / "m.cbm"), frame[["a", "b"]].assign(y=frame.b), target="y")
+    np.testing.assert_array_equal(ev.predicted, fitted.predict(frame[["a", "b"]]))
