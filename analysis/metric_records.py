@@ -23,8 +23,7 @@ class Metric:
     """One metric.
 
     name        scikit-learn's name; label: the words for people
-    needs       what it is computed from: "label" (decisions), "score" (any ranking score), "probability", "value" (regression),
-            "quantile" (regression whose predictions are known to be of one quantile)
+    needs       what it is computed from: "label" (decisions), "score" (any ranking score), "probability", "value" (regression), "quantile"
     tasks       the tasks it fits
     greater_is_better   True, False, or None where neither is better (a selection rate, a bias)
     range       lowest and highest possible value
@@ -355,9 +354,7 @@ METRICS: dict[str, Metric] = {
             False,
             _POSITIVE,
             "all rows",
-            "Of a model of the quantile q: mean of q times the error where the outcome lies above the prediction, and of (1 - q) times "
-            "it where it lies below (Koenker and Bassett 1978). The true quantile has the least; of the median it is half the mean "
-            "absolute error.",
+            "Of the quantile q: mean of q times the error where the outcome lies above the prediction, of (1 - q) times it below.",
         ),
         _metric(
             "rmse",

@@ -123,8 +123,7 @@ def prepare(
     """Check everything, feed the model, and predict all rows once."""
     model = wrap_model(model)
     frame = checked_frame(frame)
-    roles = {"target": target, "weight": weight, "time": time, "cluster": cluster, "id": id}
-    check_columns(frame, roles, ignore)
+    check_columns(frame, {"target": target, "weight": weight, "time": time, "cluster": cluster, "id": id}, ignore)
     frame, durations = in_seconds(frame, target)
     left_out = [target, *ignore, *(r for r in (weight, cluster, id) if r)]
     if model.feature_names is None and features is None and train is None and time:
