@@ -185,11 +185,25 @@ def _times(series: pd.Series) -> pd.Series | None:
     """Turn date and time objects to datetime64; strings where they are out of its range or of several time zones."""
     try:
         times = pd.to_datetime(series)
-    except (ValueError, TypeError, OverflowError, pd.errors.OutOfBoundsDatetime):
+    except (
+        pd.errors.OutOfBoundsDatetime
+    ):  # pandas 2 counts nanoseconds: from 1677 to 2262 only, and 9999-12-31 is often written
+        return _far_times(series)
+    except (ValueError, TypeError, OverflowError):
         return _strings(series)
     if isinstance(times.dtype, pd.DatetimeTZDtype):
         return times.dt.tz_localize(None)
     return times if types.is_datetime64_dtype(times.dtype) else _strings(series)
+
+
+def _far_times(series: pd.Series) -> pd.Series | None:
+    values = series.to_numpy(dtype=object)
+    known = ~pd.isna(values)
+    if any(getattr(v, "tzinfo", None) is not None for v in values[known]):
+        return _strings(series)
+    out = np.full(len(values), np.datetime64("NaT", "us"))
+    out[known] = [np.datetime64(v, "us") for v in values[known]]
+    return pd.Series(out, index=series.index, name=series.name)
 
 
 def iso_times(values: pd.Series) -> pd.Series | None:

@@ -340,3 +340,18 @@ def test_what_is_no_number_is_no_outcome_of_a_regression(values, told):
         mg.Evaluation(Says(lambda a: a), frame, target="t", task="regression")
     assert "the target column 't'" in refused.value.expected
     assert told in refused.value.came
+
+
+@pytest.mark.parametrize("make", [dt.date, dt.datetime])
+def test_dates_beyond_nanoseconds_are_dates(make):
+    """With pandas 2 one 9999-12-31 made texts of a whole column of dates."""
+    ends = [None, make(9999, 12, 31)] + [make(2020, 1, 1) + dt.timedelta(days=i) for i in range(398)]
+    frame = pd.DataFrame({"end": pd.Series(ends, dtype=object)})
+    ev = mg.Evaluation.from_predictions(np.arange(400) % 2, score=np.linspace(0, 1, 400), frame=frame)
+    assert ev.columns["end"].kind == "datetime"
+    assert ev.where("\"end\" > '2021-01-01'").n == 1 + sum(v > make(2021, 1, 1) for v in ends[2:])
+    assert ev.where('"end" IS NULL').n == 1
+    found = slice_metrics(ev, by="end", metrics="accuracy").frame().iloc[1:]
+    assert found["n"].sum() == 400
+    for row in found.dropna(subset="where").itertuples():
+        assert ev.where(row.where).n == row.n
