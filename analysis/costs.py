@@ -60,6 +60,10 @@ def read_costs(costs: Mapping[str, Any] | str | None) -> Said | None:
         ]
         if None in pairs:
             raise InputError(_WANTED, f"Got {costs!r}.", "Write each as name=number, separated by commas.")
+        names = [pair[1] for pair in pairs if pair]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(_WANTED, f"Got two costs of {twice!r}.", "Give each once.")
         costs = {pair[1]: pair[2] for pair in pairs if pair}
     if not isinstance(costs, Mapping):
         raise InputError(_WANTED, f"Got {costs!r}.", "Write e.g. costs={'fp': 1, 'fn': 5}.")

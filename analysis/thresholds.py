@@ -256,9 +256,10 @@ def _costs(costs: Any, y: np.ndarray) -> Costs | None:
 
 def _most(top: float, n: int) -> int:
     """Give the most rows that may be flagged of n."""
-    if not (0 < top < 1 or (top >= 1 and float(top).is_integer())):
+    if not isinstance(top, (int, float, np.number)) or not (0 < top < 1 or (top >= 1 and float(top).is_integer())):
         raise InputError(
-            "Expected the most rows that can be flagged, as a whole number or as a share below 1.", f"Got {top:g}."
+            "Expected the most rows that can be flagged, as a whole number or as a share below 1.",
+            f"Got {top:g}." if isinstance(top, (int, float, np.number)) else f"Got {top!r}.",
         )
     return min(int(top) if top >= 1 else int(np.floor(top * n + 1e-9)), n)
 

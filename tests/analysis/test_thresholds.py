@@ -209,6 +209,7 @@ def test_costs_are_read_or_refused():
     assert read_costs("") is None
     for bad, said in (
         ("fp", "Got 'fp'"),
+        ("fp=1, fn=1, fp=2", "two costs of 'fp'"),
         ({"fn": None}, "Got None"),
         ({"fq": 1}, "a cost of 'fq'"),
         ({"fp": np.inf}, "not finite"),
@@ -311,7 +312,7 @@ def test_room_for_some_rows_only():
     assert "With room for 40 rows the threshold is" in found.sentence()
     tied = measure(y, np.full(400, 0.5), top=40)
     assert "No threshold flags 40 rows or fewer" in tied.sentence()
-    for bad in (0, -1, 2.5):
+    for bad in (0, -1, 2.5, "x"):
         with pytest.raises(InputError, match="whole number or as a share"):
             measure(y, p, top=bad)
 
