@@ -211,7 +211,8 @@ def _looks_numeric(text: object) -> bool:
 def _distinct(values: pd.Series) -> int | Count:
     """Count different values, missing not counted, when asked."""
     if types.is_bool_dtype(values.dtype):
-        return int(values.nunique())
+        known = values.dropna()
+        return int(known.any()) + int(not known.all())
     if values.dtype == np.float64 or types.is_datetime64_dtype(values.dtype):
         return Count(lambda: _distinct_sorted(values))
     if types.is_integer_dtype(values.dtype):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, MachineError
-from modelglass.analysis.reading_checks import check_memory, check_names, refuse_foreign
+from modelglass.analysis.reading_checks import check_memory, check_names, refuse_foreign, surely_fits
 from modelglass.analysis.reading_messages import claimed
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _MAGIC = b"ARROW1"
 _FIRST_ROWS, _MANY_ROWS = 8_192, 32_768
 _THREADS = 4
 """Most columns that are read in blocks at the same time: the memory that a block takes counts as often."""
-_BLOCK_ROWS, _NESTED_ROWS, _BLOCKS, _SMALL = 1_024, 128, 64, 1 << 26
+_BLOCK_ROWS, _NESTED_ROWS, _BLOCKS, _SMALL = 2_048, 128, 64, 1 << 26
 """Rows of texts and of nested values that are unfolded before their bytes are counted; blocks put together at once; bytes that need
 no counting."""
 
@@ -123,13 +123,14 @@ def _few_valued(path: Path, schema: pa.Schema) -> list[str]:
 
 
 def _unfolded(table: pa.Table, coded: list[str]) -> int:
-    """Count the bytes of texts that are still places in a dictionary, as if each row held its own; 0 where they are few."""
+    """Count the bytes of texts that are still places in a dictionary, as if each row held its own; 0 where they surely fit."""
     import numpy as np
     import pyarrow.compute as pc
 
     chunks = [chunk for name in coded for chunk in table.column(name).chunks]
     lengths = [pc.binary_length(c.dictionary).fill_null(0).to_numpy(zero_copy_only=False) for c in chunks]
-    if sum(len(c) * int(each.max(initial=0)) for c, each in zip(chunks, lengths)) <= _SMALL:
+    most = sum(len(c) * int(each.max(initial=0)) for c, each in zip(chunks, lengths))
+    if most <= _SMALL or surely_fits(most):
         return 0
     size = 0
     for chunk, each in zip(chunks, lengths):

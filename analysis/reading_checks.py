@@ -191,6 +191,12 @@ def check_memory(needed: int, rows: int, columns: int, name: str, held: int = 0)
         )
 
 
+def surely_fits(needed: int) -> bool:
+    """Tell whether so many bytes are a small part of the memory there is, so that they need no exact count."""
+    free = free_memory()
+    return free is not None and needed <= free // 8
+
+
 def _size(bytes_: float) -> str:
     return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e8 else f"{bytes_ / 1e6:,.1f} MB"
 
