@@ -67,7 +67,7 @@ def read_columns(path: str | Path) -> dict[str, Described]:
 
 def _check_key(key: str, where: str, column: str) -> None:
     if key not in KEYS:
-        close = nearest(key, KEYS)
+        close = ["level_order"] if key in ("levels", "order") else nearest(key, KEYS)
         raise InputError(
             f"Expected {', '.join(KEYS)} for the column {column!r} ({where}).",
             f"Got the key {key!r}.",

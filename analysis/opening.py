@@ -150,6 +150,12 @@ def _from_columns(
     for column in [c for c in (prediction, *(p[2] for p in pairs)) if c]:
         if column not in frame.columns:
             raise unknown_name("column of predictions or scores", column, frame.columns)
+        if column == common["target"]:
+            raise InputError(
+                f"Expected predictions or scores in another column than the target {column!r}.",
+                "It was named as both: every outcome would be predicted rightly.",
+                "Name the column that holds the predictions.",
+            )
     if (named and len(named) != len(pairs)) or (len(pairs) > 1 and not named):
         raise InputError("Expected either one --score COL, or --score CLASS=COL for each class.", f"Got {list(score)}.")
     scores = {n: frame[c] for n, c in named.items()} if named else frame[pairs[0][2]] if pairs else None

@@ -46,6 +46,7 @@ def test_reads_descriptions_units_and_orders(tmp_path):
 
 REFUSED = {
     "unknown key": ("a: b\nage:\n  unitt: years\n", r"columns.yaml, line 3\)\.\n.*'unitt'.*\n.*'unit'"),
+    "other word": ("size:\n  levels: [small, large]\n", "Did you mean 'level_order'"),
     "no mapping": ("- a\n- b\n", r"Got a list"),
     "text": ("hello", "Got 'hello'"),
     "nothing": ("# no\n", "empty"),

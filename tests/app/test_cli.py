@@ -268,6 +268,10 @@ WRONG = {
     "empty train": ((*COMMON, "--train", ""), ["Got nothing"]),
     "home of nobody": (("model.skops", "~no-such-user/d.csv", "--target", "rich"), ["no folder ~no-such-user"]),
     "one class left": ((*COMMON, "--label", "yes=no"), ["two classes", "'yes'"]),
+    "outcomes as predictions": (
+        ("-", "scored.parquet", "--target", "rich", "--prediction", "rich"),
+        ["another column than the target 'rich'"],
+    ),
     "text as score": (("-", "scored.parquet", "--target", "rich", "--score", "sex"), ["numbers"]),
 }
 
