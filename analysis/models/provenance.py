@@ -373,14 +373,13 @@ def dense(X: Any) -> np.ndarray:
         X = X.toarray()
     if isinstance(X, pd.DataFrame):
         numeric = all(pd.api.types.is_numeric_dtype(t) for t in X.dtypes)
-        return (
-            X.to_numpy(dtype="float64", na_value=np.nan)
-            if numeric
-            else X.astype(object).fillna("").astype(str).to_numpy(dtype=object)
-        )
+        return X.to_numpy(dtype="float64", na_value=np.nan) if numeric else _texts(X)
     array = np.asarray(X)
-    return (
-        array
-        if array.dtype.kind in "fiub"
-        else pd.DataFrame(array).astype(object).fillna("").astype(str).to_numpy(dtype=object)
-    )
+    return array if array.dtype.kind in "fiub" else _texts(pd.DataFrame(array))
+
+
+def _texts(X: pd.DataFrame) -> np.ndarray:
+    """Give values as texts, '' where missing; not by ``fillna``, which pandas 2 warns of where only numbers are left."""
+    values = X.to_numpy(dtype=object, copy=True)
+    values[X.isna().to_numpy()] = ""
+    return pd.DataFrame(values).astype(str).to_numpy(dtype=object)
