@@ -14,7 +14,7 @@ from modelglass.explainers import (
     declared_students,
 )
 from modelglass.explainers.declared_effects import BY, EFFECTS
-from modelglass.explainers.declared_shapley import METHOD
+from modelglass.explainers.declared_shapley import BACKGROUND, METHOD
 
 __all__ = ["ANALYSES"]
 
@@ -51,6 +51,7 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 20 to 200 where the values are sampled.",
             ),
             METHOD,
+            BACKGROUND,
             ONE_CLASS,
             LEVEL,
         ),
@@ -76,6 +77,7 @@ ANALYSES: list[Analysis] = [
                 help="Empty: 1,000, or 100 to 200 where the values are sampled.",
             ),
             METHOD,
+            BACKGROUND,
             ONE_CLASS,
             LEVEL,
         ),
@@ -135,7 +137,7 @@ ANALYSES: list[Analysis] = [
         order=10,
         report=False,
         compute="modelglass.explainers.shapley:shapley_row",
-        settings=(ROW, METHOD, ONE_CLASS),
+        settings=(ROW, METHOD, BACKGROUND, ONE_CLASS),
     ),
     Analysis(
         name="lime_weights",

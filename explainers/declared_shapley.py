@@ -20,6 +20,16 @@ METHOD = Setting(
     help="Automatic: exact where the model allows it, else by sampling; the result says which.",
 )
 
+BACKGROUND = Setting(
+    name="background",
+    kind="integer",
+    low=2,
+    high=100_000,
+    label="Background rows",
+    help="Whose values stand in for a column that is left out. Empty: of trees the training rows, as each tree remembers them; 10,000 rows "
+    "for linear models, 100 for sampling.",
+)
+
 ANALYSES: list[Analysis] = [
     Analysis(
         name="shapley_interactions",

@@ -175,8 +175,9 @@ def shapley_values(
     row : row number, optional
         Explain this one row instead: gives a ShapleyRow, as ``shapley_row`` does.
     background : int, optional
-        Background rows, drawn from the whole data (by weight where given). Without it 10,000 for linear models, 100 for sampling;
-        trees use none.
+        Background rows, drawn from the whole data (by weight where given), whose values absent columns take: of trees too, then
+        (interventional). Without it 10,000 for linear models, 100 for sampling; absent columns of trees then follow the training rows
+        down each tree (path-dependent; Lundberg et al. 2020).
     method : {"auto", "tree", "linear", "sampling"}
     class_ : label of a class, optional
         Of several classes only this one.

@@ -73,6 +73,12 @@ class ExactWay:
     steps_a_row: float = 0.0
     trees: TreeModel | None = None
 
+    def work(self, background: int | None) -> float:
+        """Say about how many nanoseconds a row takes, at most, against so many background rows (None: without)."""
+        if self.trees is None or background is None:
+            return self.steps_a_row
+        return tree_shapley.steps_against(self.trees.trees, background)
+
 
 def exact_way(ev: Evaluation, kinds: tuple[str, ...] = ("tree", "linear")) -> ExactWay | str:
     """Find the exact way for a model, or say why there is none (completing "because ..."); found once for all that explains it."""
@@ -125,7 +131,7 @@ def exact_values(
     ev: Evaluation,
     way: ExactWay,
     *,
-    background: int,
+    background: int | None,
     seed: int,
     against: Evaluation | None = None,
     inputs: pd.DataFrame | None = None,
@@ -133,21 +139,27 @@ def exact_values(
 ) -> Attribution:
     """Explain the rows of ``ev``, or other ``inputs``, exactly; background rows come from the whole data of ``against`` (None: its own).
 
+    Without ``background`` (rows) absent columns follow the training rows down each tree; linear models need one.
+
     Raises
     ------
     NotApplicable
-        Where the library refuses the model.
+        Where the library refuses the model, or its trees cannot be read and background rows are asked for.
     """
-    Z = way.made.transform(fed(ev, ev.inputs() if inputs is None else inputs))
-    absent, used = "absent features follow the training rows down each tree", 0
+    Z, against = way.made.transform(fed(ev, ev.inputs() if inputs is None else inputs)), against or ev
+    absent, used = "absent features follow the training rows down each tree", min(background or 0, against.whole.n)
+    reference = way.made.transform(fed(against, rows.background_of(against, used, seed))) if used else None
     if way.kind == "linear":
-        against = against or ev
-        used = min(background, against.whole.n)
-        reference = way.made.transform(fed(against, rows.background_of(against, used, seed)))
         values, base = _linear_values(way.made.estimator, Z, reference)
         absent = f"absent features take their mean over {used:,} background rows"
     elif way.trees is not None:
-        values, base = tree_shapley.tree_shapley(way.trees.trees, way.trees.encode(Z), progress=progress)
+        others = None if reference is None else way.trees.encode(reference)
+        values, base = tree_shapley.tree_shapley(
+            way.trees.trees, way.trees.encode(Z), background=others, progress=progress
+        )
+        absent = absent if others is None else f"absent features take the values of {used:,} background rows"
+    elif used:
+        raise NotApplicable(f"the trees of {type(way.made.estimator).__name__} cannot be set against background rows")
     elif boosters.library(way.made.estimator):
         values, base = _guest(boosters.booster_values, way.made.estimator, Z, progress)
     else:

@@ -182,7 +182,7 @@ def _found(
     ev: Evaluation, way: ExactWay, model: TreeModel, pairs: tree_interactions.Pairs, progress: Progress | None
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Give interactions (n, m, groups), what columns move alone (n, p, groups), and what stands in for absent ones."""
-    single = exact_values(ev, way, background=0, seed=0, progress=span(progress, 0.0, 0.2))
+    single = exact_values(ev, way, background=None, seed=0, progress=span(progress, 0.0, 0.2))
     X = model.encode(way.made.transform(fed(ev, ev.inputs())))
     values = oriented(ev, tree_interactions.tree_interactions(model.trees, X, pairs, progress=span(progress, 0.2, 1.0)))
     alone = single.values.copy()

@@ -24,7 +24,7 @@ TOO_DEEP = 25e9
 class Asked:
     """What is asked for.
 
-    method, background, rounds, seed   as in ``shapley_row``
+    method, background, rounds, seed   as in ``shapley_row``; without background trees follow their training rows
     against     background rows are drawn from the whole data of this Evaluation; None: from that of the rows explained
     """
 
@@ -61,7 +61,7 @@ def plan(ev: Evaluation, asked: Asked, rows: int | None, available: int) -> tupl
     """Choose the way and the number of rows: (exact way or None, why not the exact one, rows)."""
     way, reason = way_of(ev, asked.method)
     n = EXACT_ROWS if rows is None else rows
-    if isinstance(way, ExactWay) and asked.method == "auto" and way.steps_a_row * min(n, available) > TOO_DEEP:
+    if way is not None and asked.method == "auto" and way.work(asked.background) * min(n, available) > TOO_DEEP:
         way, reason = (
             None,
             (
@@ -87,7 +87,7 @@ def explained(
     """Explain all rows of ``ev``, or other ``inputs``; exactly where that adds up, else by sampling, with the reason."""
     against, inputs = asked.against or ev, ev.inputs() if inputs is None else inputs
     if way is not None:
-        size = asked.background or LINEAR_BACKGROUND
+        size = asked.background or (LINEAR_BACKGROUND if way.kind == "linear" else None)
         try:
             found = exact_values(
                 ev, way, background=size, seed=asked.seed, against=against, inputs=inputs, progress=progress

@@ -127,6 +127,15 @@ def steps_a_row(trees: Ensemble) -> float:
     return float(WALK * (np.diff(trees.starts) * q).sum() * trees.value.shape[1])
 
 
+def steps_against(trees: Ensemble, background: int) -> float:
+    """Estimate the nanoseconds of one row against so many background rows on one processor, at most.
+
+    Two rows meet in about the square root of a tree's leaves (measured: forests, single trees and boosters of 31 to 5,000 leaves).
+    """
+    leaves = (np.diff(trees.starts) + 1) / 2
+    return float(background * np.sqrt(leaves).sum() * (30.0 + 3.0 * trees.n_features))
+
+
 def output_of(trees: Ensemble, X: np.ndarray) -> np.ndarray:
     """Give the sum of the trees for rows, shape (n, k)."""
     return trees.base + _sums(trees, trees.codes(X)).T

@@ -30,8 +30,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import shapley_row, shapley_values
+from modelglass.explainers import rows as shared
+from modelglass.explainers import shapley_exact, shapley_row, shapley_values
 from modelglass.explainers.shapley_sampling import sampled_values
+from modelglass.explainers.shapley_ways import Asked, plan
 
 
 @pytest.fixture(scope="module")
@@ -462,3 +464,75 @@ def test_isolation_forests_are_explained_exactly(positive):
     lengths = -np.log2(-model.score_samples(frame[list("abc")]))
     np.testing.assert_allclose(found.prediction[:, 0], positive * lengths, atol=1e-9)
     assert found.additivity_gap < 1e-9
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(10, random_state=0),
+        GradientBoostingClassifier(n_estimators=15),
+        HistGradientBoostingClassifier(max_iter=15),
+        DecisionTreeRegressor(max_depth=5),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_trees_against_background_rows_equal_shap_and_the_definition(numbers, model):
+    X, score = numbers
+    ev = of(model, X, score if isinstance(model, DecisionTreeRegressor) else (score > 0).astype(int))
+    got = shapley_values(ev, rows=40, background=25)
+    assert (got.method, got.exact, got.settings["background"]) == ("tree", True, 25)
+    assert "take the values of 25 background rows" in got.sentence()
+    used = shared.background_of(ev, 25, ev.seed).to_numpy()
+    asks = getattr(model, "decision_function", getattr(model, "predict_proba", model.predict))
+
+    def raw(Z):
+        return asks(pd.DataFrame(Z, columns=X.columns)).reshape(len(Z), -1)[:, -1]
+
+    wanted = np.array([brute_force(raw, x, used) for x in X.loc[got.rows[:6]].to_numpy()])
+    np.testing.assert_allclose(got.values[:6, :, 0], wanted, atol=1e-9)
+    if not isinstance(model, HistGradientBoostingClassifier):  # which shap reads in 32 bits, and so at other thresholds
+        explainer = shap.TreeExplainer(model, used, feature_perturbation="interventional", model_output="raw")
+        wanted = np.asarray(explainer.shap_values(X.loc[got.rows].to_numpy(), check_additivity=False))
+        np.testing.assert_allclose(got.values[:, :, 0], wanted[:, :, 1] if wanted.ndim == 3 else wanted, atol=1e-8)
+    assert got.additivity_gap < 1e-9
+    np.testing.assert_allclose(got.base, raw(used).mean(), atol=1e-9)
+    other = shapley_values(ev, rows=40)
+    assert other.settings["background"] == 0
+    assert (
+        np.abs(other.values - got.values).max() > 1e-3
+    )  # against the training rows of each tree it is another question
+    one = shapley_row(ev, row=int(got.rows[7]), background=25)
+    np.testing.assert_allclose(one.steps.set_index("feature").loc[list("abcd")].shap, got.values[7, :, 0], atol=1e-12)
+
+
+def test_background_rows_by_weight_through_a_pipeline_of_several_classes(made):
+    ev = made(HistGradientBoostingClassifier(max_iter=10), "y3")
+    weighed = Evaluation(ev.model, ev.frame.assign(w=np.where(ev.frame.age > 60, 1.0, 0.0)), target="y3", features=ev.features, weight="w")  # fmt: skip
+    got = shapley_values(weighed, rows=30, background=50)
+    assert got.values.shape == (30, 5, 3)
+    used = shared.background_of(weighed, 50, weighed.seed)
+    assert used.age.min() > 60
+    steps, final = ev.estimator[:-1], ev.estimator[-1]
+    np.testing.assert_allclose(got.base, final.decision_function(steps.transform(used)).mean(axis=0), atol=1e-9)
+    assert got.additivity_gap < 1e-9
+
+
+def test_trees_that_cannot_be_read_are_not_set_against_background_rows(numbers, monkeypatch):
+    X, score = numbers
+    ev = of(GradientBoostingClassifier(n_estimators=5), X, (score > 0).astype(int))
+    monkeypatch.setattr(shapley_exact, "tree_model", lambda *_: "they are strange")
+    assert shapley_values(ev, rows=20).method == "tree"
+    got = shapley_values(ev, rows=20, background=10)
+    assert got.method == "sampling"
+    assert "cannot be set against background rows" in got.sentence()
+    with pytest.raises(NotApplicable, match="cannot be set against background rows"):
+        shapley_values(ev, rows=20, background=10, method="tree")
+
+
+def test_deep_trees_against_many_background_rows_are_not_taken_unasked(numbers):
+    X, score = numbers
+    ev = of(RandomForestRegressor(100, random_state=0), X, score)
+    assert shapley_values(ev, rows=5, background=50).method == "tree"
+    way, reason, _ = plan(ev, Asked(method="auto", background=100_000, seed=0), 300, 300)
+    assert way is None
+    assert "so deep" in reason
