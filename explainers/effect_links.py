@@ -38,3 +38,32 @@ def answered(out: np.ndarray, link: int, axis: int = 1) -> None:
             out /= out.sum(axis=axis, keepdims=True)
         elif link == EXPONENTIAL:
             np.exp(out, out=out)
+
+
+LOST = 1e6
+"""A column's share so many times the rest of the sum takes digits from it that matter: 1e-10 of it."""
+
+
+def share_of(b: np.ndarray, seen: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Give what some columns of rows seen (rows, p) add by coefficients b (k, p), shape (k, rows)."""
+    if len(columns) == 1:
+        return np.asarray(b[:, columns] * seen[:, columns[0]])
+    return np.asarray(b[:, columns] @ seen[:, columns].T)
+
+
+def rest_of(b: np.ndarray, base: np.ndarray, seen: np.ndarray, columns: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Take the share of some columns from the sums own (k, rows); where it is so large that it swallowed the rest, add that up anew.
+
+    >>> b, seen = np.array([[1.0, 0.5]]), np.array([[1e20, 3.0], [1.0, 3.0]])
+    >>> rest_of(b, np.array([0.25]), seen, np.array([0]), b @ seen.T + 0.25).tolist()
+    [[1.75, 1.75]]
+    """
+    share = share_of(b, seen, columns)
+    rest = own - share
+    if np.abs(share).max(initial=0.0) <= LOST:
+        return rest
+    lost = np.flatnonzero(~(np.abs(share) <= LOST * np.maximum(1.0, np.abs(rest))).all(axis=0))
+    if len(lost):
+        kept = np.setdiff1d(np.arange(seen.shape[1]), columns)
+        rest[:, lost] = b[:, kept] @ seen[np.ix_(lost, kept)].T + base[:, None]
+    return np.asarray(rest)

@@ -11,7 +11,7 @@ import pandas as pd
 from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
-from modelglass.explainers.effect_links import answered
+from modelglass.explainers.effect_links import answered, rest_of, share_of
 from modelglass.explainers.effect_trees import Job, node_ways
 from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
 from modelglass.explainers.leaf_masks import are_small, leaves_of
@@ -108,8 +108,8 @@ def _linear_steps(
         columns, here = np.flatnonzero(way.made.raw_index == job.raw), slice(at, at + OF_NUMBERS)
         rows, step = (a[here] for a in asks[c])
         taken = slice(rows[0], rows[-1] + 1) if (np.diff(rows) == 1).all() else rows  # no copy of rows side by side
-        rest = own[:, taken] - _share(b, seen[taken], columns)
-        grid, raw = _share(b, job.numbers, columns), np.empty((len(b), 2, len(rows)))
+        rest = rest_of(b, way.base, seen[taken], columns, own[:, taken])
+        grid, raw = share_of(b, job.numbers, columns), np.empty((len(b), 2, len(rows)))
         np.add(rest, grid[:, step], out=raw[:, 0])
         np.add(rest, grid[:, step + 1], out=raw[:, 1])
         answered(raw, way.link, axis=0)
@@ -122,13 +122,6 @@ def _linear_steps(
         what = f"steps of {len(donors)} columns over {ev.n:,} rows"
         in_parts(part, range(len(parts)), len(parts), what, None, span(progress, 0.2, 1.0))
     return {c: a.T for c, a in found.items()}
-
-
-def _share(b: np.ndarray, seen: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Give what some columns add, (k, rows)."""
-    if len(columns) == 1:
-        return np.asarray(b[:, columns] * seen[:, columns[0]])
-    return np.asarray(b[:, columns] @ seen[:, columns].T)
 
 
 def _fill(way: FastWay, jobs: list[Job], steps: bool) -> Fill:
@@ -225,11 +218,11 @@ def _of_coefficients(way: FastWay, jobs: list[Job]) -> Fill:
     grids = [job.numbers[:, c] @ b[:, c].T for job, c in zip(jobs, columns, strict=True)]
 
     def fill(seen: np.ndarray, points: np.ndarray) -> np.ndarray:
-        n, own = len(seen), seen @ b.T + way.base
+        n, own = len(seen), b @ seen.T + way.base[:, None]
         raw = np.empty((n, len(b), *points.shape[1:]))
         for j, (c, grid) in enumerate(zip(columns, grids, strict=True)):
-            rest = own - seen[:, c] @ b[:, c].T
-            raw[:, :, j] = rest[:, :, None] + grid[points[:, j]].transpose(0, 2, 1)
+            rest = rest_of(b, way.base, seen, np.flatnonzero(c), own)
+            raw[:, :, j] = rest.T[:, :, None] + grid[points[:, j]].transpose(0, 2, 1)
         answered(raw.reshape(n, len(b), -1), way.link)
         return raw
 

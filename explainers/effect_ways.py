@@ -20,7 +20,7 @@ from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import rows as shared
 from modelglass.explainers.abreast import LANES, Add, abreast, is_plain
-from modelglass.explainers.effect_links import IDENTITY, answered, link_of
+from modelglass.explainers.effect_links import IDENTITY, answered, link_of, rest_of
 from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
 from modelglass.explainers.leaf_masks import are_small
 from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
@@ -295,7 +295,7 @@ def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Fill:
         here = seen[first:last]
         own, out = b @ here.T + way.base[:, None], np.empty((len(b), ends[-1], len(here)))
         for c, grid, start, stop in zip(columns, grids, ends[:-1], ends[1:], strict=True):
-            rest = own - b[:, c] @ here[:, c].T
+            rest = rest_of(b, way.base, here, np.flatnonzero(c), own)
             np.add(rest[:, None], grid.T[:, :, None], out=out[:, start:stop])
         answered(out, way.link, axis=0)
         return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, SOFTMAX, answered
+from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, LOST, SOFTMAX, answered
 
 PART = 16_384
 """Pairs of a row and a step that one thread answers before the next ones."""
@@ -49,6 +49,19 @@ class Layered:
         """Sum up the first layer without some columns, shape (n, units)."""
         kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
         return Z[:, kept] @ self.weights[0][kept] + self.shifts[0]
+
+    def parted(self, whole: np.ndarray, seen: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give what the first layer sums up, (n, units), and what of it the columns that change hold, (n, changed).
+
+        Where they hold numbers so large that the others' share was lost beside theirs, the sums are without them, and they hold 0.
+        """
+        held = np.ascontiguousarray(seen[:, columns])
+        size = np.abs(self.weights[0][columns]).max(axis=1, initial=0.0)
+        lost = np.flatnonzero((np.abs(held) > LOST / np.maximum(size, 1e-300)).any(axis=1))
+        if len(lost):
+            whole, held[lost] = whole.copy(), 0.0
+            whole[lost] = self.first(seen[lost], columns)
+        return whole, held
 
     def at(self, whole: np.ndarray, columns: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Give the answers (n, outputs) for rows of which some columns change.

@@ -124,8 +124,9 @@ class Transformed:
         for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
             rows, step = asks[name]
             here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            held, found = np.ascontiguousarray(seen[:, columns]), np.empty((layers.outputs, 2, len(rows)))
-            fill = layers.ends(whole, held, columns, numbers, rows, step, found)
+            sums, held = layers.parted(whole, seen, columns)
+            found = np.empty((layers.outputs, 2, len(rows)))
+            fill = layers.ends(sums, held, columns, numbers, rows, step, found)
             in_parts(fill, range(0, len(rows), STEPS), len(rows), what, None, here)
             out[name] = (found[:, 1] - found[:, 0]).T
             if ev.task == "binary" and self.index == 0:
@@ -146,7 +147,7 @@ class Transformed:
         for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
             row, value = asks[name]
             here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            found = _at_layers(layers, whole, seen[:, columns], columns, numbers, row, value, here, what)
+            found = _at_layers(layers, *layers.parted(whole, seen, columns), columns, numbers, row, value, here, what)
             out[name] = self._of_index(ev, found)
         return out
 
@@ -195,7 +196,7 @@ def _at_layers(
 ) -> np.ndarray:  # fmt: skip
     """Give a perceptron's answers at pairs of a row and a grid value of one column, (pairs, outputs).
 
-    whole   first layer of each row;  held: the numbers of the column that the rows have, in its columns
+    whole, held   as ``Layered.parted`` gives them
     """
     found = np.empty((len(row), layers.outputs))
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -199,3 +199,27 @@ def test_a_pipeline_that_does_not_keep_its_word_is_asked(made, monkeypatch):
     monkeypatch.setattr(model.through, "ask", lambda ev, Z: np.zeros((len(Z), 1)))
     model.check(ev, {"age": grid_of(ev, "age", 5)})
     assert model.through is None
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(max_iter=300), RidgeClassifier(), Perceptron()], ids=lambda v: type(v).__name__)  # fmt: skip
+@pytest.mark.parametrize("large", [1e15, 1e20])
+def test_a_rows_huge_value_does_not_swallow_its_other_columns(model, large):
+    """One column's share is exchanged; where it was huge (a number that stands for missing, say), the rest has lost its digits."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    y = np.where(X.a + X.b - X.c + rng.normal(size=300) > 0, "yes", "no")
+    model.fit(X, y)
+    X.loc[::7, "a"], X.loc[3::50, "c"] = large, -large
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    answers, grids = Answers(ev), {c: grid_of(ev, c, 6, ends=True) for c in "abc"}
+    rows, step = np.arange(300), np.arange(300) % 5
+    asks = dict.fromkeys("abc", (rows, step))
+    some, steps = answers.at(ev, grids, asks), answers.steps(ev, grids, asks)
+    for c, whole in answers.rows(ev, grids).items():
+        wanted = asked(ev, grids[c])
+        other = X["a" if c != "a" else "c"].abs() < large  # rows whose own answer is not a sum with another huge number
+        size = np.maximum(1.0, np.abs(wanted))
+        np.testing.assert_allclose((whole / size)[:, other], (wanted / size)[:, other], atol=1e-9)
+        np.testing.assert_allclose((some[c] / size[step, rows])[other], (wanted / size)[step, rows][other], atol=1e-9)
+        moved, most = wanted[step + 1, rows] - wanted[step, rows], np.maximum(size[step + 1, rows], size[step, rows])
+        np.testing.assert_allclose((steps[c] / most)[other], (moved / most)[other], atol=1e-9)

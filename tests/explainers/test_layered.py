@@ -1,12 +1,13 @@
 """Multilayer perceptrons worked out from their first layer on, against the model asked row by row."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import effect_answers, partial_dependence
+from modelglass.explainers import effect_answers, partial_dependence, transformed
 from modelglass.explainers.effect_grid import grid_of
 from modelglass.explainers.layered import layered
 
@@ -68,3 +69,20 @@ def test_what_is_no_such_perceptron():
     two = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(X, X)
     assert layered(two, "regression") is None
     assert layered(MLPClassifier((3,), max_iter=2).fit(X, y), "regression") is None
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_rows_huge_value_does_not_swallow_its_other_columns(activation, monkeypatch):
+    """What a huge value adds to the first layer is taken out again for steps; beside it the other columns lose their digits."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    y = np.where(X.a + X.b - X.c > 0, "yes", "no")
+    model = MLPClassifier((8,), activation=activation, max_iter=60, random_state=0).fit(X, y)
+    X.loc[::7, "a"] = 1e20
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    for loops in (True, False):
+        monkeypatch.setattr(transformed, "many", lambda n, loops=loops: loops)
+        answers, grids = effect_answers.Answers(ev), {"a": grid_of(ev, "a", 6, ends=True)}
+        rows, step = np.arange(300), np.arange(300) % 5
+        moved, wanted = answers.steps(ev, grids, {"a": (rows, step)})["a"], effect_answers.asked(ev, grids["a"])
+        np.testing.assert_allclose(moved, wanted[step + 1, rows] - wanted[step, rows], atol=1e-9)
