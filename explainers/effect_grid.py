@@ -157,8 +157,9 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
         named = values.to_numpy(dtype=object)
         return pd.DataFrame({"feature": name, "value": named, "right": np.nan, "n": levels, "few": levels < FEW})
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
-    known, inner = floats(column.dropna() if column.hasnans else column), floats(values)
-    edges = _edges(inner.min(), inner.max(), not dates and bool((known == np.round(known)).all()))
+    known, inner = (_finite(floats(c.dropna() if c.hasnans else c)) for c in (column, values))
+    ends = (inner.min(), inner.max()) if len(inner) else (0.0, 0.0)
+    edges = _edges(*ends, not dates and bool((known == np.round(known)).all()))
     counts = _counts(edges, known)
     left, right = (pd.to_datetime(e.astype("int64")) if dates else e for e in (edges[:-1], edges[1:]))
     return pd.DataFrame(
@@ -170,6 +171,12 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
             "few": counts < max(1.0, min(FEW, len(known) / (4 * len(counts)))),
         }
     )
+
+
+def _finite(x: np.ndarray) -> np.ndarray:
+    """Leave infinite numbers out: no bin reaches that far."""
+    there = np.isfinite(x)
+    return x if there.all() else x[there]
 
 
 def _counts(edges: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -134,3 +134,25 @@ def test_weights_count_in_typical_curves():
     lines = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [3.0, 9.0]])
     assert typical(lines, np.array([1.0, 1.0, 5.0, 0.0])).tolist()[:3] == [1, 1, 0]
     assert typical(np.zeros((3, 4))).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("effect", [partial_dependence, accumulated_local_effects])
+def test_infinite_values_have_answers_and_no_bins(effect):
+    """Trees take them; no bin of the density reaches that far, and the picture was lost with its width."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300), "only": np.arange(300.0) % 2})
+    y = (X.a + X.b + X.only > 0).astype(int)
+    model = HistGradientBoostingClassifier(max_iter=10).fit(X, y)
+    X.loc[::10, "a"], X.loc[5::10, "a"], X["only"] = np.inf, -np.inf, np.where(X.only, np.inf, -np.inf)
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    got = effect(ev, features=["a"], grid=8)
+    inner = X.a[np.isfinite(X.a)]
+    assert got.density.value.min() >= inner.min()
+    assert got.density.right.max() <= inner.max()
+    assert got.density.n.sum() == inner.between(got.density.value.min(), got.density.right.max()).sum() > 200
+    assert np.isfinite(got.curves.estimate).all()
+    assert "missing" not in got.sentence()
+    assert len(figure(got).data)
+    alone = effect(ev, features=["only"])
+    assert alone.curves.value.tolist() == [-np.inf, np.inf]
+    assert len(figure(alone).data)
