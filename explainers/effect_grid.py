@@ -158,8 +158,8 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
         return pd.DataFrame({"feature": name, "value": named, "right": np.nan, "n": levels, "few": levels < FEW})
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     known, inner = (_finite(floats(c.dropna() if c.hasnans else c)) for c in (column, values))
-    ends = (inner.min(), inner.max()) if len(inner) else (0.0, 0.0)
-    edges = _edges(*ends, not dates and bool((known == np.round(known)).all()))
+    low, high = (float(inner.min()), float(inner.max())) if len(inner) else (0.0, 0.0)
+    edges = _edges(low, high, not dates and bool((known == np.round(known)).all()))
     counts = _counts(edges, known)
     left, right = (pd.to_datetime(e.astype("int64")) if dates else e for e in (edges[:-1], edges[1:]))
     return pd.DataFrame(
