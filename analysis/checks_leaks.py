@@ -111,11 +111,12 @@ def check_telling_gaps(data: CheckedData) -> list[Hit]:
     if small.task == "regression":  # a few large values would decide
         outcome = stats.rankdata(outcome[0])[None] / small.n
     weight = np.ones(small.n) if small.weight is None else small.weight
+    counts = weight > 0
     hits = []
     names = [c for c in small.features if small.columns[c].kind not in ("text", "id")]
     for name in names:
         gone = small.frame[name].isna().to_numpy()
-        if min(gone.sum(), (~gone).sum()) < FEW_GAPS:
+        if min((gone & counts).sum(), (~gone & counts).sum()) < FEW_GAPS:
             continue
         explained = [_explained(gone, y, weight) for y in outcome]
         k = int(np.argmax(explained))

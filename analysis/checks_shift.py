@@ -118,10 +118,10 @@ def _levels(data: CheckedData, name: str) -> Shares | None:
 def _shares(data: CheckedData, here: np.ndarray, there: np.ndarray, labels: list[str]) -> Shares | None:
     parts = []
     for codes, weight, cluster in ((here, data.weight, data.cluster), (there, data.train_weight, None)):
-        kept = codes >= 0
+        w = np.ones(len(codes)) if weight is None else weight
+        kept = (codes >= 0) & (w > 0)
         if kept.sum() < _FEWEST:
             return None
-        w = np.ones(len(codes)) if weight is None else weight
         count = np.bincount(codes[kept], weights=w[kept], minlength=len(labels))
         worth = float(w[kept].sum() ** 2 / (w[kept] ** 2).sum())  # Kish 1965
         if cluster is not None:

@@ -168,6 +168,7 @@ def _columns(data: CheckedData, name: str) -> list[np.ndarray]:
             return [np.zeros(data.n)]
         low, mid, high = np.quantile(values[known], [0.005, 0.5, 0.995], method="inverted_cdf")
         filled = np.clip(np.where(known, values, mid), low, high)
+        filled = filled / (np.abs(filled).max() or 1.0)  # squares of huge values are no numbers
         spread = filled.std()
         parts = [(filled - filled.mean()) / spread if spread > 0 else np.zeros(data.n)]
         return parts if known.all() else [*parts, (~known).astype(float)]

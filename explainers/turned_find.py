@@ -95,17 +95,23 @@ def turned(
     """
     out = []
     weight = np.ones(len(x)) if weight is None else weight
+    size = float(np.abs(error).max(initial=0.0)) or 1.0
     with np.errstate(invalid="ignore"):
         bins = np.searchsorted(edges, x, side="left")
     for s in range(1, len(edges)):
         here = np.flatnonzero(((bins == s) | ((s == 1) & (x == edges[0]))) & np.isfinite(x) & (weight > 0))
-        width, move = edges[s] - edges[s - 1], effect[s] - effect[s - 1]
-        if len(here) < max(FEWEST, 5 * (others.shape[1] + 2)) or np.ptp(x[here]) <= 0 or move == 0:
+        half, move = edges[s] / 2 - edges[s - 1] / 2, effect[s] - effect[s - 1]
+        if len(here) < max(FEWEST, 5 * (others.shape[1] + 2)) or not half > 0 or move == 0:
             continue
-        slope, se, df = _slope(x[here], error[here], others[here], weight[here])
+        along = (
+            x[here] / 2 - edges[s - 1] / 2
+        ) / half  # 0 to 1 whatever the unit: squares of the values may be no numbers
+        if np.ptp(along) <= 0:
+            continue
+        slope, se, df = _slope(along, error[here] / size, others[here], weight[here])
         if not se > 0:
             continue
-        outcome, error_of = move + slope * width, se * width
+        outcome, error_of = move + slope * size, se * size
         p = stats.t.cdf(np.sign(move) * outcome / error_of, df)
         out.append({
             "low": edges[s - 1], "high": edges[s], "model": move, "outcome": outcome, "se": error_of, "p": float(p), "n": len(here), "df": df
@@ -138,7 +144,9 @@ def _errors(ev: Evaluation) -> tuple[np.ndarray, np.ndarray]:
     else:
         answer = np.asarray(ev.score, dtype=float)
         outcome = (np.asarray(ev.y)[:, None] == np.arange(answer.shape[1])).astype(float)
-    return outcome - answer, answer.std(axis=0)
+    size = np.abs(answer).max(axis=0, initial=0.0)
+    size[size == 0] = 1.0
+    return outcome - answer, (answer / size).std(axis=0) * size
 
 
 def _numbers(ev: Evaluation) -> dict[str, np.ndarray]:
@@ -151,7 +159,10 @@ def _numbers(ev: Evaluation) -> dict[str, np.ndarray]:
             continue
         x = inputs[name].to_numpy(dtype="float64", na_value=np.nan)
         known = np.isfinite(x)
-        if known.any() and np.ptp(x[known]) > 0:
+        if not known.any():
+            continue
+        x = x / (np.abs(x[known]).max() or 1.0)
+        if np.ptp(x[known]) > 0:
             out[name] = np.where(known, (x - x[known].mean()) / x[known].std(), 0.0)
     return out
 

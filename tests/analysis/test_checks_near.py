@@ -61,6 +61,23 @@ def test_a_series_in_time_is_no_copy():
     assert found(frame) == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_that_differ_in_few_columns_are_no_copies(seed):
+    """A block of zeros or of means leaves two columns free; columns made of one another leave one."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({f"x{i}": rng.lognormal(size=3 * N // 2) for i in range(8)})
+    frame["y"] = (rng.random(len(frame)) < 0.3).astype(int)
+    block = frame.copy()
+    block.loc[rng.random(len(frame)) < 0.2, [f"x{i}" for i in range(6)]] = 0.0
+    assert found(block) == []
+    a = rng.normal(size=len(frame))
+    line = pd.DataFrame({"a": a, "b": 2 * a, "c": a**2, "d": a + 1, "y": frame["y"]})
+    assert found(line) == []
+    copies = block.iloc[:400].copy()
+    copies[["x6", "x7"]] *= 1 + 1e-4 * rng.normal(size=(400, 2))
+    assert [f.kind for f in found(pd.concat([block, copies], ignore_index=True))] == ["near_copies"]
+
+
 def test_what_cannot_be_told():
     frame, _ = table()
     with pytest.raises(NotApplicable, match="cluster"):
@@ -92,6 +109,13 @@ def test_gaps_that_know_the_outcome(task):
     told = gaps(frame.assign(x3=frame["x3"].mask(upper & (rng.random(N) < 0.8))))
     assert [(f.kind, f.features, f.where) for f in told] == [("telling_gap", ("x3",), '"x3" IS NULL')]
     assert told[0].sentence.startswith("Whether x3 is missing alone explains ")
+
+
+def test_gaps_on_rows_without_weight_alone_say_nothing():
+    frame, rng = table()
+    odd = np.arange(N) % 3 == 0
+    for gone in (odd, ~odd):  # every row that counts has a value, or lacks it
+        assert gaps(frame.assign(x3=frame["x3"].mask(gone)), weight=np.where(odd, 0.0, 1.0)) == []
 
 
 def test_what_gaps_explain_is_the_squared_correlation():

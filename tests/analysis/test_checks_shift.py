@@ -82,6 +82,17 @@ def test_weights_and_clusters_count():
     assert found(drawn, train, weight=np.where(drawn["f"], 1 / 3, 1.0)) == []
 
 
+@pytest.mark.parametrize("side", ["weight", "train_weight"])
+def test_columns_known_only_on_rows_without_weight_say_nothing(side):
+    train, frame = table(1), table()
+    odd = np.arange(2_000) % 3 == 0
+    if side == "weight":
+        frame = frame.assign(a=frame["a"].where(odd) + 20, c=frame["c"].where(odd))
+    else:
+        train = train.assign(a=train["a"].where(odd) + 20, c=train["c"].where(odd))
+    assert found(frame, train, **{side: np.where(odd, 0.0, 1.0)}) == []
+
+
 def test_cohorts_and_data_without_training_cannot_be_told():
     frame = table()
     with pytest.raises(NotApplicable, match="because of the condition"):

@@ -42,6 +42,19 @@ def test_a_stretch_turned_round_is_told_with_where_and_how_far(rows):
     assert one.settings == {"features": ["a"]}
 
 
+@pytest.mark.parametrize("times", [1e-300, 1e300])
+def test_the_unit_of_a_column_changes_nothing(rows, times):
+    X, y = rows
+
+    def other(frame):
+        return bent(frame.assign(a=frame["a"] / times))
+
+    (one,) = turned_find.find(asked(bent, X, y, task="regression"), Budget(30))
+    (same,) = turned_find.find(asked(other, X.assign(a=X.a * times), y, task="regression"), Budget(30))
+    for number in ("estimate", "low", "high", "p_adjusted"):
+        assert getattr(same, number) == pytest.approx(getattr(one, number), rel=1e-6)
+
+
 def test_nothing_is_told_of_a_model_that_is_right(rows):
     X, y = rows
     assert turned_find.find(asked(LinearRegression().fit(X, y), X, y), Budget(30)) == []
