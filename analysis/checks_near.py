@@ -77,7 +77,8 @@ def _neighbours(
     data: CheckedData, numbers: list[str]
 ) -> tuple[NDArray[np.int64], np.ndarray, NDArray[np.int64], NDArray[np.int64]]:
     """Give for rows that differ from all others: place, log of how much farther the second neighbour is, place of the first, columns without
-    a frequent value."""
+    a frequent value.
+    """
     from scipy.spatial import cKDTree
 
     values = np.column_stack([data.numbers(c) for c in numbers])

@@ -12,6 +12,7 @@ Simulated: of 59 tables of two classes with 15 % of 3,000 labels flipped all are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +52,14 @@ class Sides:
     """Unseen training rows and these rows, beside what models of half of the training rows say.
 
     outcome     (k, n); predicted (2, k, n): of each of the two models; for training rows of the one that did not see them, twice
+    own         gives (k, n), the answers of models of these rows; asked only where something else speaks for noise
     here        bool (n,): rows of the Evaluation; places (n,): their places there, -1 for training rows
     weight      (n,)
     """
 
     outcome: Floats
     predicted: Floats
-    own: Floats | None
+    own: Callable[[], Floats] | None
     here: NDArray[np.bool_]
     places: NDArray[np.int64]
     weight: Floats
@@ -113,9 +115,13 @@ def _sides(data: CheckedData, made: Setup, names: list[str]) -> Sides:
     predicted = np.where(trained[None, None, :], unseen, predicted)
     own = None
     if data.task != "regression":
-        mine = [order[~trained[order] & (half[order] == h)][:MOST_FITTED] for h in (0, 1)]
-        taught = [_taught(joined, x, fit, weight) for fit in mine]
-        own = np.where(half[None, :] == 0, taught[1], taught[0])[:, kept]
+
+        def own_answers() -> Floats:
+            mine = [order[~trained[order] & (half[order] == h)][:MOST_FITTED] for h in (0, 1)]
+            taught = [_taught(joined, x, fit, weight) for fit in mine]
+            return np.where(half[None, :] == 0, taught[1], taught[0])[:, kept]
+
+        own = own_answers
     m = int(trained.sum())
     cluster = None
     if data.cluster is not None:
@@ -138,8 +144,9 @@ def _coded(data: CheckedData, name: str) -> NDArray[np.int64]:
 
 
 def _taught(data: CheckedData, x: np.ndarray, fit: np.ndarray, weight: Floats) -> Floats:
-    """Fit small boosted trees on some rows and predict all, (k, n)."""
+    """Fit small boosted trees on some rows and predict all, (k, n), on one thread: where others work too, threads wait for one another."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     kind = HistGradientBoostingRegressor if data.task == "regression" else HistGradientBoostingClassifier
     y = data.y[fit]
@@ -147,11 +154,14 @@ def _taught(data: CheckedData, x: np.ndarray, fit: np.ndarray, weight: Floats) -
         raise NotApplicable("half of the rows hold one outcome only")
     model = kind(
         max_iter=50, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=20, early_stopping=False, random_state=0
-    ).fit(x[fit], y, sample_weight=weight[fit])
+    )
+    with threadpool_limits(limits=1, user_api="openmp"):
+        model.fit(x[fit], y, sample_weight=weight[fit])
+        answer = model.predict(x)[None] if data.task == "regression" else model.predict_proba(x)
     if data.task == "regression":
-        return model.predict(x)[None]
+        return answer
     place = {int(c): i for i, c in enumerate(model.classes_)}
-    proba = model.predict_proba(x)
+    proba = answer
     if data.task == "binary":
         return proba[:, [place[1 if data.positive_index is None else data.positive_index]]].T
     return np.stack([proba[:, place[k]] if k in place else np.zeros(len(x)) for k in range(len(data.classes))])
@@ -262,7 +272,7 @@ def _regained(sides: Sides, here: Slope) -> float:
     """How much more of the variance a model of these rows explains than the line through those of training."""
     assert sides.own is not None
     part = sides.here
-    own = slope(sides.outcome[:, part], sides.own[None][:, :, part], sides.weight[part])
+    own = slope(sides.outcome[:, part], sides.own()[None][:, :, part], sides.weight[part])
     return here.left - own.left
 
 

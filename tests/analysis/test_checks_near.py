@@ -112,7 +112,7 @@ def test_gaps_that_know_the_outcome(task):
 
 
 def test_gaps_on_rows_without_weight_alone_say_nothing():
-    frame, rng = table()
+    frame, _ = table()
     odd = np.arange(N) % 3 == 0
     for gone in (odd, ~odd):  # every row that counts has a value, or lacks it
         assert gaps(frame.assign(x3=frame["x3"].mask(gone)), weight=np.where(odd, 0.0, 1.0)) == []

@@ -58,6 +58,24 @@ def test_clean_rows_give_nothing(task):
         assert not looked(table(10 + seed, task), table(20 + seed, task)).found
 
 
+def test_honest_rows_cost_two_fits_on_one_thread_each(monkeypatch):
+    """Models of these rows are asked only where something speaks for noise; beside other work two threads took 17 times as long as one."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_info
+
+    threads, fit = [], HistGradientBoostingClassifier.fit
+
+    def seen(self, *args, **kwargs):
+        threads.append({p["num_threads"] for p in threadpool_info() if p["user_api"] == "openmp"})
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", seen)
+    assert not looked(table(10, "binary"), table(20, "binary")).found
+    assert threads == [{1}, {1}]
+    assert looked(flipped(table(10, "binary"), 0.15), table(20, "binary")).found
+    assert threads == [{1}] * 6
+
+
 def test_a_few_wrong_labels_are_found_too():
     told = [looked(flipped(table(s, "binary"), 0.07, seed=s), table(50 + s, "binary")).found for s in range(6)]
     assert sum(map(bool, told)) >= 5
