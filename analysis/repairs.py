@@ -300,7 +300,7 @@ def _floats(values: pd.Series) -> np.ndarray:
 
 
 def _ratio(x: np.ndarray, r: np.ndarray) -> float:
-    top, bottom = (np.median(v[v > 0]) if (v > 0).mean() > USUAL else np.nan for v in (x, r))
+    top, bottom = (np.median(v[v > 0]) if (v > 0).sum() > USUAL * len(v) else np.nan for v in (x, r))
     return float(top / bottom)
 
 

@@ -51,6 +51,19 @@ def test_missing_values_get_the_usual_one():
     assert filled[100] == here[100]
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_column_without_any_value_on_one_side(inside):
+    """As in a cohort of the rows that lack it: ordinary, and no reason for numpy's warnings."""
+    gone, known = np.full(200, np.nan), normal(200)
+    if not inside:
+        assert proposed(*pair(known, gone)) == []
+        return
+    found = only(gone, known)
+    assert found.words == "missing in 100.0% of the rows here, in 0.0% of the rest"
+    assert found.ways[0].columns[0].tolist() == [np.median(known)] * 200
+    assert proposed(*pair(gone, known), by_condition=("v",)) == []
+
+
 def test_a_frozen_column():
     found = only(np.full(100, 52.0), normal(400))
     assert found.words.startswith("52 in 100.0% of the rows here, in 0.0% of the rest")
