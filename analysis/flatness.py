@@ -71,6 +71,7 @@ def risks(
     fold : integer array, shape (n,), in [0, FOLDS)
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     risk = np.full(len(features), np.nan)
     rng = np.random.default_rng(20_047)
@@ -90,8 +91,11 @@ def risks(
             early_stopping=False,
             random_state=0,
         )
-        model.fit(features[rest], contradicted[rest], None if weight is None else weight[rest])
-        risk[mine] = np.round(model.predict_proba(features[mine])[:, 1], 9)
+        with threadpool_limits(
+            limits=1, user_api="openmp"
+        ):  # beside other work its threads mostly wait for one another
+            model.fit(features[rest], contradicted[rest], None if weight is None else weight[rest])
+            risk[mine] = np.round(model.predict_proba(features[mine])[:, 1], 9)
     return risk
 
 

@@ -34,6 +34,7 @@ def standardised(
     a few wild values move neither much.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     n = len(residual)
     if n < FEWEST:
@@ -61,7 +62,10 @@ def standardised(
             early_stopping=False,
             random_state=0,
         )
-        expected[mine] = model.fit(features[rest], size[rest]).predict(features[mine])
+        with threadpool_limits(
+            limits=1, user_api="openmp"
+        ):  # beside other work its threads mostly wait for one another
+            expected[mine] = model.fit(features[rest], size[rest]).predict(features[mine])
     relative = off / np.exp(expected)
     return relative / (NORMAL * float(np.median(np.abs(relative))))
 
