@@ -93,7 +93,8 @@ class Adversarial(Result):
         kept = self.rows[self.rows.excluded == ""]
         n, done = len(kept), kept[np.isfinite(kept.cost)]
         if not len(done):
-            said = f"No possible change was found that {self.answer} of any of {rows_text(n)}: robust within the constraints, as far as the search saw"
+            said = f"No possible change was found that {self.answer} of any of {rows_text(n)}"
+            said += "" if self.stopped else ": robust within the constraints, as far as the search saw"
             return f"{said}. {self._certain()}"
         half = float((kept.cost <= 0.5).mean())
         text = f"A possible change that {self.answer} was found for {len(done) / n:.0%} of {rows_text(n)}; for {half:.0%} at a cost of at most half a spread"

@@ -9,7 +9,7 @@ import numpy as np
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.possible import Space
-from modelglass.analysis.refusals import first_refused
+from modelglass.analysis.refusals import Refused, first_refused, kept_error
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -110,17 +110,13 @@ def _logit(p: np.ndarray) -> np.ndarray:
 
 def _refused(error: InputError, rows: Any, ask: Any) -> InputError:
     """A model that raises on a possible row is worth knowing: the first such row is kept for reproducing."""
-    kept = first_refused(error, rows, ask)
-    return every_possible_row(f"It raised {kept.error}; one of {len(rows):,} rows asked is {dict(kept.input)}.")
+    return every_possible_row(first_refused(error, rows, ask), f"one of {len(rows):,} rows asked")
 
 
-def every_possible_row(came: str) -> InputError:
-    """Build the error for a model that raises on a possible row; ``came`` says on which, and what."""
-    return InputError(
-        "Expected the model to answer every possible row.",
-        came,
-        "Ask it about that row alone to see why, or narrow the constraints.",
-    )
+def every_possible_row(kept: Refused, which: str) -> InputError:
+    """Build the error for a model that raises on a possible row; ``which`` names it."""
+    todo = "Ask it about that row alone to see why, or narrow the constraints."
+    return kept_error("Expected the model to answer every possible row.", kept, todo, which)
 
 
 def excluded(rules: Constraints, space: Space) -> list[str]:

@@ -270,8 +270,10 @@ def relation(
         lines = [t for t in _lines(values) if t.columns == (*sources, derived)] if by in (None, "line") else []
         if lines:
             return lines[0]
-        pairs = known[[*sources, derived]].dropna().drop_duplicates()
-        if by in (None, "table") and not pairs[sources[0]].duplicated().any():
+        rows = known[[*sources, derived]].dropna()
+        pairs = rows.drop_duplicates()
+        # values that all differ give a table whatever the other column holds
+        if by in (None, "table") and 2 * len(pairs) <= len(rows) and not pairs[sources[0]].duplicated().any():
             table = dict(zip(pairs[sources[0]].astype(object), pairs[derived].astype(object), strict=True))
             return Together(kind="derived", columns=(*sources, derived), by="table", table=table, how="given")
         return None

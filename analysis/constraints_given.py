@@ -17,6 +17,8 @@ from modelglass.analysis.yaml_file import check_keys, check_mapping, described, 
 KEYS = ("immutable", "low", "high", "step", "levels", "direction", "cost")
 TOP = ("columns", "together", "inferred")
 LINKS = ("sum", "equals", "order", "derived", "from", "by")
+BESIDE: Mapping[str, tuple[str, ...]] = {"sum": ("equals",), "order": (), "derived": ("from", "by")}
+WAYS = ("table", "line", "sum", "difference", "product", "ratio")
 
 
 def edited(found: Constraints, given: Any) -> Constraints:
@@ -39,9 +41,9 @@ def edited(found: Constraints, given: Any) -> Constraints:
     columns = dict(found.columns)
     said = check_mapping(given.get("columns") or {}, name, lines, "columns", what="column: rules")
     for column, rules in said.items():
-        if column not in columns:
-            raise unknown_name("column that the model reads", str(column), columns)
         where = place(name, lines, "columns", column)
+        if column not in columns:
+            raise _no_column(column, columns, where)
         rules = check_mapping(rules, name, lines, "columns", column, what="rule: value")
         check_keys(rules, KEYS, name, lines, "columns", column)
         columns[column] = _rule(columns[column], rules, where)
@@ -59,6 +61,10 @@ def edited(found: Constraints, given: Any) -> Constraints:
     made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
     check(made)
     return made
+
+
+def _no_column(name: object, columns: Mapping[str, ColumnRule], where: str) -> InputError:
+    return unknown_name(f"column that the model reads ({where})", str(name), columns)
 
 
 def _flag(value: Any, key: str, where: str) -> bool:
@@ -107,18 +113,26 @@ def _rule(rule: ColumnRule, said: Mapping[str, Any], where: str) -> ColumnRule:
 
 
 def _number(rule: ColumnRule, key: str, value: Any, where: str) -> float:
-    if rule.dates and key != "step":
-        try:
-            return pd.Timestamp(value).timestamp()
-        except (ValueError, TypeError):
-            raise InputError(
-                f"Expected a date such as 2024-05-01 as {key} of {rule.name!r} ({where}).", f"Got {described(value)}."
-            ) from None
     if value is None and key != "step":
         return -np.inf if key == "low" else np.inf
+    if rule.dates and key != "step":
+        return _date(rule, key, value, where)
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or np.isnan(value):
         raise InputError(f"Expected a number as {key} of {rule.name!r} ({where}).", f"Got {described(value)}.")
     return float(value)
+
+
+def _date(rule: ColumnRule, key: str, value: Any, where: str) -> float:
+    """Read a date; a plain number is refused: 2020 would be nanoseconds after 1970."""
+    try:
+        stamp = pd.NaT if isinstance(value, (int, float, np.number)) else pd.Timestamp(value)
+    except (ValueError, TypeError):
+        stamp = pd.NaT
+    if pd.isna(stamp):
+        raise InputError(
+            f"Expected a date such as 2024-05-01 as {key} of {rule.name!r} ({where}).", f"Got {described(value)}."
+        )
+    return float(stamp.timestamp())
 
 
 def _levels(rule: ColumnRule, said: Any, where: str) -> tuple[Any, ...]:
@@ -140,6 +154,10 @@ def _levels(rule: ColumnRule, said: Any, where: str) -> tuple[Any, ...]:
     texts = {str(v): v for v in rule.levels}
     got = []
     for level in said:
+        if isinstance(level, (list, dict)):
+            raise InputError(
+                f"Expected single values as levels of {rule.name!r} ({where}).", f"Got {described(level)}."
+            )
         if level not in known and str(level) not in texts:
             close = nearest(str(level), texts)
             raise InputError(
@@ -156,12 +174,11 @@ def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Con
     if len(kinds) != 1:
         raise InputError(f"Expected one of sum, order and derived ({where}).", f"Got {listed(said) or 'nothing'}.")
     kind = kinds[0]
-    sources = said.get("from", []) if kind == "derived" else said[kind]
-    names = [sources] if isinstance(sources, str) else list(sources or ())
-    names = [*names, said["derived"]] if kind == "derived" else names
+    _check_said(said, kind, where)
+    names = [*_listed(said, "from", where), said[kind]] if kind == "derived" else _listed(said, kind, where)
     for name in names:
-        if name not in columns:
-            raise unknown_name("column that the model reads", str(name), columns)
+        if isinstance(name, (list, dict)) or name not in columns:
+            raise _no_column(name, columns, where)
         if kind != "derived" and columns[name].kind != "number":
             raise InputError(f"Expected columns of numbers under {kind} ({where}).", f"{name!r} holds none.")
     if len(set(names)) < 2 or len(set(names)) < len(names):
@@ -173,15 +190,48 @@ def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Con
     return _derived(said, tuple(names), columns, found, where)
 
 
+def _check_said(said: Mapping[str, Any], kind: str, where: str) -> None:
+    """Refuse what does not belong to a kind of link, and values that are none."""
+    more = [k for k in said if k not in (kind, *BESIDE[kind])]
+    if more:
+        allowed = f" beside it {listed(BESIDE[kind])}" if BESIDE[kind] else " nothing beside it"
+        raise InputError(f"Expected under {kind}{allowed} ({where}).", f"Got {more[0]!r}.")
+    total = said.get("equals", 1)
+    if isinstance(total, bool) or not isinstance(total, (int, float, np.number)) or not np.isfinite(total):
+        raise InputError(f"Expected a number as equals ({where}).", f"Got {described(total)}.")
+    if said.get("by") not in (None, *WAYS):
+        close = nearest(str(said["by"]), WAYS)
+        raise InputError(
+            f"Expected one of {listed(WAYS)} as by ({where}).",
+            f"Got {described(said['by'])}.",
+            f"Did you mean {close[0]!r}?" if close else "Leave by out to have it found.",
+        )
+
+
+def _listed(said: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """Give the columns under a key: a list of names, or one name."""
+    names = said.get(key)
+    if isinstance(names, str):
+        return [names]
+    if isinstance(names, (list, tuple)):
+        return list(names)
+    raise InputError(f"Expected a list of columns under {key} ({where}).", f"Got {described(names)}.")
+
+
 def _derived(
     said: Mapping[str, Any], names: tuple[str, ...], columns: Mapping[str, ColumnRule], found: Constraints, where: str
 ) -> Together:
     from modelglass.analysis.constraints_found import relation
 
-    if isinstance(said.get("from"), (list, tuple)) and len(names) > 3:
+    if len(names) > 3:
         raise InputError(f"Expected one or two columns under from ({where}).", f"Got {len(names) - 1}.")
     same = [
-        t for t in found.together if t.kind == "derived" and t.columns[-1] == names[-1] and set(t.columns) == set(names)
+        t
+        for t in found.together
+        if t.kind == "derived"
+        and t.columns[-1] == names[-1]
+        and set(t.columns) == set(names)
+        and said.get("by") in (None, t.by)
     ]
     made = same[0] if same else relation(said.get("by"), names[-1], names[:-1], found.learnt, columns)
     if made is None:

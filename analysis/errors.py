@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 from modelglass.analysis.odd_signs import one_line, visible
 
@@ -33,7 +34,14 @@ class InputError(AnalysisError):
     expected, came, todo : str
         One sentence each; they are joined with line breaks. ``todo`` may be empty. A line break or another control character
         within one (of a name, say) is written as an escape, so that each is one line.
+
+    Attributes
+    ----------
+    refused : ``modelglass.analysis.refusals.Refused`` or None
+        The changed row that a model raised an error on, kept so that it can be asked again; None where it is about something else.
     """
+
+    refused: Any = None
 
     def __init__(self, expected: str, came: str = "", todo: str = ""):
         self.expected, self.came, self.todo = (visible(beat or "", keep="") for beat in (expected, came, todo))

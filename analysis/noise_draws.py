@@ -87,9 +87,7 @@ def drawn(
         what = (i / draws, (i + 1) / draws, f"noise, draw {i + 1} of {draws}")
         found = prober.answers(columns, np.flatnonzero(moved), progress, what)
         if isinstance(found, Refused):
-            raise every_possible_row(
-                f"On row {found.row} with noise it raised {found.error}; the row is {dict(found.input)}."
-            )
+            raise every_possible_row(found, f"row {found.row} with noise")
         made.append(judged_answers(chosen, *found, clean))
     tell(progress, 1.0, "noise")
     settings = {

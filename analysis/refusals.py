@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from modelglass.analysis.complaints import words_of
@@ -43,6 +44,14 @@ def first_refused(error: InputError, X: pd.DataFrame, ask: Callable[[pd.DataFram
         error=f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}",
         input={str(k): v for k, v in X.loc[label].items()},
     )
+
+
+def kept_error(expected: str, kept: Refused, todo: str, which: str = "the row") -> InputError:
+    """Build the error for a changed row that a model refuses: it says the row in plain values, and keeps it (``error.refused``)."""
+    row = {name: value.item() if isinstance(value, np.generic) else value for name, value in kept.input.items()}
+    error = InputError(expected, f"It raised {kept.error}; {which} is {row}.", todo)
+    error.refused = kept
+    return error
 
 
 def refusal(error: BaseException, X: pd.DataFrame, ask: Callable[[pd.DataFrame], Any] | None = None) -> InputError:

@@ -369,6 +369,10 @@ def test_time_over_gives_the_best_so_far():
     assert got.stopped
     assert "best so far" in got.sentence()
     assert np.isfinite(got.rows.cost).any()
+    nothing = adversarial(evaluation(KNeighborsClassifier(), X, y), rows=100, budget=1e-9)
+    assert nothing.stopped
+    assert "robust" not in nothing.sentence()
+    assert "The time was over before the search was done" in nothing.sentence()
 
 
 def test_weights_clusters_and_several_classes_and_labels_alone():

@@ -221,6 +221,17 @@ def test_cost_is_in_spreads_and_derived_columns_are_free(ev, found):
         ({"together": [{"sum": ["rent"]}]}, ["at least two different columns"]),
         ({"together": [{"sum": ["rent", "school"]}]}, ["'school' holds none"]),
         ({"nothing": 1}, ["columns, together, inferred"]),
+        ({"columns": {"school": {"levels": [["high"]]}}}, ["single values as levels of 'school'", "a list"]),
+        ({"columns": {"day": {"low": 2020}}}, ["a date such as", "Got 2020"]),
+        ({"together": [{"sum": ["x", "low"], "equals": "much"}]}, ["a number as equals", "'much'"]),
+        ({"together": [{"sum": ["x", "low"], "equals": np.nan}]}, ["a number as equals", "nan"]),
+        ({"together": [{"sum": {"x": 1, "low": 2}}]}, ["a list of columns under sum", "keys and values"]),
+        ({"together": [{"order": 3}]}, ["a list of columns under order", "Got 3"]),
+        ({"together": [{"order": ["low", "top"], "equals": 1}]}, ["nothing beside it", "'equals'"]),
+        ({"together": [{"order": [["low"], "top"]}]}, ["which is none of them"]),
+        ({"together": [{"derived": "years"}]}, ["a list of columns under from", "nothing"]),
+        ({"together": [{"derived": "years", "from": "school", "by": "tabel"}]}, ["as by", "Did you mean 'table'?"]),
+        ({"together": [{"derived": "top", "from": "x"}]}, ["'top' to follow from x on all rows"]),
     ],
 )
 def test_what_cannot_be_is_said(found, given, said):
@@ -235,6 +246,18 @@ def test_yaml_errors_name_the_line(found, tmp_path):
     path.write_text("columns:\n  age:\n    high: old\n")
     with pytest.raises(InputError, match=r"rules.yaml, line 2"):
         found.changed(path)
+    for text, line in (
+        ("columns:\n  day: {}\n  agee: {}\n", 3),
+        ("together:\n- order: [low, top]\n- sum: [x, lo]\n", 3),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=rf"reads \(rules.yaml, line {line}\)[\s\S]*Did you mean '(age|low)'"):
+            found.changed(path)
+
+
+def test_an_empty_end_of_a_range_of_dates_is_no_bound(found):
+    rule = found.changed({"columns": {"day": {"low": None, "high": "2020-03-01"}}}).columns["day"]
+    assert (rule.low, rule.high) == (-np.inf, pd.Timestamp("2020-03-01").timestamp())
 
 
 def test_without_a_model_there_is_nothing_to_change():

@@ -11,7 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import modelglass as mg
-from modelglass.analysis import adversarial, constraints, faults, input_faults, noise_robustness
+from modelglass.analysis import (
+    adversarial,
+    beyond_range,
+    constraints,
+    faults,
+    input_faults,
+    noise_robustness,
+    sobol_indices,
+)
 from modelglass.analysis.constraints import ColumnRule
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.noise_robustness import Noise, noisy
@@ -143,8 +151,28 @@ def test_an_input_that_the_model_refuses_is_kept(ev):
             raise RuntimeError("too warm")
         return (frame.x > 50).astype(int).to_numpy()
 
-    with pytest.raises(InputError, match=r"RuntimeError: too warm; one of .* rows asked is \{'x'"):
+    with pytest.raises(InputError, match=r"RuntimeError: too warm; one of .* rows asked is \{'x'") as refused:
         adversarial(mg.Evaluation(never, frame, target="y", task="binary"), rows=None, rounds=1)
+    with pytest.raises(RuntimeError, match="too warm"):
+        never(pd.DataFrame([refused.value.refused.input]))
+
+
+@pytest.mark.parametrize("ask", [beyond_range, sobol_indices])
+def test_an_input_that_could_not_be_real_is_kept_too(ev, ask):
+    """Columns that vary by themselves, and values beyond the range, meet rows that no data hold."""
+    frame = ev.inputs()
+    real = set(zip(frame.x, frame.k, strict=True))
+
+    def picky(rows):
+        if not set(zip(rows.x, rows.k, strict=True)) <= real:
+            raise RuntimeError("no such place")
+        return (rows.x > 50).astype(float).to_numpy()
+
+    own = mg.Evaluation(picky, frame.assign(y=(frame.x > 50).astype(float)), target="y", task="regression")
+    with pytest.raises(InputError, match=r"RuntimeError: no such place; the row is \{'x': [\d.-]+, ") as refused:
+        ask(own)
+    with pytest.raises(RuntimeError, match="no such place"):
+        picky(pd.DataFrame([refused.value.refused.input]))
 
 
 def test_weights_and_clusters_count(ev):
