@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from modelglass.analysis.constraints import DIRECTIONS, Constraints, constraints
+from modelglass.analysis.yaml_file import parse_yaml
 from modelglass.app.dashboard import show, state
 from modelglass.app.dashboard.guard import callback, guarded, part, refuse
 from modelglass.app.dashboard.text import plain
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 KEPT = "constraints.given"
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
+MOST = 20_000
+"""Letters of YAML that a page takes."""
+EXAMPLE = """columns:
+  sector: {levels: [Private, State-gov]}
+together:
+  - {order: [smallest, largest]}
+  - {sum: [rent, food, other], equals: 1}
+  - {derived: bmi, from: [weight, height]}"""
 FIELDS = ("may change", "lowest", "highest", "step", "direction", "cost")
 
 
@@ -46,10 +57,9 @@ def editor(ev: Evaluation) -> None:
         st.markdown(plain(now.sentence()))
         with st.expander("Edit what may change", icon=":material/edit:"):
             _table(found, now, text)
+            _yaml(found, text)
             if text:
                 st.button("As the data show", on_click=_reset, icon=":material/undo:", key="constraints reset")
-                st.caption("The same for the command line and notebook:")
-                st.code(text, language="yaml")
             show.origin(now)
 
 
@@ -69,6 +79,28 @@ def _table(found: Constraints, now: Constraints, text: str) -> None:
         on_change=_changed,
         args=(key, found, now, frame),
     )
+
+
+def _yaml(found: Constraints, text: str) -> None:
+    """Offer all of it as YAML: allowed levels, and columns that belong together, are edited nowhere else."""
+    key = f"constraints yaml {hash(text)}"
+    st.text_area(
+        "All of it as YAML, as command line and notebook take it; allowed levels and columns that belong together are edited here",
+        text,
+        key=key,
+        max_chars=MOST,
+        placeholder=EXAMPLE,
+    )
+    st.button("Use this YAML", on_click=_typed, args=(key, found), key="constraints use")
+
+
+@callback
+def _typed(key: str, found: Constraints) -> None:
+    text = str(st.session_state[key] or "").strip()
+    if text:
+        found.changed(text)  # refuses what cannot hold, before it is kept
+    state.put(KEPT, [text] if text else None)
+    state.run_again()
 
 
 @callback
@@ -113,7 +145,7 @@ def edited_text(now: Constraints, text: str, frame: pd.DataFrame, edits: Mapping
     """Write what was edited as YAML, on top of what was given before; "" where nothing is left."""
     import yaml
 
-    said = yaml.safe_load(text) if text else {}
+    said = parse_yaml(text, "the constraints")[0] if text else {}
     columns = dict((said or {}).get("columns") or {})
     for place, cells in edits.items():
         name = frame["column"].iloc[place]
@@ -145,7 +177,8 @@ def _number(value: Any) -> Any:
     if value in (None, ""):
         return None
     try:
-        got = float(str(value).replace(",", "").split()[0])
+        first = str(value).split()[0]
+        got = float(first.replace(",", "") if THOUSANDS.fullmatch(first) else first)
     except (ValueError, IndexError):
         return value
     return int(got) if got == int(got) and abs(got) < 2**53 else got

@@ -50,6 +50,36 @@ def test_edits_become_yaml_that_the_constraints_take(binary):
         found.changed(constraint_table.edited_text(found, "", frame, {at: {"lowest": "young"}}))
 
 
+def test_texts_that_look_like_yes_or_no_and_commas_stay_what_was_meant(binary):
+    found = constraints(binary)
+    frame = constraint_table.as_table(found)
+    at = list(frame["column"]).index("age")
+    text = "columns: {age: {step: 1e-1}, x: {levels: [no, yes]}}"
+    said = yaml.safe_load(constraint_table.edited_text(found, text, frame, {at: {"lowest": "1,000", "highest": "1,5"}}))
+    assert said == {"columns": {"age": {"step": 0.1, "low": 1000, "high": "1,5"}, "x": {"levels": ["no", "yes"]}}}
+
+
+def test_levels_and_what_belongs_together_are_edited_on_the_page(binary, show, go):
+    found = constraints(binary)
+    name, rule = next((n, r) for n, r in found.columns.items() if r.kind == "levels" and len(r.levels) > 1)
+    at = show(binary, **FEW)
+    go(at, "sensitivity")
+
+    def use(text):
+        next(a for a in at.text_area if a.key.startswith("constraints yaml")).set_value(text)
+        next(b for b in at.button if b.key == "constraints use").click()
+        at.run()
+        assert not at.exception
+
+    use(f"columns: {{{name}: {{levels: [nowhere]}}}}")
+    assert any("nowhere" in e.value for e in at.error)
+    assert "constraints.given" not in at.query_params
+    given = yaml.safe_dump({"columns": {name: {"levels": [rule.levels[0]]}}})
+    use(given)
+    assert not at.error, [e.value for e in at.error]
+    assert at.query_params["constraints.given"] in (given.strip(), [given.strip()])
+
+
 def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show, go, texts, monkeypatch, until):
     asked = {}
     from modelglass.app.dashboard import work
