@@ -93,8 +93,8 @@ class Adversarial(Result):
         kept = self.rows[self.rows.excluded == ""]
         n, done = len(kept), kept[np.isfinite(kept.cost)]
         if not len(done):
-            said = f"No possible change was found that {self.answer} of any of {rows_text(n)}"
-            said += "" if self.stopped else ": robust within the constraints, as far as the search saw"
+            seen = "" if self.stopped else ": robust within the constraints, as far as the search saw"
+            said = f"No possible change was found that {self.answer} of any of {rows_text(n)}{seen}"
             return f"{said}. {self._certain()}"
         half = float((kept.cost <= 0.5).mean())
         text = f"A possible change that {self.answer} was found for {len(done) / n:.0%} of {rows_text(n)}; for {half:.0%} at a cost of at most half a spread"
@@ -119,9 +119,9 @@ class Adversarial(Result):
         text = ""
         if len(numbers):
             top = numbers.iloc[0]
-            enough, turned = ("0.1 spreads", top.estimate) if top.estimate > 0 else ("half a spread", top.within_half)
-            kind = "number" if len(levels) else "column"
-            text = f" The most fragile {kind} is {top.column}: {enough} of it alone suffice for {turned:.1%} of rows."
+            small, half = "0.1 spreads of it alone suffice", "half a spread of it alone suffices"
+            enough, turned = (small, top.estimate) if top.estimate > 0 else (half, top.within_half)
+            text = f" The most fragile {'number' if len(levels) else 'column'} is {top.column}: {enough} for {turned:.1%} of rows."
         if len(levels):
             top = levels.sort_values("estimate", ascending=False, kind="stable").iloc[0]
             text += f" Another level of {top.column} alone suffices for {top.estimate:.1%}{'' if text else ' of rows'}."

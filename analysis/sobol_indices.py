@@ -64,7 +64,10 @@ class SobolIndices(Result):
             f"If columns varied independently, {top.feature} alone would explain {alone.estimate:.0%} ({alone.low:.0%} to {alone.high:.0%}) of the "
             f"variance of {self.answer}, and {top.estimate:.0%} ({top.low:.0%} to {top.high:.0%}) with its interactions; {int(top.n):,} points."
         )
-        if len(total) > 1 and rest > 0.02:
+        if top.estimate < alone.estimate:
+            text += " The second is never less than the first, so that they differ by chance alone: more points bring them together."
+        # the halves of all intervals together bound the error of the sum, however the estimates hang together
+        if self.settings["all_columns"] and rest > max(0.02, float((first.high - first.estimate).sum())):
             text += f" About {rest:.0%} of the variance comes from columns acting together."
         if self.impossible > 0:
             text += f" {self.impossible:.0%} of the rows asked could not be real, because columns are not independent in the data."
@@ -129,7 +132,14 @@ def sobol_indices(
         impossible=float(broken),
         asked=each * PARTS * (len(names) + 2),
         source=ev.source,
-        settings={"features": names, "points": each * PARTS, "class_": class_ or None, "level": level, "seed": seed},
+        settings={
+            "features": names,
+            "all_columns": len(names) == len(ev.features),
+            "points": each * PARTS,
+            "class_": class_ or None,
+            "level": level,
+            "seed": seed,
+        },
     )
 
 

@@ -90,6 +90,24 @@ def test_rows_are_drawn_by_frequency_and_weight(ev):
     )
 
 
+def test_what_is_said_of_columns_together_is_no_chance_and_none_of_columns_not_asked_for():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
+
+    def said(predict, **more):
+        own = mg.Evaluation(predict, frame.assign(t=predict(frame)), target="t", task="regression")
+        return sobol_indices(own, **more).sentence()
+
+    def added(rows):
+        return (3 * rows.a + 2 * rows.b + rows.c + rows.d).to_numpy()
+
+    by_seed = [said(added, points=256, seed=s) for s in range(12)]
+    assert not any("acting together" in s for s in by_seed)
+    assert any("differ by chance alone" in s for s in by_seed)
+    assert "acting together" not in said(added, points=2048, features=["a", "b"])
+    assert "acting together" in said(lambda rows: (rows.a * rows.b).to_numpy(), points=2048)
+
+
 def test_bad_input_and_stop(ev):
     with pytest.raises(InputError, match="at least 256"):
         sobol_indices(ev, points=10)
