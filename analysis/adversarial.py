@@ -222,13 +222,9 @@ def ruled(ev: Evaluation, given: Any, immutable: Any = None) -> Constraints:
 
 
 def _names(immutable: Any) -> list[str]:
-    return (
-        []
-        if immutable in (None, "") or not len(immutable)
-        else [immutable]
-        if isinstance(immutable, str)
-        else list(immutable)
-    )
+    if immutable in (None, "") or not len(immutable):
+        return []
+    return [immutable] if isinstance(immutable, str) else list(immutable)
 
 
 def _check(amount: float | None, rounds: int, budget: float | None) -> None:

@@ -38,7 +38,7 @@ class SobolIndices(Result):
                 below 0 or above 1), low, high (interval over 16 independent samples), n (points). Largest total first
     variance    of the answer under independent inputs; answer: what it is, in words
     impossible  share of the rows asked that break a constraint of the data (independent columns make such rows)
-    asked       rows that the model was asked about
+    asked       rows that the model was asked about; all_columns: whether every column has shares of its own
     """
 
     indices: pd.DataFrame
@@ -46,6 +46,7 @@ class SobolIndices(Result):
     answer: str
     impossible: float
     asked: int
+    all_columns: bool
     source: Source
     settings: Mapping[str, Any]
 
@@ -67,7 +68,7 @@ class SobolIndices(Result):
         if top.estimate < alone.estimate:
             text += " The second is never less than the first, so that they differ by chance alone: more points bring them together."
         # the halves of all intervals together bound the error of the sum, however the estimates hang together
-        if self.settings["all_columns"] and rest > max(0.02, float((first.high - first.estimate).sum())):
+        if self.all_columns and rest > max(0.02, float((first.high - first.estimate).sum())):
             text += f" About {rest:.0%} of the variance comes from columns acting together."
         if self.impossible > 0:
             text += f" {self.impossible:.0%} of the rows asked could not be real, because columns are not independent in the data."
@@ -131,10 +132,10 @@ def sobol_indices(
         answer=words,
         impossible=float(broken),
         asked=each * PARTS * (len(names) + 2),
+        all_columns=len(names) == len(ev.features),
         source=ev.source,
         settings={
             "features": names,
-            "all_columns": len(names) == len(ev.features),
             "points": each * PARTS,
             "class_": class_ or None,
             "level": level,
