@@ -11,11 +11,11 @@ import pandas as pd
 
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.certified import Certificate, certificate
-from modelglass.analysis.changed_answers import Answers, excluded
+from modelglass.analysis.changed_answers import Answers, excluded, kept_rows
 from modelglass.analysis.constraints import Constraints, constraints
 from modelglass.analysis.crowding import SMALL
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
-from modelglass.analysis.estimated import agree, all_rows, rows_text
+from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.gradients import gradients_of
 from modelglass.analysis.guided import GRADIENTS, Guided, guided
 from modelglass.analysis.performance import check_level
@@ -181,7 +181,7 @@ def adversarial(
     _check(amount, rounds, budget)
     chosen = ev.sample(rows)
     why = excluded(rules, Space(rules, chosen.inputs()))
-    kept = _kept(chosen, why)
+    kept = kept_rows(chosen, why)
     amount = _amount(ev, amount)
     space = Space(rules, kept.inputs())
     if not len(space.free):
@@ -240,18 +240,6 @@ def _amount(ev: Evaluation, amount: float | None) -> float:
     if ev.task != "regression":
         return np.nan
     return float(amount) if amount is not None else max(float(np.std(ev.whole.predicted)) / 2, 1e-12)
-
-
-def _kept(chosen: Evaluation, why: list[str]) -> Evaluation:
-    """Give the rows that the constraints do not leave out themselves (``why`` is '' there)."""
-    inside = np.flatnonzero([not w for w in why])
-    if not len(inside):
-        raise InputError(
-            "Expected constraints that hold for some rows as they are.",
-            f"{all_rows(chosen.n).capitalize()} {agree(chosen.n, 'is', 'are')} left out; the first, row {chosen.frame.index[0]}, by {why[0]}.",
-            "Widen that constraint.",
-        )
-    return chosen if len(inside) == chosen.n else chosen.take(inside)
 
 
 def _result(

@@ -8,6 +8,7 @@ import numpy as np
 
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
+from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.possible import Space
 from modelglass.analysis.refusals import Refused, first_refused, kept_error
 
@@ -126,6 +127,37 @@ def excluded(rules: Constraints, space: Space) -> list[str]:
     for place, column, rule in found.itertuples(index=False):
         out[place] = out[place] or f"{column}: {rule}"
     return out
+
+
+def kept_rows(chosen: Evaluation, why: list[str]) -> Evaluation:
+    """Give the rows that the constraints do not leave out themselves (``why`` is '' there)."""
+    inside = np.flatnonzero([not w for w in why])
+    if not len(inside):
+        raise InputError(
+            "Expected constraints that hold for some rows as they are.",
+            f"{all_rows(chosen.n).capitalize()} {agree(chosen.n, 'is', 'are')} left out; the first, row {chosen.frame.index[0]}, by {why[0]}.",
+            "Widen that constraint.",
+        )
+    return chosen if len(inside) == chosen.n else chosen.take(inside)
+
+
+def inside(chosen: Evaluation, rules: Constraints) -> tuple[Evaluation, str]:
+    """Give the rows that constraints do not leave out themselves, and what the constraints are called, with what they leave out.
+
+    Moved to a possible value, the others would change by more than what is asked. What the data show leaves none of them out.
+
+    Raises
+    ------
+    InputError
+        They leave out every row.
+    """
+    name = str(rules.settings["given"] or "")
+    if not name:
+        return chosen, "as the data show"
+    why = excluded(rules, Space(rules, chosen.inputs()))
+    kept = kept_rows(chosen, why)
+    left = chosen.n - kept.n
+    return kept, f"{name} ({rows_text(left)} left out by them: {next(filter(None, why))})" if left else name
 
 
 def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:

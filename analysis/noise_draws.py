@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelglass.analysis.changed_answers import every_possible_row
+from modelglass.analysis.changed_answers import every_possible_row, inside
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.groups import Rows, rows_of
@@ -76,7 +76,7 @@ def drawn(
         Contradictory constraints, or a model that raises an error on a possible row.
     """
     rules = found_constraints(ev, given=constraints)
-    chosen = ev.sample(rows)
+    chosen, called = inside(ev.sample(rows), rules)
     prober = Prober(chosen, default_metric(chosen), None, 0.95, seed)
     space, clean, made = Space(rules, prober.inputs), rows_of(chosen), []
     noises = {name: Noise(chosen, name, seed) for name in chosen.features}
@@ -91,6 +91,6 @@ def drawn(
         made.append(judged_answers(chosen, *found, clean))
     tell(progress, 1.0, "noise")
     settings = {
-        "strength": strength, "constraints": rules.settings["given"] or "as the data show", "rows": chosen.n,
+        "strength": strength, "constraints": called, "rows": chosen.n,
     }  # fmt: skip
     return Drawn(ev=chosen, clean=clean, draws=tuple(made), asked=prober.asked, settings=settings)

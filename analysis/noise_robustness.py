@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.changed_answers import inside
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import InputError, NotApplicable
@@ -120,7 +121,7 @@ def noise_robustness(
     record = default_metric(ev, metric, class_)
     names = known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
-    chosen = ev.sample(rows)
+    chosen, called = inside(ev.sample(rows), rules)
     prober = Prober(chosen, record, class_, level, seed)
     records, refused = _records(prober, Space(rules, prober.inputs), names, strengths, progress)
     return NoiseRobustness(
@@ -135,7 +136,7 @@ def noise_robustness(
         settings={
             "levels": strengths,
             "features": names,
-            "constraints": rules.settings["given"] or "as the data show",
+            "constraints": called,
             "rows": chosen.n,
             "metric": record.name,
             "class_": chosen_class(class_),

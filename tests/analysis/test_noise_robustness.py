@@ -10,6 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from modelglass.analysis import fragile_rows, robust_threshold
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness
@@ -142,6 +143,28 @@ def test_a_usual_value_stays_and_the_others_move_by_their_own_spread():
     moved = Noise(ev, "gain", 0).on(frame.gain, 0.5)
     assert (moved[:600] == 0).all()
     assert (moved[600:999] - frame.gain[600:999]).std() == pytest.approx(50, rel=0.2)
+
+
+@pytest.mark.parametrize("ask", [noise_robustness, fragile_rows, robust_threshold])
+def test_rows_that_constraints_leave_out_are_not_moved_into_them(ask):
+    """They were moved to the nearest possible value, far beyond the noise: most decisions changed by 0.01 spreads of it."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.uniform(0, 100, 400), "z": rng.normal(size=400)})
+    frame["y"] = (frame.x + rng.normal(0, 15, 400) > 50).astype(int)
+
+    def model(rows):
+        return 1 / (1 + np.exp(-(rows.x.to_numpy() - 50) / 10))
+
+    own = Evaluation(model, frame, target="y", task="binary", threshold=0.5)
+    rules = "columns: {x: {low: 40}}"
+    got = ask(own, constraints=rules, rows=None)
+    left = int((frame.x < 40).sum())
+    assert got.source.rows == got.settings["rows"] == 400 - left
+    assert f"({left} rows left out by them: x: below 40)" in got.settings["constraints"]
+    alone = ask(own.take(np.flatnonzero(frame.x >= 40)), constraints=rules, rows=None)
+    assert got.sentence() == alone.sentence()
+    with pytest.raises(InputError, match="All 400 rows are left out"):
+        ask(own, constraints="columns: {x: {low: 200, high: 300}}", rows=None)
 
 
 def test_refusals_and_stop(ev):
