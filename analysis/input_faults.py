@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.changed_answers import inside
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.curves import chosen_class
@@ -129,7 +130,7 @@ def input_faults(
     level, seed = check_level(level), ev.seed_or(seed)
     record, names = default_metric(ev, metric, class_), known_features(ev, features)
     rules = found_constraints(ev, given=constraints)
-    chosen = ev.sample(rows)
+    chosen, called = inside(ev.sample(rows), rules)
     prober = Prober(chosen, record, class_, level, seed)
     faults = faults_of(prober.inputs, ev.columns, names, rules.columns, seed)
     if not faults:
@@ -148,7 +149,7 @@ def input_faults(
         source=chosen.source,
         settings={
             "features": names,
-            "constraints": rules.settings["given"] or "as the data show",
+            "constraints": called,
             "rows": chosen.n,
             "metric": record.name,
             "class_": chosen_class(class_),

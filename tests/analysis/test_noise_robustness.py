@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from modelglass.analysis import fragile_rows, robust_threshold
+from modelglass.analysis import fragile_rows, input_faults, robust_threshold
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness
@@ -145,7 +145,7 @@ def test_a_usual_value_stays_and_the_others_move_by_their_own_spread():
     assert (moved[600:999] - frame.gain[600:999]).std() == pytest.approx(50, rel=0.2)
 
 
-@pytest.mark.parametrize("ask", [noise_robustness, fragile_rows, robust_threshold])
+@pytest.mark.parametrize("ask", [noise_robustness, fragile_rows, robust_threshold, input_faults])
 def test_rows_that_constraints_leave_out_are_not_moved_into_them(ask):
     """They were moved to the nearest possible value, far beyond the noise: most decisions changed by 0.01 spreads of it."""
     rng = np.random.default_rng(0)
