@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers import shapley_difference
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 MARKS = """title => {
@@ -52,6 +53,7 @@ CLICKED = [
     "listing",
     "why_here",
     "contrast",
+    "shapley_difference",
     "partial_dependence",
     "joint_effect",
 ]
@@ -315,6 +317,29 @@ def test_leaves_cells_found_slices_and_groups_become_the_cohort(page, title, lik
     click_on(here, mark)
     is_cohort(here, shop, mark["where"])
     assert here.faults == []
+
+
+def test_from_a_found_slice_to_what_moves_it_to_a_saved_cohort_to_a_link_in_a_fresh_browser(shop, address, walk):
+    here = walk().open(address["shop"], "slices")
+    mark = marks(here, "in each slice found", "city")[0]
+    click_on(here, mark)
+    is_cohort(here, shop, mark["where"])
+    here.turn_to("Why here?")
+    said = shapley_difference(shop.where(mark["where"])).sentence()
+    first = said.split(":")[0].split(" (")[0]
+    here.page.get_by_text(first).first.wait_for()
+    assert re.sub(r"\s+", " ", said) in re.sub(r"\s+", " ", here.settle().words())
+    side = here.page.locator("[data-testid=stSidebar]")
+    side.get_by_role("tab", name="Saved").click()
+    side.get_by_role("textbox", name="Name for this cohort").fill("found")
+    side.get_by_role("button", name="Save").click()
+    here.settle()
+    fresh = walk().open(here.page.url)
+    assert fresh.where == mark["where"]
+    assert fresh.words() == here.words()
+    named = walk().open(address["shop"] + "?cohort=found", "slices")
+    assert named.where == mark["where"]
+    assert here.faults + fresh.faults + named.faults == []
 
 
 def test_work_that_ends_draws_its_own_part_anew_and_not_the_page(address, walk, monkeypatch):
