@@ -16,6 +16,7 @@ from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.accumulated_local_effects import accumulated_local_effects
 from modelglass.explainers.effect_grid import floats
+from modelglass.explainers.effect_ways import asked_while_cold
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -46,9 +47,10 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     if not names:
         raise NotApplicable("no column of numbers has enough different values")
     budget.used = min(ROWS, budget.rows, ev.n)
-    ale = accumulated_local_effects(
-        ev, features=names, grid=STRETCHES + 1, rows=budget.used, progress=budget.progress
-    ).curves
+    with asked_while_cold():
+        ale = accumulated_local_effects(
+            ev, features=names, grid=STRETCHES + 1, rows=budget.used, progress=budget.progress
+        ).curves
     errors, spread = _errors(ev)
     inputs, found = ev.inputs(), []
     for name in names:
@@ -123,7 +125,9 @@ def _slope(x: np.ndarray, y: np.ndarray, others: np.ndarray, weight: np.ndarray)
     """Give the slope of y on x beside the others, its HC3 standard error, and degrees of freedom."""
     w = np.sqrt(weight / weight.mean())
     Z = np.column_stack([np.ones(len(x)), others]) * w[:, None]
-    size, turn = np.linalg.eigh(Z.T @ Z)  # a hundredth of the work of taking the many rows apart; columns that say the same are left out
+    size, turn = np.linalg.eigh(
+        Z.T @ Z
+    )  # a hundredth of the work of taking the many rows apart; columns that say the same are left out
     kept = size > 1e-9 * size[-1]
     u = Z @ (turn[:, kept] / np.sqrt(size[kept]))
     v, e = (a * w - u @ (u.T @ (a * w)) for a in (x, y))

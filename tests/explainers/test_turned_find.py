@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.finding import Budget
-from modelglass.explainers import turned_find
+from modelglass.explainers import effect_ways, turned_find
 
 
 def asked(model, X, y, **kwargs):
@@ -120,3 +121,20 @@ def test_who_is_not_judged(rows):
     levels = X.round(0)
     with pytest.raises(NotApplicable, match="no column of numbers has enough different values"):
         turned_find.find(asked(bent, levels, y, task="regression"), Budget(30))
+
+
+def test_the_model_is_asked_where_loops_would_have_to_be_compiled_first(rows, monkeypatch):
+    X, y = rows
+    ev = asked(DecisionTreeRegressor(max_depth=4, random_state=0).fit(X, y), X, y)
+    ways = []
+    monkeypatch.setattr(
+        effect_ways, "fast_way", lambda *a, known=effect_ways.fast_way, **k: ways.append(known(*a, **k)) or ways[-1]
+    )
+    monkeypatch.setattr(effect_ways, "is_warm", lambda: False)
+    cold = turned_find.find(ev, Budget(30))
+    monkeypatch.setattr(effect_ways, "is_warm", lambda: True)
+    warm = turned_find.find(ev, Budget(30))
+    assert ways[0] == "its loops are not compiled yet"
+    assert not isinstance(ways[1], str)
+    assert [f.sentence for f in cold] == [f.sentence for f in warm]
+    assert not isinstance(effect_ways.fast_way(ev), str)  # outside of findings it is as before
