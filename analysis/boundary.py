@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from modelglass.analysis.reach import Unreadable
+
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
@@ -56,21 +58,30 @@ def raw_output(estimator: Any, X: Any) -> np.ndarray:
     return np.asarray(raw, dtype="float64").reshape(X.shape[0], -1)
 
 
-def boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> list[Boundary] | str:
-    """Say for each row of ``ev`` what changes its answer, or why that is not known (completing "because ...").
+def boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> list[Boundary]:
+    """Say for each row of ``ev`` what changes its answer.
 
     Parameters
     ----------
     raw : float array (n, k), ``raw_output`` of the rows
     amount : float
         In regression the move of the prediction that counts.
+
+    Raises
+    ------
+    Unreadable
+        The answer is not a known function of the raw output.
     """
     made = list(_boundaries(ev, raw, amount))
-    unknown = "the decision is not a known function of the model's raw output"
-    if not made or not _linked(ev, raw):
-        return unknown
-    inside = all((raw[one.rows] @ one.a + one.b <= CLOSE * max(1.0, float(np.abs(raw).max()))).all() for one in made)
-    return made if inside else unknown
+    if not made or not _linked(ev, raw) or not _inside(made, raw):
+        raise Unreadable("the decision is not a known function of the model's raw output")
+    return made
+
+
+def _inside(made: list[Boundary], raw: np.ndarray) -> bool:
+    """Tell whether no row is beyond its own boundary."""
+    edge = CLOSE * max(1.0, float(np.abs(raw).max()))
+    return all((raw[one.rows] @ one.a + one.b <= edge).all() for one in made)
 
 
 def _boundaries(ev: Evaluation, raw: np.ndarray, amount: float) -> Iterator[Boundary]:

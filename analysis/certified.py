@@ -53,48 +53,42 @@ class Certificate:
 def certificate(ev: Evaluation, space: Space, amount: float) -> Certificate:
     """Find what can be certified for the rows of ``ev``, which are those of ``space``."""
     try:
-        made = traced(ev)
-        if is_sum(made.estimator):
-            return _linear(ev, space, closed(ev, space, made, amount))
-        return _trees(ev, space, amount)
+        way = traced(ev)
+        if is_sum(way.estimator):
+            return _linear(ev, closed(ev, space, way, amount))
+        made = boxes_of(ev, space, way)
+        return _trees(ev, made, boundaries(ev, made.raw, amount))
     except Unreadable as error:
-        return _none(ev, str(error))
+        return Certificate(low=np.zeros(ev.n), none=str(error))
 
 
-def _none(ev: Evaluation, why: str) -> Certificate:
-    return Certificate(low=np.zeros(ev.n), none=why)
-
-
-def _linear(ev: Evaluation, space: Space, found: list[Closed] | str) -> Certificate:
-    if isinstance(found, str):
-        return _none(ev, found)
+def _linear(ev: Evaluation, found: Sequence[Closed]) -> Certificate:
     low = np.full(ev.n, np.inf)
     for one in found:
         low[one.way.rows] = np.minimum(low[one.way.rows], one.cost * (1 - 1e-9))
-
-    def hints(searcher: Searcher) -> None:
-        for one in found:
-            known = np.isfinite(one.cost)
-            if known.any():
-                places, X = one.way.rows[known], one.X[known]
-                numbers = np.nan_to_num(np.where(space.number, X - space.X[places], 0.0))
-                for nudge in (1e-9, 1e-6, 1e-3):
-                    searcher.offer(places, X + nudge * numbers)
-                steps = np.array([rule.step for rule in space.of])
-                if (numbers[:, steps > 0] != 0).any():  # on steps the next one out, as the nearest may fall short
-                    whole = np.sign(numbers) * np.ceil(np.abs(numbers) / np.where(steps > 0, steps, 1.0) - 1e-6) * steps
-                    searcher.offer(places, np.where(steps > 0, space.X[places] + whole, X + 1e-6 * numbers))
-
-    return Certificate(low=low, how="closed form of a linear model", hints=hints)
+    return Certificate(
+        low=low, how="closed form of a linear model", hints=lambda searcher: _just_beyond(searcher, found)
+    )
 
 
-def _trees(ev: Evaluation, space: Space, amount: float) -> Certificate:
-    made = boxes_of(ev, space)
-    if isinstance(made, str):
-        return _none(ev, made)
-    ways = boundaries(ev, made.raw, amount)
-    if isinstance(ways, str):
-        return _none(ev, ways)
+def _just_beyond(searcher: Searcher, found: Sequence[Closed]) -> None:
+    """Try the cheapest changes themselves, a little further than the closed form says."""
+    space = searcher.space
+    steps = np.array([rule.step for rule in space.of])
+    for one in found:
+        known = np.isfinite(one.cost)
+        if not known.any():
+            continue
+        places, X = one.way.rows[known], one.X[known]
+        numbers = np.nan_to_num(np.where(space.number, X - space.X[places], 0.0))
+        for nudge in (1e-9, 1e-6, 1e-3):
+            searcher.offer(places, X + nudge * numbers)
+        if (numbers[:, steps > 0] != 0).any():  # on steps the next one out, as the nearest may fall short
+            whole = np.sign(numbers) * np.ceil(np.abs(numbers) / np.where(steps > 0, steps, 1.0) - 1e-6) * steps
+            searcher.offer(places, np.where(steps > 0, space.X[places] + whole, X + 1e-6 * numbers))
+
+
+def _trees(ev: Evaluation, made: Boxes, ways: Sequence[Boundary]) -> Certificate:
     low = np.full(ev.n, np.inf)
     slack = SLACK * max(1.0, float(np.abs(made.raw).max()))
     for way in ways:

@@ -16,9 +16,10 @@ import numpy as np
 
 from modelglass.analysis.boundary import CLOSE, Boundary, boundaries, raw_output
 from modelglass.analysis.constraints import FAR
-from modelglass.analysis.models.provenance import Provenance, dense
+from modelglass.analysis.models.provenance import Provenance
 from modelglass.analysis.possible import Space
-from modelglass.analysis.reach import Reach, asked, held_columns, reach, transformed
+from modelglass.analysis.progress import lots
+from modelglass.analysis.reach import Reach, Unreadable, as_numbers, asked, held_columns, reach, transformed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -45,8 +46,8 @@ def is_sum(estimator: Any) -> bool:
     return own and hasattr(estimator, "coef_") and not hasattr(estimator, "support_vectors_")
 
 
-def closed(ev: Evaluation, space: Space, made: Provenance, amount: float) -> list[Closed] | str:
-    """Give for each way to change answers the least that it costs, or say why that is not known (completing "because ...").
+def closed(ev: Evaluation, space: Space, made: Provenance, amount: float) -> list[Closed]:
+    """Give for each way to change answers the least that it costs.
 
     Raises
     ------
@@ -55,25 +56,21 @@ def closed(ev: Evaluation, space: Space, made: Provenance, amount: float) -> lis
     handed = transformed(ev, made, space.frame)
     raw = asked(raw_output, made.estimator, handed, what="its raw output")
     ways = boundaries(ev, raw, amount)
-    if isinstance(ways, str):
-        return ways
-    found = reach(ev, space, made, partial(asked, _numbers, what="what its weights are multiplied with"))
+    found = reach(ev, space, made, partial(asked, as_numbers, what="what its weights are multiplied with"))
     weights = np.atleast_2d(np.asarray(made.estimator.coef_, dtype=float)).T
     shift = np.asarray(made.estimator.intercept_, dtype=float).ravel()
     if weights.shape != (found.seen.shape[1], raw.shape[1]):
-        return "its weights do not fit its columns"
+        raise Unreadable("its weights do not fit its columns")
     off = np.abs(found.seen @ weights + shift - raw).max(initial=0.0)
     size = max(1.0, float(np.abs(raw).max(initial=0.0)))
     if not off <= CLOSE * size:
-        return "its raw output is not that of its weights"
+        raise Unreadable("its raw output is not that of its weights")
     by_share = ev.threshold is not None and ev.score_kind == "probability"
     slack = 4 * off + 1e-12 * size + (_at_threshold(ev.threshold) if by_share else 0.0)
     out = []
     for way in ways:
         need = -(raw[way.rows] @ way.a + way.b) - slack * np.abs(way.a).sum()
         items = items_of(found, np.tile(weights @ way.a, (len(way.rows), 1)), way.rows)
-        if isinstance(items, str):
-            return items
         cost, X = knapsack(items, np.maximum(need, 0.0))
         out.append(Closed(way=way, cost=cost, X=X))
     return out
@@ -83,10 +80,6 @@ def _at_threshold(threshold: float | None) -> float:
     """Give how far raw output may be from the threshold's for rounding of the probability."""
     near = min(threshold or 0.0, 1 - (threshold or 0.0))
     return 1e-15 / max(near, 1e-12)
-
-
-def _numbers(handed: Any) -> np.ndarray:
-    return np.asarray(dense(handed), dtype=float)
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -106,10 +99,15 @@ class Items:
     jumps: list[tuple[int, np.ndarray, np.ndarray]]
 
 
-def items_of(found: Reach, w: np.ndarray, rows: np.ndarray, *, bounded: bool = True) -> Items | str:
+def items_of(found: Reach, w: np.ndarray, rows: np.ndarray, *, bounded: bool = True) -> Items:
     """Say what changes can add to the weighted sum of what the last estimator sees, weights ``w`` (m, q).
 
-    Where that of a column has no known bound a text says so; unless ``bounded``, such columns count as staying.
+    Unless ``bounded``, columns that add what has no known bound count as staying.
+
+    Raises
+    ------
+    Unreadable
+        Where what a column adds has no known bound.
     """
     space, stays = found.space, found.stays(rows)
     out = Items(space=space, rows=rows, free=np.zeros(len(rows)), parts=[], jumps=[])
@@ -131,8 +129,10 @@ def items_of(found: Reach, w: np.ndarray, rows: np.ndarray, *, bounded: bool = T
             rate = np.where(add > 0, add / np.maximum(far, TINY), 0.0).max(axis=1)
             out.parts.append((j, rate, most, np.full(len(rows), np.nan)))
         elif bounded and moves.any() and (w[:, found.block[j]] != 0).any():
-            return f"what a change of {space.names[j]!r} adds has no known bound"
-    return (_beside(found, w, out) if bounded else None) or out
+            raise Unreadable(f"what a change of {space.names[j]!r} adds has no known bound")
+    if bounded:
+        _beside(found, w, out)
+    return out
 
 
 def _slope(found: Reach, w: np.ndarray, j: int) -> np.ndarray:
@@ -181,8 +181,8 @@ def _on_lines(found: Reach) -> list[tuple[int, int, Any]]:
     return out
 
 
-def _beside(found: Reach, w: np.ndarray, out: Items) -> str | None:
-    """Add to ``free`` what all other columns that follow can add in their ranges; a text where that has no bound."""
+def _beside(found: Reach, w: np.ndarray, out: Items) -> None:
+    """Add to ``free`` what all other columns that follow can add in their ranges."""
     space, rows = found.space, out.rows
     known = {last for _, last, _ in _on_lines(found)} | set(found.follow)
     held = held_columns(space)
@@ -198,9 +198,8 @@ def _beside(found: Reach, w: np.ndarray, out: Items) -> str | None:
         elif last in found.values:
             most = _added(found, w, last, rows).max(axis=1)
         else:
-            return f"{link.text()}, and what that adds has no known bound"
+            raise Unreadable(f"{link.text()}, and what that adds has no known bound")
         out.free += np.where(found.stays(rows)[:, last], 0.0, np.maximum(most, 0.0))
-    return None
 
 
 def knapsack(items: Items, need: np.ndarray, *, far: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +213,7 @@ def knapsack(items: Items, need: np.ndarray, *, far: bool = False) -> tuple[np.n
     price = np.array([items.space.per[j] for j, _, _ in tried])
     cost, X = np.full(len(need), np.inf), items.space.X[items.rows].copy()
     size = max(1, CELLS // (len(subsets) * max(1, len(parts))))
-    for at in (np.arange(i, min(i + size, len(need))) for i in range(0, len(need), size)):
+    for at in lots(len(need), size):
         left = need[at, None] - items.free[at, None] - add[at] @ subsets.T
         total = _filled(parts, at, np.maximum(left, 0.0)) + (subsets @ price)[None]
         best = np.where(np.isfinite(total).any(axis=1), total.argmin(axis=1), len(subsets) - 1)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelglass.analysis.possible import Space
-from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.progress import Progress, lots, tell
 
 OFFSETS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0])
 """Distances, in spreads, at which each number alone is tried, both ways."""
@@ -163,7 +163,7 @@ class Searcher:
         width = sum(
             2 * len(OFFSETS) + 2 if self.space.number[j] else len(self.space.of[j].levels) for j in self.space.free
         )
-        for lot in _lots(1 if alike else len(self.space.X), width):
+        for lot in lots(1 if alike else len(self.space.X), max(1, ASKED // width)):
             values = {j: self._values(j, lot) for j in self.space.free}
             places = np.concatenate([np.repeat(lot, v.shape[1]) for v in values.values()])
             X, at = self.space.X[places], 0
@@ -392,8 +392,3 @@ class Searcher:
         value = np.where(space.number[j], value, near)
         use = np.isfinite(value)
         X[rows[use], j[use]] = value[use]
-
-
-def _lots(n: int, each: int) -> list[np.ndarray]:
-    size = max(1, ASKED // each)
-    return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]

@@ -18,9 +18,10 @@ from modelglass.analysis.boundary import Boundary, boundaries
 from modelglass.analysis.certified_sums import items_of, knapsack
 from modelglass.analysis.models import perceptron
 from modelglass.analysis.models import torch as torch_model
-from modelglass.analysis.models.provenance import dense, unwrapped
+from modelglass.analysis.models.provenance import unwrapped
 from modelglass.analysis.possible import Space
-from modelglass.analysis.reach import Reach, Unreadable, asked, reach, traced
+from modelglass.analysis.progress import lots
+from modelglass.analysis.reach import Reach, Unreadable, as_numbers, asked, reach, traced
 
 if TYPE_CHECKING:
     from modelglass.analysis.cheapest_change import Searcher
@@ -86,8 +87,8 @@ class Gradients:
     def propose(self, searcher: Searcher) -> None:
         """Offer what the planes point to."""
         for way in self.ways:
-            for start in range(0, len(way.rows), BLOCK):
-                self._turns(searcher, way, np.arange(start, min(start + BLOCK, len(way.rows))))
+            for at in lots(len(way.rows), BLOCK):
+                self._turns(searcher, way, at)
 
     def _turns(self, searcher: Searcher, way: Boundary, at: np.ndarray) -> None:
         X, cost = self.space.X[way.rows[at]].copy(), np.full(len(at), np.inf)
@@ -95,8 +96,6 @@ class Gradients:
             margin, slope, numbers = self.plane(way, at, X)
             need = 2 * self.sure - (margin + (slope * (self.reach.seen[way.rows[at]] - numbers)).sum(axis=1))
             items = items_of(self.reach, slope, way.rows[at], bounded=False)
-            if isinstance(items, str):
-                return
             there = knapsack(items, np.maximum(need, 0.0), far=True)[1]
             X, beyond = self._on_the_way(way, at, there)
             searcher.offer(way.rows[at[beyond]], X[beyond])
@@ -128,8 +127,7 @@ class Gradients:
     def polish(self, searcher: Searcher) -> None:
         """Exchange, by small planes about the best of each row, changes that pull little for their cost for such that pull more."""
         for way in self.ways:
-            for start in range(0, len(way.rows), BLOCK):
-                at = np.arange(start, min(start + BLOCK, len(way.rows)))
+            for at in lots(len(way.rows), BLOCK):
                 at = at[np.isfinite(searcher.found.cost[way.rows[at]])]
                 if len(at):
                     at = at[self.margins(way, at, searcher.found.best[way.rows[at]]) >= -self.sure]
@@ -155,7 +153,7 @@ class Gradients:
         """Give the cheapest points on the planes at X within ``radius`` (in cost of each column), and a little beyond: (m, OVER, p)."""
         space, rows = self.space, way.rows[at]
         margin, seen, _ = self.plane(way, at, X)
-        free = space.smooth_free & self.reach.straight
+        free = space.smooth & self.reach.straight
         per, slope = np.where(free, np.maximum(space.per, TINY), 1.0), np.zeros(X.shape)
         for j in np.flatnonzero(free):
             slope[:, j] = seen[:, self.reach.block[j]] @ self.reach.slope[self.reach.block[j]]
@@ -217,19 +215,13 @@ def gradients_of(ev: Evaluation, space: Space, amount: float) -> Gradients | str
     if module is None and not perceptron.is_perceptron(final):
         return f"{type(final).__name__} has no hidden layers that are known"
     try:
-        found = reach(ev, space, traced(ev), partial(asked, _numbers, what="what its layers see"))
+        found = reach(ev, space, traced(ev), partial(asked, as_numbers, what="what its layers see"))
         raw = asked(_outputs, final, module, found.seen, what="its layers")
         k = raw.shape[1]
         asked(_sloped, final, module, found.seen[:2], np.ones(k), what="its gradients")
+        mix = np.array([[-1.0], [1.0]]) if ev.task == "binary" and k == 2 else np.eye(k)
+        ways = boundaries(ev, raw @ mix, amount)
     except Unreadable as error:
         return str(error)
-    mix = np.array([[-1.0], [1.0]]) if ev.task == "binary" and k == 2 else np.eye(k)
-    ways = boundaries(ev, raw @ mix, amount)
-    if isinstance(ways, str):
-        return ways
     sure = (ROUNDING if module is None else ROUNDING_32) * max(1.0, float(np.abs(raw).max()))
     return Gradients(space=space, reach=found, final=final, module=module, mix=mix, ways=ways, sure=sure)
-
-
-def _numbers(handed: Any) -> np.ndarray:
-    return np.asarray(dense(handed), dtype=float)

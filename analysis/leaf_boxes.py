@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelglass.analysis.boundary import raw_output
-from modelglass.analysis.leaf_edges import Edges, edges_of, stepped
+from modelglass.analysis.leaf_edges import Edges, edges_of
 from modelglass.analysis.leaf_regions import Regions, output_of, regions
+from modelglass.analysis.models.provenance import Provenance
 from modelglass.analysis.models.tree_models import tree_model
 from modelglass.analysis.possible import Space
-from modelglass.analysis.reach import Reach, asked, held_columns, reach, traced, transformed
+from modelglass.analysis.progress import lots
+from modelglass.analysis.reach import Reach, Unreadable, asked, held_columns, reach, transformed
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -33,7 +35,7 @@ class Boxes:
     """L leaves of T trees over p raw columns.
 
     edges       of the straight numbers
-    missing     (L, p): whether a missing value is inside; fits: column -> bool (L, V): which of its values are inside
+    missing     (L, p): whether a missing value is inside; fits: column -> bool (L, V): which of its allowed values are inside
     value (L, k), tree (L,), base (k,), raw (n, k): the raw output of the rows
     """
 
@@ -106,10 +108,9 @@ class Boxes:
         inside = self.regions.all_inside(columns, self.reach.seen[np.ix_(rows, columns)]).T
         if j not in self.fits:
             return np.where(inside, 0.0, np.inf)
-        known = self.reach.values[j]
-        fits = self.fits[j] & known.allowed[None]
+        known, fits = self.reach.values[j], self.fits[j]
         if not self.space.number[j]:
-            return np.where(inside, 0.0, np.where(fits.any(axis=1)[None], 1.0, np.inf))
+            return np.where(inside, 0.0, np.where(fits.any(axis=1), 1.0, np.inf)[None])
         low = np.where(fits, known.codes[None], np.inf).min(axis=1)
         high = np.where(fits, known.codes[None], -np.inf).max(axis=1)
         off = np.maximum(np.maximum(low[None] - x[:, None], x[:, None] - high[None]), 0.0)
@@ -117,8 +118,7 @@ class Boxes:
 
     def blocks(self, n: int) -> list[np.ndarray]:
         """Cut places 0 to n - 1 into blocks whose costs fit into memory."""
-        size = max(1, COSTS // max(1, len(self.tree)))
-        return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+        return lots(n, max(1, COSTS // max(1, len(self.tree))))
 
     def own_values(self, value: np.ndarray, cost: np.ndarray) -> np.ndarray:
         """Give the value of the leaf that each row is in, for each tree, (m, T); the largest where rounding leaves several."""
@@ -132,17 +132,16 @@ class Boxes:
         """Give rows moved just into leaves, (m, p); not yet made possible."""
         X = self.space.X[places].copy()
         for j in self.space.free:
-            x, rule = X[:, j], self.space.of[j]
+            x = X[:, j]
             if j in self.fits:
                 known = self.reach.values[j]
-                fits = (self.fits[j] & known.allowed[None])[leaves]
-                columns = known.columns
-                inside = self._own_inside(columns, places, leaves)
+                fits = self.fits[j][leaves]
+                inside = self._own_inside(known.columns, places, leaves)
                 far = np.abs(known.codes[None] - x[:, None]) if self.space.number[j] else 1.0
                 nearest = known.codes[np.where(fits, far, np.inf).argmin(axis=1)]
                 X[:, j] = np.where(np.isnan(x) | inside | ~fits.any(axis=1), x, nearest)
             elif self.reach.straight[j]:
-                X[:, j] = self.edges.entered(j, x, leaves, rule)
+                X[:, j] = self.edges.entered(j, x, leaves)
         return X
 
     def _own_inside(self, columns: np.ndarray, places: np.ndarray, leaves: np.ndarray) -> np.ndarray:
@@ -161,11 +160,7 @@ class Boxes:
                 known = self.reach.values[j]
                 made = np.tile(known.codes[known.allowed], (2, 1))
             elif self.reach.straight[j]:
-                down, up = self.edges.grid(j)
-                rule = self.space.of[j]
-                if rule.step:
-                    down, up = stepped(rule, down, np.floor, 1e-9), stepped(rule, up, np.ceil, -1e-9)
-                made = np.stack([down, up])
+                made = np.stack(self.edges.grid(j))
             else:
                 return None
             out.append(made)
@@ -175,24 +170,23 @@ class Boxes:
         return out
 
 
-def boxes_of(ev: Evaluation, space: Space) -> Boxes | str:
-    """Make the boxes of a model's leaves over raw columns, or say why there are none (completing "because ...").
+def boxes_of(ev: Evaluation, space: Space, made: Provenance) -> Boxes:
+    """Make the boxes of a model's leaves over raw columns.
 
     Raises
     ------
     Unreadable
-        What stands before the trees makes columns from several raw ones, or cannot be asked.
+        It has no trees that are known, or too many leaves, or what stands before them cannot be asked.
     """
-    made = traced(ev)
     handed = transformed(ev, made, space.frame)
     raw = asked(raw_output, made.estimator, handed, what="its raw output")
     read = tree_model(made.estimator, handed, raw, output_of)
     if isinstance(read, str):
-        return read
+        raise Unreadable(read)
     trees = read.trees
     leaves = int((trees.right < 0).sum())
     if leaves * max(len(space.names), trees.n_features) > MOST_CELLS:
-        return f"its {leaves:,} leaves are too many"
+        raise Unreadable(f"its {leaves:,} leaves are too many")
     see = partial(asked, read.encode, what="what its trees see")
     found = reach(ev, space, made, see, _uneven(made.estimator, handed, trees))
     here = regions(trees)
@@ -203,7 +197,7 @@ def boxes_of(ev: Evaluation, space: Space) -> Boxes | str:
             missing[:, j] = here.all_inside(found.block[j], found.seen[np.ix_(gone, found.block[j])])[:, 0]
     return Boxes(
         space=space, reach=found, regions=here, edges=edges_of(found, here), missing=missing, raw=raw,
-        fits={j: here.all_inside(v.columns, v.seen) for j, v in found.values.items()}, held=held_columns(space),
+        fits={j: here.all_inside(v.columns, v.seen) & v.allowed for j, v in found.values.items()}, held=held_columns(space),
     )  # fmt: skip
 
 

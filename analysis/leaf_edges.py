@@ -9,7 +9,7 @@ import numpy as np
 
 from modelglass.analysis.constraints import FAR
 from modelglass.analysis.leaf_regions import Regions
-from modelglass.analysis.reach import Reach
+from modelglass.analysis.reach import ROUNDING, ROUNDING_32, Reach
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class Edges:
         low, high, rule = self.low[:, j], self.high[:, j], self.reach.space.of[j]
         below, above = np.maximum(low[None] - x[:, None], 0.0), np.maximum(x[:, None] - high[None], 0.0)
         off = np.maximum(below, above)
-        edge = 2 * FAR * rule.step + (1e-6 if self.regions.trees.single else 1e-12)
+        edge = 2 * FAR * rule.step + _rounding(self.regions)
         bad = ((low > rule.high + edge) | (high < rule.low - edge))[None] & (off > 0)
         if rule.direction == "up":
             bad |= above > edge
@@ -40,12 +40,11 @@ class Edges:
             bad |= below > edge
         return np.where(bad, np.inf, off)
 
-    def entered(self, j: int, x: np.ndarray, leaves: np.ndarray, rule: Any) -> np.ndarray:
+    def entered(self, j: int, x: np.ndarray, leaves: np.ndarray) -> np.ndarray:
         """Give numbers (m,) moved just into leaves."""
         down, up = self.down[leaves, j], self.up[leaves, j]
         above, under = x > down, x < up
-        if rule.step:
-            down, up = stepped(rule, down, np.floor, 1e-9), stepped(rule, up, np.ceil, -1e-9)
+        down, up = self._on_steps(j, down, up)
         return np.where(above, down, np.where(under, up, x))
 
     def grid(self, j: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +58,16 @@ class Edges:
             down, up = _just_inside(self.reach, self.regions, c, cuts, cuts)
             downs.append(down)
             ups.append(up)
-        return np.sort(np.concatenate([*downs, [np.inf]])), np.sort(np.concatenate([[-np.inf], *ups]))
+        return self._on_steps(
+            j, np.sort(np.concatenate([*downs, [np.inf]])), np.sort(np.concatenate([[-np.inf], *ups]))
+        )
+
+    def _on_steps(self, j: int, down: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the first steps inside of what is entered from above and from below."""
+        rule = self.reach.space.of[j]
+        if not rule.step:
+            return down, up
+        return _stepped(rule, down, np.floor, 1e-9), _stepped(rule, up, np.ceil, -1e-9)
 
 
 def edges_of(reach: Reach, regions: Regions) -> Edges:
@@ -67,7 +75,6 @@ def edges_of(reach: Reach, regions: Regions) -> Edges:
     shape = len(regions.tree), len(reach.space.names)
     low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
     down, up = high.copy(), low.copy()
-    relative = 1e-6 if regions.trees.single else 1e-12  # what rounding to 32 bits may let pass
     for j in np.flatnonzero(reach.straight):
         for c in reach.block[j]:
             slope, shift = reach.slope[c], reach.shift[c]
@@ -79,12 +86,17 @@ def edges_of(reach: Reach, regions: Regions) -> Edges:
                 continue
             a, b = regions.low[:, c], regions.high[:, c]
             size = np.maximum(*(np.where(np.isfinite(e), np.abs(e), 0.0) for e in (a, b)))
-            slack = relative * size + reach.slack[c]
+            slack = _rounding(regions) * size + reach.slack[c]
             ends = (a - slack - shift) / slope, (b + slack - shift) / slope
             inner = _just_inside(reach, regions, c, b, a)
             low[:, j], high[:, j] = np.maximum(low[:, j], np.minimum(*ends)), np.minimum(high[:, j], np.maximum(*ends))
             down[:, j], up[:, j] = np.minimum(down[:, j], inner[0]), np.maximum(up[:, j], inner[1])
     return Edges(reach=reach, regions=regions, low=low, high=high, down=down, up=up)
+
+
+def _rounding(regions: Regions) -> float:
+    """Give what rounding may let pass, of the size of a number."""
+    return ROUNDING_32 if regions.trees.single else ROUNDING
 
 
 def _just_inside(
@@ -113,7 +125,7 @@ def _just(edge: np.ndarray, *, single: bool, below: bool | None, up: bool = Fals
         return got.astype(float)
 
 
-def stepped(rule: Any, values: np.ndarray, way: Any, nudge: float) -> np.ndarray:
+def _stepped(rule: Any, values: np.ndarray, way: Any, nudge: float) -> np.ndarray:
     """Give the next step down or up of the values that are finite."""
     known = np.where(np.isfinite(values), values, rule.origin)
     return np.where(

@@ -126,13 +126,3 @@ def output_of(trees: Ensemble, X: np.ndarray) -> np.ndarray:
             node = np.where(open_, np.where(left, node + 1, trees.right[node]), node)
         out[:, trees.output[t] : trees.output[t] + width] += trees.value[node]
     return out
-
-
-def certified_costs(cost: np.ndarray, value: np.ndarray, tree: np.ndarray, trees: int, need: np.ndarray) -> np.ndarray:
-    """Give the cost (m,) below which the trees' values cannot add up to ``need`` (m,), from the cost to enter each leaf (m, L).
-
-    Infinite where even all leaves that can be entered do not.
-    """
-    from modelglass.analysis.leaf_kernels import swept
-
-    return swept(cost, np.ascontiguousarray(value), np.ascontiguousarray(tree), trees, need)

@@ -20,6 +20,8 @@ class Space:
     free : int array
         Columns that a search may move: neither immutable nor derived.
     number : bool array, shape (p,)
+    smooth : bool array, shape (p,)
+        Numbers that a search may move by any amount.
     per : float array, shape (p,)
         Cost of a change by 1 of a number, or of another level; infinite where the column stays, 0 where it follows from others.
     """
@@ -46,8 +48,8 @@ class Space:
         self._up = np.array([r.direction == "up" for r in self.of])
         self._down = np.array([r.direction == "down" for r in self.of])
         free = np.isin(np.arange(len(self.names)), self.free)
-        self._smooth = free & self.number & np.array([r.step == 0 for r in self.of])
-        self._stepped = [int(j) for j in np.flatnonzero(free & ~self._smooth)]
+        self.smooth = free & self.number & np.array([r.step == 0 for r in self.of])
+        self._stepped = [int(j) for j in np.flatnonzero(free & ~self.smooth)]
         self._plain = {j: d for j, t in enumerate(frame.dtypes) if (d := self._plain_dtype(j, t)) is not None}
 
     def code(self, frame: pd.DataFrame) -> np.ndarray:
@@ -67,17 +69,11 @@ class Space:
         codes = pd.Index(self.levels[j], dtype=object).get_indexer(values)
         return np.where(codes < 0, np.nan, codes)
 
-    @property
-    def smooth_free(self) -> np.ndarray:
-        """Numbers that a search may move by any amount, bool (p,)."""
-        return self._smooth
-
     def reaches(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give the lowest and highest value to which each number of rows may move, (m, p) each; its own where it stays."""
         before = self.X[places]
         stays = self._stays[places] | ~np.isin(np.arange(len(self.names)), self.free)
-        low = np.where(self._up, np.maximum(self._low, before), self._low)
-        high = np.where(self._down, np.minimum(self._high, before), self._high)
+        low, high = self._bounds(before)
         return np.where(stays, before, low), np.where(stays, before, high)
 
     def stays(self, places: np.ndarray) -> np.ndarray:
@@ -137,10 +133,15 @@ class Space:
 
     def _clipped(self, before: np.ndarray, X: np.ndarray, going: np.ndarray) -> np.ndarray:
         """Move the numbers without steps of all columns at once; where no value is allowed they stay."""
+        low, high = self._bounds(before)
+        got = np.clip(X, low, high)
+        return np.where(going & self.smooth & (got >= low), got, before)
+
+    def _bounds(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the ranges of numbers as the directions narrow them, (m, p), or (p,) where none does."""
         low = np.where(self._up, np.maximum(self._low, before), self._low) if self._up.any() else self._low
         high = np.where(self._down, np.minimum(self._high, before), self._high) if self._down.any() else self._high
-        got = np.clip(X, low, high)
-        return np.where(going & self._smooth & (got >= low), got, before)
+        return low, high
 
     def _nearest(self, j: int, rule: ColumnRule, before: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         if not self.number[j]:
@@ -178,8 +179,7 @@ class Space:
             )
             if not moved.any():
                 continue
-            got = self.followed(link, out[moved])
-            out[moved, last] = got
+            out[moved, last] = self.followed(link, out[moved])
 
     def followed(self, link: Together, X: np.ndarray) -> np.ndarray:
         """Give what follows from the other columns of rows, shape (m,); NaN where the data show nothing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 Progress = Callable[[float, str], None]
 """Called with (share done in [0, 1], what is being done); an exception it raises stops the work cleanly."""
 
@@ -59,6 +61,15 @@ def blocks(n: int, *, start: int = 64, seconds: float = 0.2, most: int | None = 
         size = int(min(max(wanted, 1), most or n))
         size -= size % EVEN if size >= 4 * EVEN else 0
         at = stop
+
+
+def lots(n: int, size: int) -> list[np.ndarray]:
+    """Cut places 0 to n - 1 into arrays of at most ``size``, so that what is made of one at a time fits into memory.
+
+    >>> [at.tolist() for at in lots(5, 2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 def span(progress: Progress | None, low: float, high: float) -> Progress | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.constraints import numbers
-from modelglass.analysis.models.provenance import FLAG, Provenance, own_threshold, provenance
+from modelglass.analysis.models.provenance import FLAG, Provenance, dense, own_threshold, provenance
 from modelglass.analysis.possible import Space, on_step
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ class Reach:
 
     def stays(self, rows: np.ndarray) -> np.ndarray:
         """Tell which cells cannot move, (m, p): as the space says, and where what follows from them cannot."""
-        out = self.space.stays(rows).copy()
+        own = self.space.stays(rows)
+        out = own.copy()
         for d, source in self.follow.items():
-            out[:, source] |= self.space.stays(rows)[:, d]
+            out[:, source] |= own[:, d]
         return out
 
 
@@ -121,6 +122,11 @@ def traced(ev: Evaluation) -> Provenance:
 def fed(ev: Evaluation, frame: pd.DataFrame) -> pd.DataFrame:
     """Give raw rows as the model is handed them."""
     return ev.feed.apply(frame) if ev.feed else frame
+
+
+def as_numbers(handed: Any) -> np.ndarray:
+    """Give what an estimator is handed as numbers, float64, NaN missing."""
+    return np.asarray(dense(handed), dtype=float)
 
 
 def transformed(ev: Evaluation, made: Provenance, frame: pd.DataFrame) -> Any:
