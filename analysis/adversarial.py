@@ -40,8 +40,8 @@ class Adversarial(Result):
 
     curve       budget (cost), what ("right decisions" or "predictions"/"decisions": those that hold), bound ("found": with the changes
                 found, an upper bound of what truly holds; "certified": a lower bound), estimate (share), low, high, n
-    rows        row, cost (infinite: none found), certified (no change below this cost does it; NaN: none), before, after (answers), was_right, seconds
-                left out; excluded (which constraint leaves the row itself out; '' else), search (what found the change: "questions" to the model, or its
+    rows        row, cost (infinite: none found), certified (no change below this cost does it; NaN: none), before, after (answers), was_right,
+                excluded (which constraint leaves the row itself out; '' else), search (what found the change: "questions" to the model, or its
                 "gradients"; '' where none was found)
     changes     row, column, before, after, cost: the changed cells of each change found
     columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
@@ -180,7 +180,7 @@ def adversarial(
     rules = ruled(ev, constraints, immutable)
     _check(amount, rounds, budget)
     chosen = ev.sample(rows)
-    why = excluded(rules, Space(rules, chosen.inputs()))
+    why = excluded(rules, chosen.inputs())
     kept = kept_rows(chosen, why)
     amount = _amount(ev, amount)
     space = Space(rules, kept.inputs())
@@ -202,7 +202,7 @@ def adversarial(
         progress=progress,
     )
     return _result(ev, chosen, kept, why, space, answers, found, certain, level, {
-        "constraints": rules.settings["given"] or "as the data show", "immutable": _names(immutable), "amount": amount, "rows": chosen.n,
+        "constraints": rules.called, "immutable": _names(immutable), "amount": amount, "rows": chosen.n,
         "rounds": rounds, "budget": budget, "level": level, "seed": seed,
     })  # fmt: skip
 

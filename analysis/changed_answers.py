@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
@@ -57,7 +58,8 @@ class Answers:
         try:
             decided, score = self.ev.answer(rows)
         except InputError as error:
-            raise _refused(error, rows, self.ev.answer) from error
+            kept = first_refused(error, rows, self.ev.answer)  # worth knowing: kept for reproducing
+            raise every_possible_row(kept, f"one of {len(rows):,} rows asked") from error
         return self.beyond(places, decided), self._toward(places, decided, score) - self._own[places]
 
     def _toward(self, places: np.ndarray, decided: np.ndarray, score: Any) -> np.ndarray:
@@ -109,21 +111,16 @@ def _logit(p: np.ndarray) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
-def _refused(error: InputError, rows: Any, ask: Any) -> InputError:
-    """A model that raises on a possible row is worth knowing: the first such row is kept for reproducing."""
-    return every_possible_row(first_refused(error, rows, ask), f"one of {len(rows):,} rows asked")
-
-
 def every_possible_row(kept: Refused, which: str) -> InputError:
     """Build the error for a model that raises on a possible row; ``which`` names it."""
     todo = "Ask it about that row alone to see why, or narrow the constraints."
     return kept_error("Expected the model to answer every possible row.", kept, todo, which)
 
 
-def excluded(rules: Constraints, space: Space) -> list[str]:
-    """Say of each row which constraint leaves it itself out; '' where none does."""
-    found = rules.violations(space.frame)
-    out = [""] * len(space.frame)
+def excluded(rules: Constraints, frame: pd.DataFrame) -> list[str]:
+    """Say of each raw row which constraint leaves it itself out; '' where none does."""
+    found = rules.violations(frame)
+    out = [""] * len(frame)
     for place, column, rule in found.itertuples(index=False):
         out[place] = out[place] or f"{column}: {rule}"
     return out
@@ -151,13 +148,13 @@ def inside(chosen: Evaluation, rules: Constraints) -> tuple[Evaluation, str]:
     InputError
         They leave out every row.
     """
-    name = str(rules.settings["given"] or "")
-    if not name:
-        return chosen, "as the data show"
-    why = excluded(rules, Space(rules, chosen.inputs()))
+    if not rules.settings["given"]:
+        return chosen, rules.called
+    why = excluded(rules, chosen.inputs())
     kept = kept_rows(chosen, why)
     left = chosen.n - kept.n
-    return kept, f"{name} ({rows_text(left)} left out by them: {next(filter(None, why))})" if left else name
+    left_out = f" ({rows_text(left)} left out by them: {next(filter(None, why))})" if left else ""
+    return kept, rules.called + left_out
 
 
 def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:

@@ -111,6 +111,11 @@ class Constraints(Result):
     source: Source
     settings: Mapping[str, Any]
 
+    @property
+    def called(self) -> str:
+        """What results call them among their settings: the name of the file given, or that they are the data's own."""
+        return str(self.settings["given"] or "as the data show")
+
     def frame(self) -> pd.DataFrame:
         """Give column, may_change, low, high, step, levels, direction, cost, spread, why."""
         derived = {t.columns[-1]: t for t in self.together if t.kind == "derived"}

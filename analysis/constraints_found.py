@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.checks_codes import spikes
 from modelglass.analysis.columns import Column
 from modelglass.analysis.constraints import DAY, ColumnRule, Together, numbers
+from modelglass.analysis.possible import OPERATIONS
 
 FEWEST = 50
 """Rows from which a relation that holds on all of them is taken for a rule."""
@@ -178,9 +179,6 @@ def _same_missing(*columns: np.ndarray) -> bool:
 
 def _close(got: np.ndarray, wanted: np.ndarray, within: float = 0.0) -> bool:
     return bool((np.abs(got - wanted) <= within + 1e-7 * np.abs(wanted).max()).all())
-
-
-OPERATIONS = {"sum": np.add, "difference": np.subtract, "product": np.multiply, "ratio": np.divide}
 
 
 def _triples(values: Mapping[str, np.ndarray], columns: Mapping[str, ColumnRule]) -> Iterator[Together]:

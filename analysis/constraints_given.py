@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.constraints import DIRECTIONS, ColumnRule, Constraints, Together, number_text
+from modelglass.analysis.constraints import DAY, DIRECTIONS, ColumnRule, Constraints, Together, number_text
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
+from modelglass.analysis.possible import OPERATIONS
 from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml
 
 KEYS = ("immutable", "low", "high", "step", "levels", "direction", "cost")
 TOP = ("columns", "together", "inferred")
-LINKS = ("sum", "equals", "order", "derived", "from", "by")
-BESIDE: Mapping[str, tuple[str, ...]] = {"sum": ("equals",), "order": (), "derived": ("from", "by")}
-WAYS = ("table", "line", "sum", "difference", "product", "ratio")
+LINKS: Mapping[str, tuple[str, ...]] = {"sum": ("equals",), "order": (), "derived": ("from", "by")}
+"""Kinds of columns that belong together, and what is said beside each."""
+LINK_KEYS = tuple(key for kind, beside in LINKS.items() for key in (kind, *beside))
+WAYS = ("table", "line", *OPERATIONS)
 
 
 def edited(found: Constraints, given: Any) -> Constraints:
@@ -54,7 +56,7 @@ def edited(found: Constraints, given: Any) -> Constraints:
     links = []
     for i, one in enumerate(wanted):
         one = check_mapping(one, name, lines, "together", i, what="sum:, order: or derived:")
-        check_keys(one, LINKS, name, lines, "together", i)
+        check_keys(one, LINK_KEYS, name, lines, "together", i)
         links.append(_link(one, columns, found, place(name, lines, "together", i)))
     fixed = {t.columns[-1] for t in links if t.kind == "derived"}
     kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed))
@@ -92,7 +94,7 @@ def _rule(rule: ColumnRule, said: Mapping[str, Any], where: str) -> ColumnRule:
         step = _number(rule, "step", said["step"], where) if said["step"] is not None else 0.0
         if not np.isfinite(step) or step < 0:
             raise InputError(f"Expected a step above 0 for {rule.name!r} ({where}).", f"Got {described(said['step'])}.")
-        changes["step"] = step * (86_400.0 if rule.dates else 1.0)
+        changes["step"] = step * (DAY if rule.dates else 1.0)
     if "levels" in said:
         changes["levels"] = _levels(rule, said["levels"], where)
     if "direction" in said:
@@ -170,7 +172,7 @@ def _levels(rule: ColumnRule, said: Any, where: str) -> tuple[Any, ...]:
 
 
 def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Constraints, where: str) -> Together:
-    kinds = [k for k in ("sum", "order", "derived") if k in said]
+    kinds = [k for k in LINKS if k in said]
     if len(kinds) != 1:
         raise InputError(f"Expected one of sum, order and derived ({where}).", f"Got {listed(said) or 'nothing'}.")
     kind = kinds[0]
@@ -192,9 +194,9 @@ def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Con
 
 def _check_said(said: Mapping[str, Any], kind: str, where: str) -> None:
     """Refuse what does not belong to a kind of link, and values that are none."""
-    more = [k for k in said if k not in (kind, *BESIDE[kind])]
+    more = [k for k in said if k not in (kind, *LINKS[kind])]
     if more:
-        allowed = f" beside it {listed(BESIDE[kind])}" if BESIDE[kind] else " nothing beside it"
+        allowed = f" beside it {listed(LINKS[kind])}" if LINKS[kind] else " nothing beside it"
         raise InputError(f"Expected under {kind}{allowed} ({where}).", f"Got {more[0]!r}.")
     total = said.get("equals", 1)
     if isinstance(total, bool) or not isinstance(total, (int, float, np.number)) or not np.isfinite(total):
@@ -313,7 +315,7 @@ def written(made: Constraints) -> dict[str, Any]:
         if rule.kind == "number":
             one |= {k: _plain(rule, getattr(rule, k)) for k in ("low", "high") if np.isfinite(getattr(rule, k))}
             if rule.step:
-                one["step"] = rule.step / (86_400.0 if rule.dates else 1.0)
+                one["step"] = rule.step / (DAY if rule.dates else 1.0)
             if rule.direction != "any":
                 one["direction"] = rule.direction
         elif rule.kind == "levels" and rule.levels:

@@ -87,7 +87,7 @@ def alone(ev: Evaluation, rules: Constraints, *, seconds: float, progress: Progr
         The model raises an error on a possible row.
     """
     ends = time.monotonic() + seconds
-    inside = np.flatnonzero([not why for why in excluded(rules, Space(rules, ev.inputs()))])
+    inside = np.flatnonzero([not why for why in excluded(rules, ev.inputs())])
     kept = ev.take(np.random.default_rng((ev.seed, 20_023)).permutation(inside))
     space = Space(rules, kept.inputs())
     numbers = [j for j in space.free if space.number[j] and space.of[j].spread > 0]

@@ -90,7 +90,5 @@ def drawn(
             raise every_possible_row(found, f"row {found.row} with noise")
         made.append(judged_answers(chosen, *found, clean))
     tell(progress, 1.0, "noise")
-    settings = {
-        "strength": strength, "constraints": called, "rows": chosen.n,
-    }  # fmt: skip
+    settings = {"strength": strength, "constraints": called, "rows": chosen.n}
     return Drawn(ev=chosen, clean=clean, draws=tuple(made), asked=prober.asked, settings=settings)

@@ -134,13 +134,7 @@ def sobol_indices(
         asked=each * PARTS * (len(names) + 2),
         all_columns=len(names) == len(ev.features),
         source=ev.source,
-        settings={
-            "features": names,
-            "points": each * PARTS,
-            "class_": class_ or None,
-            "level": level,
-            "seed": seed,
-        },
+        settings={"features": names, "points": each * PARTS, "class_": class_ or None, "level": level, "seed": seed},
     )
 
 

@@ -151,7 +151,7 @@ def counterfactuals(
         source=one.source,
         settings={
             "row": int(row), "want": None if want in (None, "") else str(want), "low": low, "high": high, "count": count,
-            "constraints": rules.settings["given"] or "as the data show", "immutable": [r.name for r in rules.columns.values() if r.immutable],
+            "constraints": rules.called, "immutable": [r.name for r in rules.columns.values() if r.immutable],
             "rounds": rounds, "budget": budget, "seed": seed,
         },
     )  # fmt: skip
@@ -160,7 +160,7 @@ def counterfactuals(
 def _space(rules: Constraints, one: Evaluation, seed: int) -> Space:
     """The row many times, each time with other columns that must stay."""
     frame = one.inputs()
-    why = excluded(rules, Space(rules, frame))[0]
+    why = excluded(rules, frame)[0]
     if why:
         raise InputError(
             f"Expected constraints that hold for row {frame.index[0]} as it is.",

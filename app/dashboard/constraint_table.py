@@ -96,11 +96,7 @@ def _yaml(found: Constraints, text: str) -> None:
 
 @callback
 def _typed(key: str, found: Constraints) -> None:
-    text = str(st.session_state[key] or "").strip()
-    if text:
-        found.changed(text)  # refuses what cannot hold, before it is kept
-    state.put(KEPT, [text] if text else None)
-    state.run_again()
+    _keep(str(st.session_state[key] or "").strip(), found)
 
 
 @callback
@@ -112,7 +108,10 @@ def _reset() -> None:
 @callback
 def _changed(key: str, found: Constraints, now: Constraints, frame: pd.DataFrame) -> None:
     edits = {int(i): dict(v) for i, v in st.session_state[key]["edited_rows"].items()}
-    text = edited_text(now, given(), frame, edits)
+    _keep(edited_text(now, given(), frame, edits), found)
+
+
+def _keep(text: str, found: Constraints) -> None:
     if text:
         found.changed(text)  # refuses what cannot hold, before it is kept
     state.put(KEPT, [text] if text else None)
