@@ -141,14 +141,14 @@ def kept_rows(chosen: Evaluation, why: list[str]) -> Evaluation:
 def inside(chosen: Evaluation, rules: Constraints) -> tuple[Evaluation, str]:
     """Give the rows that constraints do not leave out themselves, and what the constraints are called, with what they leave out.
 
-    Moved to a possible value, the others would change by more than what is asked. What the data show leaves none of them out.
+    Moved to a possible value, the others would change by more than what is asked. What these data show leaves none of them out.
 
     Raises
     ------
     InputError
         They leave out every row.
     """
-    if not rules.settings["given"]:
+    if not rules.settings["given"] and rules.source == chosen.whole.source:
         return chosen, rules.called
     why = excluded(rules, chosen.inputs())
     kept = kept_rows(chosen, why)

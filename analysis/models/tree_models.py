@@ -116,9 +116,9 @@ def _read(estimator: Any) -> _Read | str:
         return _catboost(estimator)
     if library != "sklearn":
         return f"{name} is no tree model that is known"
-    if getattr(estimator, "n_outputs_", 1) > 1:
-        return "the model has several outputs"
     if name in FORESTS or name in SINGLE_TREES:
+        if estimator.n_outputs_ > 1:
+            return "the model has several outputs"
         members = estimator.estimators_ if name in FORESTS else [estimator]
         trees = [parse_sklearn(m.tree_) for m in members]
         return _of_sklearn(estimator, trees, [0] * len(trees), trees[0].value.shape[1], 1 / len(trees))

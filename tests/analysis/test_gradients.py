@@ -190,9 +190,11 @@ def test_gradients_alone_take_levels_and_steps():
     assert gradients.asked + found.asked < 250 * len(space.X)
 
 
-def test_the_result_says_which_search_was_used():
-    got = adversarial(evaluation(), rows=40)
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_the_result_says_which_search_was_used(task):
+    got = adversarial(evaluation(task), rows=40)
     assert got.no_gradients == ""
+    assert got.no_certificate == "MLPClassifier is no tree model that is known"
     assert {"gradients", "questions"} == set(got.rows.search)
     share = (got.rows.search == "gradients").mean()
     assert f"The model's gradients gave the cheapest of {share:.0%} of rows." in got.sentence()

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from modelglass.analysis import fragile_rows, input_faults, robust_threshold
+from modelglass.analysis import constraints, fragile_rows, input_faults, robust_threshold
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness
@@ -163,6 +163,14 @@ def test_rows_that_constraints_leave_out_are_not_moved_into_them(ask):
     assert f"({left} rows left out by them: x: below 40)" in got.settings["constraints"]
     alone = ask(own.take(np.flatnonzero(frame.x >= 40)), constraints=rules, rows=None)
     assert got.sentence() == alone.sentence()
+    other = constraints(own.take(np.flatnonzero(frame.x < 40)))
+    assert ask(own, constraints=other, rows=None).source.rows == 400, "its rules are those of the whole"
+    part = frame[frame.x >= 40].reset_index(drop=True)
+    other = constraints(Evaluation(model, part, target="y", task="binary", threshold=0.5))
+    got = ask(own, constraints=other, rows=None)
+    inside = int((frame.x.between(part.x.min(), part.x.max()) & frame.z.between(part.z.min(), part.z.max())).sum())
+    assert got.source.rows == got.settings["rows"] == inside < 400
+    assert "left out by them: x: below" in got.settings["constraints"]
     with pytest.raises(InputError, match="All 400 rows are left out"):
         ask(own, constraints="columns: {x: {low: 200, high: 300}}", rows=None)
 
