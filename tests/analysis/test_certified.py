@@ -113,8 +113,8 @@ CASES = {
     "boosted": ("binary", plain(add_indicator=True), common(), BOOSTED),
     "boosted, classes": ("multiclass", MARKED, ORDINAL, HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=6)),
     "forest": ("regression", MARKED, RARE, RandomForestRegressor(6, max_depth=4, random_state=0)),
-    "one tree": ("binary", make_pipeline(SimpleImputer(), PowerTransformer()), ORDINAL, DecisionTreeClassifier(max_depth=4, class_weight={0: 1, 1: 1.01})),
-    "grid search": ("binary", plain(), common(), GridSearchCV(GradientBoostingClassifier(n_estimators=6), {"max_depth": [2]}, cv=2)),
+    "one tree": ("binary", make_pipeline(SimpleImputer(), PowerTransformer()), ORDINAL, DecisionTreeClassifier(max_depth=4, class_weight={0: 1, 1: 1.01}, random_state=0)),
+    "grid search": ("binary", plain(), common(), GridSearchCV(GradientBoostingClassifier(n_estimators=6, random_state=0), {"max_depth": [2]}, cv=2)),
 }  # fmt: skip
 
 
