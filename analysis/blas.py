@@ -1,15 +1,16 @@
-"""How many threads linear algebra (BLAS) takes: few where several workers share the machine, or where the matrices are small.
+"""How many threads linear algebra (BLAS) and small models (OpenMP) take: few where several workers share the machine, or where there is little to do.
 
-Unlike OpenMP's, its number belongs to the process. So whoever limits it says so here, and the number before is back when the last one has left.
+Unlike OpenMP's, the number of BLAS belongs to the process. So whoever limits it says so here, and the number before is back when the last one has left.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 _lock = threading.Lock()
 _asked: list[int] = []
@@ -35,6 +36,11 @@ def blas_threads(most: int) -> Iterator[None]:
         with _lock:
             _asked.remove(most)
             _apply()
+
+
+def one_openmp_thread() -> AbstractContextManager[Any]:
+    """Let OpenMP use one thread while inside: where others work too, the threads of a small model mostly wait for one another."""
+    return threadpool_limits(limits=1, user_api="openmp")
 
 
 def _apply() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from modelglass.analysis.blas import one_openmp_thread
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
 from modelglass.analysis.contamination import contamination
 from modelglass.analysis.errors import NotApplicable
@@ -144,9 +145,8 @@ def _coded(data: CheckedData, name: str) -> NDArray[np.int64]:
 
 
 def _taught(data: CheckedData, x: np.ndarray, fit: np.ndarray, weight: Floats) -> Floats:
-    """Fit small boosted trees on some rows and predict all, (k, n), on one thread: where others work too, threads wait for one another."""
+    """Fit small boosted trees on some rows and predict all, (k, n)."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
 
     kind = HistGradientBoostingRegressor if data.task == "regression" else HistGradientBoostingClassifier
     y = data.y[fit]
@@ -155,7 +155,7 @@ def _taught(data: CheckedData, x: np.ndarray, fit: np.ndarray, weight: Floats) -
     model = kind(
         max_iter=50, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=20, early_stopping=False, random_state=0
     )
-    with threadpool_limits(limits=1, user_api="openmp"):
+    with one_openmp_thread():
         model.fit(x[fit], y, sample_weight=weight[fit])
         answer = model.predict(x)[None] if data.task == "regression" else model.predict_proba(x)
     if data.task == "regression":

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from modelglass.analysis.blas import one_openmp_thread
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.progress import Progress, tell
 
@@ -71,7 +72,6 @@ def risks(
     fold : integer array, shape (n,), in [0, FOLDS)
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
     risk = np.full(len(features), np.nan)
     rng = np.random.default_rng(20_047)
@@ -91,9 +91,7 @@ def risks(
             early_stopping=False,
             random_state=0,
         )
-        with threadpool_limits(
-            limits=1, user_api="openmp"
-        ):  # beside other work its threads mostly wait for one another
+        with one_openmp_thread():
             model.fit(features[rest], contradicted[rest], None if weight is None else weight[rest])
             risk[mine] = np.round(model.predict_proba(features[mine])[:, 1], 9)
     return risk

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelglass.analysis.blas import one_openmp_thread
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.progress import Progress, tell
@@ -34,7 +35,6 @@ def standardised(
     a few wild values move neither much.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
 
     n = len(residual)
     if n < FEWEST:
@@ -62,9 +62,7 @@ def standardised(
             early_stopping=False,
             random_state=0,
         )
-        with threadpool_limits(
-            limits=1, user_api="openmp"
-        ):  # beside other work its threads mostly wait for one another
+        with one_openmp_thread():
             expected[mine] = model.fit(features[rest], size[rest]).predict(features[mine])
     relative = off / np.exp(expected)
     return relative / (NORMAL * float(np.median(np.abs(relative))))
