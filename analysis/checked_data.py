@@ -139,12 +139,21 @@ class CheckedData:
         """Tell whether the model reads one of these columns, as far as is known; the target counts as read."""
         return self.reads is None or any(c in self.reads or c == self.target for c in names)
 
+    @property
+    def positive(self) -> int:
+        """Code of the positive of two classes; the last where none was named."""
+        return 1 if self.positive_index is None else self.positive_index
+
+    def weights(self) -> np.ndarray:
+        """Give the weight of each row, (n,); ones where there are none."""
+        return np.ones(self.n) if self.weight is None else self.weight
+
     def outcome_indicators(self) -> np.ndarray:
         """Give the outcome as numbers, (k, n): one row for values, one 0/1 row of the positive class, or one a class."""
         if self.task == "regression":
             return np.asarray(self.y, float)[None]
         if self.task == "binary":
-            return (self.y == (1 if self.positive_index is None else self.positive_index)).astype(float)[None]
+            return (self.y == self.positive).astype(float)[None]
         return np.stack([(self.y == k).astype(float) for k in range(len(self.classes))])
 
     def part(self, rows: int) -> CheckedData:
@@ -185,6 +194,12 @@ class CheckedData:
             score=of(self.score),
             _kept={},
         )
+
+    def places_of(self, part: CheckedData, places: np.ndarray) -> np.ndarray:
+        """Give the places here, sorted, of rows of a part (or all) of this by their places there."""
+        if part is self:
+            return np.sort(places)
+        return np.flatnonzero(np.isin(self.frame.index, part.frame.index[places]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

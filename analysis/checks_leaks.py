@@ -41,7 +41,7 @@ def check_leaks(data: CheckedData) -> list[Hit]:
     small = usable(data)
     names = [c for c in small.inputs if small.columns[c].kind != "text"]
     made = [s for s in singles(small, names) if np.isfinite(s.explained)]
-    weight = np.ones(small.n) if small.weight is None else small.weight
+    weight = small.weights()
     hits = []
     for one in made:
         if one.explained < (MUCH if small.task == "regression" else OF_CLASSES):
@@ -110,7 +110,7 @@ def check_telling_gaps(data: CheckedData) -> list[Hit]:
     outcome = small.outcome_indicators()
     if small.task == "regression":  # a few large values would decide
         outcome = stats.rankdata(outcome[0])[None] / small.n
-    weight = np.ones(small.n) if small.weight is None else small.weight
+    weight = small.weights()
     counts = weight > 0
     hits = []
     names = [c for c in small.features if small.columns[c].kind not in ("text", "id")]
@@ -138,7 +138,7 @@ def _gap_told(small: CheckedData, data: CheckedData, name: str, gone: np.ndarray
         middles = [say(float(np.median(small.y[part]))) for part in (gone, ~gone)]
         said = f"the median of {data.target or 'the outcome'} is {middles[0]} there, and {middles[1]} where it is known"
     else:
-        code = k if data.task == "multiclass" else 1 if data.positive_index is None else data.positive_index
+        code = k if data.task == "multiclass" else data.positive
         here, rest = (float((small.y[part] == code).mean()) for part in (gone, ~gone))
         label = data.classes[code] if data.classes else code
         said = f"{data.target or 'the outcome'} is {label} on {here:.1%} there, and on {rest:.1%} where it is known"
@@ -228,8 +228,7 @@ def _sure_told(small: CheckedData, data: CheckedData, name: str, coding: Coding,
     else:
         place = either([level_of(coding, i) for i in found.levels])
     if data.task == "binary":
-        positive = 1 if data.positive_index is None else data.positive_index
-        k = positive if k == 0 else 1 - positive
+        k = data.positive if k == 0 else 1 - data.positive
     return hit(
         data,
         "sure_level",

@@ -30,7 +30,7 @@ def check_local_leaks(data: CheckedData) -> list[Hit]:
     if not slicings:
         raise NotApplicable("there is no column of times or of few levels to cut by")
     features = [c for c in small.features if small.columns[c].kind not in ("text", "id", "datetime")]
-    weight = np.ones(small.n) if small.weight is None else small.weight
+    weight = small.weights()
     outcome = small.outcome_indicators()
     if small.task == "regression":  # a few large values would decide within small slices
         outcome = stats.rankdata(outcome[0])[None] / small.n

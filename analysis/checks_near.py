@@ -34,10 +34,11 @@ def check_near(data: CheckedData) -> list[Hit]:
     if data.cluster is not None:
         raise NotApplicable("rows of one cluster may well be alike")
     small = data.part(ROWS)
-    numbers = [c for c in small.of_kind("numeric") if len(np.unique(small.numbers(c))) >= FEWEST_VALUES]
+    many = {c: len(np.unique(small.numbers(c))) for c in small.of_kind("numeric")}
+    numbers = [c for c in sorted(many, key=lambda c: -many[c]) if many[c] >= FEWEST_VALUES]
     if len(numbers) < FEWEST_NUMBERS:
         raise NotApplicable(f"there are fewer than {FEWEST_NUMBERS} columns of numbers of many values")
-    numbers = sorted(numbers, key=lambda c: -len(np.unique(small.numbers(c))))[:MOST_NUMBERS]
+    numbers = numbers[:MOST_NUMBERS]
     total = small.outcome_hashes().copy()
     for name in small.of_kind("categorical", "boolean"):
         total += small.hashes(name)
@@ -53,7 +54,7 @@ def check_near(data: CheckedData) -> list[Hit]:
     p = float(stats.poisson.sf(found - 1, TIMES * chance))
     if share < LEAST or p > P_MOST:
         return []
-    places = np.flatnonzero(np.isin(data.frame.index, small.frame.index[place[near & same]]))
+    places = data.places_of(small, place[near & same])
     where, said = selecting(data, places)
     return [
         hit(

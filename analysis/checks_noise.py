@@ -21,12 +21,12 @@ from scipy import stats
 
 from modelglass.analysis.blas import one_openmp_thread
 from modelglass.analysis.checked_data import CheckedData, Hit, hit
-from modelglass.analysis.contamination import contamination
+from modelglass.analysis.contamination import contamination, each_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.intervals import wilson
-from modelglass.analysis.simple_models import Setup, setup
+from modelglass.analysis.simple_models import Setup, indicated, setup
 from modelglass.analysis.single_features import binned
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Sides:
 
     outcome: Floats
     predicted: Floats
-    own: Callable[[], Floats] | None
+    own: Callable[[], Floats]
     here: NDArray[np.bool_]
     places: NDArray[np.int64]
     weight: Floats
@@ -106,7 +106,7 @@ def _sides(data: CheckedData, made: Setup, names: list[str]) -> Sides:
         raise NotApplicable(f"fewer than {FEWEST} rows on either side are too few")
     x = np.column_stack([_coded(joined, name) for name in names])
     outcome = joined.outcome_indicators()
-    weight = np.ones(joined.n) if joined.weight is None else joined.weight
+    weight = joined.weights()
     order = np.argsort(content, kind="stable")
     predicted = np.empty((2, len(outcome), joined.n))
     for h in (0, 1):
@@ -114,15 +114,12 @@ def _sides(data: CheckedData, made: Setup, names: list[str]) -> Sides:
         predicted[h] = _taught(joined, x, fit, weight)
     unseen = np.where(half[None, None, :] == 0, predicted[1], predicted[0])
     predicted = np.where(trained[None, None, :], unseen, predicted)
-    own = None
-    if data.task != "regression":
 
-        def own_answers() -> Floats:
-            mine = [order[~trained[order] & (half[order] == h)][:MOST_FITTED] for h in (0, 1)]
-            taught = [_taught(joined, x, fit, weight) for fit in mine]
-            return np.where(half[None, :] == 0, taught[1], taught[0])[:, kept]
+    def own() -> Floats:
+        mine = [order[~trained[order] & (half[order] == h)][:MOST_FITTED] for h in (0, 1)]
+        taught = [_taught(joined, x, fit, weight) for fit in mine]
+        return np.where(half[None, :] == 0, taught[1], taught[0])[:, kept]
 
-        own = own_answers
     m = int(trained.sum())
     cluster = None
     if data.cluster is not None:
@@ -157,22 +154,17 @@ def _taught(data: CheckedData, x: np.ndarray, fit: np.ndarray, weight: Floats) -
     )
     with one_openmp_thread():
         model.fit(x[fit], y, sample_weight=weight[fit])
-        answer = model.predict(x)[None] if data.task == "regression" else model.predict_proba(x)
-    if data.task == "regression":
-        return answer
-    place = {int(c): i for i, c in enumerate(model.classes_)}
-    proba = answer
-    if data.task == "binary":
-        return proba[:, [place[1 if data.positive_index is None else data.positive_index]]].T
-    return np.stack([proba[:, place[k]] if k in place else np.zeros(len(x)) for k in range(len(data.classes))])
+        if data.task == "regression":
+            return model.predict(x)[None]
+        return indicated(data, model.classes_, model.predict_proba(x))
 
 
-# classes: slopes -----------------------------------------------------------------------------------------------------
+# classes: what goes against probabilities -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Slope of outcomes on predictions, its standard error, and the share of variance that the line explains."""
+    """Slope of outcomes on predictions, its standard error of independent rows, and the share of variance that the line explains."""
 
     size: float
     error: float
@@ -181,7 +173,7 @@ class Slope:
     left: float
 
 
-def slope(outcome: Floats, predicted: Floats, weight: Floats, cluster: NDArray[np.int64] | None = None) -> Slope:
+def slope(outcome: Floats, predicted: Floats, weight: Floats) -> Slope:
     """Fit one line through all classes (each about its own mean) and all models: outcome (k, n), predicted (m, k, n), weight (n,).
 
     >>> round(slope(np.array([[0.0, 1.0, 0.0, 1.0]]), np.array([[[0.2, 0.8, 0.2, 0.8]]]), np.ones(4)).size, 3)
@@ -197,8 +189,6 @@ def slope(outcome: Floats, predicted: Floats, weight: Floats, cluster: NDArray[n
     size = float(np.einsum("kn,mkn,n->", y, f, share)) / models / spread
     rest = y[None] - size * f
     pull = np.einsum("mkn,mkn,n->n", f, rest, share) / models / spread
-    if cluster is not None:
-        pull = np.bincount(np.unique(cluster, return_inverse=True)[1].reshape(-1), weights=pull)
     total = float(np.einsum("kn,kn,n->", y, y, share))
     left = float(np.einsum("mkn,mkn,n->", rest, rest, share)) / models
     return Slope(size, float(np.sqrt((pull**2).sum())), 1 - left / max(total, 1e-300), spread, left)
@@ -206,12 +196,7 @@ def slope(outcome: Floats, predicted: Floats, weight: Floats, cluster: NDArray[n
 
 def _slopes(data: CheckedData, sides: Sides) -> list[Hit]:
     there, here = (
-        slope(
-            sides.outcome[:, part],
-            sides.predicted[:, :, part],
-            sides.weight[part],
-            None if sides.cluster is None else sides.cluster[part],
-        )
+        slope(sides.outcome[:, part], sides.predicted[:, :, part], sides.weight[part])
         for part in (~sides.here, sides.here)
     )
     if not there.explained >= LEAST_EXPLAINED or not there.size > 0.5:
@@ -254,9 +239,7 @@ def _slopes(data: CheckedData, sides: Sides) -> list[Hit]:
 
 def _against(sides: Sides) -> tuple[float, float, float, float]:
     """Give the share of outcomes other than the most likely class, and the share promised, here and on the other half of training."""
-    y, p = sides.outcome, sides.predicted
-    if len(y) == 1:
-        y, p = np.vstack([1 - y, y]), np.concatenate([1 - p, p], axis=1)
+    y, p = each_class(sides.outcome, sides.predicted)
     top = p.argmax(axis=1)
     wrong = 1 - np.take_along_axis(np.broadcast_to(y, p.shape), top[:, None], axis=1)[:, 0].mean(axis=0)
     told = 1 - p.max(axis=1).mean(axis=0)
@@ -270,7 +253,6 @@ def _against(sides: Sides) -> tuple[float, float, float, float]:
 
 def _regained(sides: Sides, here: Slope) -> float:
     """How much more of the variance a model of these rows explains than the line through those of training."""
-    assert sides.own is not None
     part = sides.here
     own = slope(sides.outcome[:, part], sides.own()[None][:, :, part], sides.weight[part])
     return here.left - own.left
@@ -301,10 +283,6 @@ def _far(data: CheckedData, small: CheckedData, sides: Sides) -> list[Hit]:
     high = excess + float(np.hypot(ends[1][1] - here, there - ends[0][0]))
     if p > P_MOST or excess < LEAST_FAR or here < 2 * there:
         return []
-    places = sides.places[far & sides.here]
-    if small is not data:
-        numbers = {row: i for i, row in enumerate(data.frame.index)}
-        places = np.array([numbers[small.frame.index[i]] for i in places], dtype=np.int64)
     return [
         hit(
             data,
@@ -312,7 +290,7 @@ def _far(data: CheckedData, small: CheckedData, sides: Sides) -> list[Hit]:
             "high" if low >= MUCH_FAR else "medium",
             f"{int(count[1]):,} of {rows_text(int(of[1]))} ({here:.1%}) have a recorded {data.target or 'outcome'} more than {FAR:g} times the usual "
             f"spread away from what {_HOW} says, and {there:.1%} of the other half of training: these outcomes look wrong",
-            places=np.sort(places),
+            places=data.places_of(small, sides.places[far & sides.here]),
             n=int(of[1]),
             estimate=excess,
             low=low,

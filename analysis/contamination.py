@@ -58,8 +58,7 @@ def contamination(
     >>> bool(abs(found.share - 0.1) < 3 * found.error), bool(found.error < 0.01)
     (True, True)
     """
-    if len(outcome) == 1:
-        outcome, predicted = np.vstack([1 - outcome, outcome]), np.concatenate([1 - predicted, predicted], axis=1)
+    outcome, predicted = each_class(outcome, predicted)
     k = len(outcome)
     chance = np.maximum(predicted, LEAST_CHANCE)
     chance = chance / chance.sum(axis=1, keepdims=True)
@@ -80,6 +79,13 @@ def contamination(
     if not brought > 1e-6:
         return Contamination(np.nan, np.nan)
     return Contamination(float(here_ - there) / brought, float(np.hypot(error, error_)) / brought)
+
+
+def each_class(outcome: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+    """Give outcomes and probabilities with one row a class, (k, n) and (m, k, n), where there is one for the positive of two."""
+    if len(outcome) > 1:
+        return outcome, predicted
+    return np.vstack([1 - outcome, outcome]), np.concatenate([1 - predicted, predicted], axis=1)
 
 
 def _as_frequent(chance: Floats, outcome: Floats, weight: Floats) -> Floats:

@@ -75,7 +75,7 @@ def constant(made: Setup) -> np.ndarray:
     """Give the mean of each outcome indicator (share of each class, mean of values), the same for every row, (k, n)."""
     data = made.data
     known = made.fold == TRAIN if made.trained else np.ones(data.n, dtype=bool)
-    weight = weights_of(data)[known]
+    weight = data.weights()[known]
     outcome = data.outcome_indicators()
     return np.repeat(((outcome[:, known] @ weight) / weight.sum())[:, None], len(made.asked), axis=1)
 
@@ -83,7 +83,7 @@ def constant(made: Setup) -> np.ndarray:
 def best_single(made: Setup, names: list[str]) -> Single | None:
     """Give the column that alone explains most of the outcome here; None where none explains anything."""
     data = made.data
-    outcome, weight = data.outcome_indicators(), weights_of(data)
+    outcome, weight = data.outcome_indicators(), data.weights()
     found: Single | None = None
     for name in names:
         codes, values = binned(data, name)
@@ -111,7 +111,7 @@ def linear(
     """
     data = made.data
     x = np.column_stack([part for name in names for part in _columns(data, name)])
-    outcome, weight = data.outcome_indicators(), weights_of(data)
+    outcome, weight = data.outcome_indicators(), data.weights()
     out = np.empty((len(outcome), data.n))
     parts = [HERE] if made.trained else sorted(set(made.fold.tolist()))
     with blas_threads(1) if x.shape[1] <= FEW_COLUMNS else nullcontext():
@@ -146,16 +146,15 @@ def _fitted(
         warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that is nearly fitted is one too
         solver = "newton-cholesky" if len(present) == 2 else "lbfgs"  # by far the quicker where rows outnumber columns
         logistic = LogisticRegression(solver=solver, max_iter=100, tol=1e-3).fit(x, data.y[fit], sample_weight=weight)
-    place = {int(c): i for i, c in enumerate(logistic.classes_)}
+    return lambda rows: indicated(data, logistic.classes_, logistic.predict_proba(rows))
 
-    def predict(rows: np.ndarray) -> np.ndarray:
-        proba = logistic.predict_proba(rows)
-        if data.task == "binary":
-            positive = 1 if data.positive_index is None else data.positive_index
-            return proba[:, [place[positive]]].T
-        return np.stack([proba[:, place[k]] if k in place else np.zeros(len(rows)) for k in range(len(outcome))])
 
-    return predict
+def indicated(data: CheckedData, classes: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """Give probabilities (n, fitted classes), of the codes that a model was fitted on, as ``CheckedData.outcome_indicators``, (k, n)."""
+    place = {int(c): i for i, c in enumerate(classes)}
+    if data.task == "binary":
+        return proba[:, [place[data.positive]]].T
+    return np.stack([proba[:, place[k]] if k in place else np.zeros(len(proba)) for k in range(len(data.classes))])
 
 
 def _columns(data: CheckedData, name: str) -> list[np.ndarray]:
@@ -179,8 +178,3 @@ def _columns(data: CheckedData, name: str) -> list[np.ndarray]:
 
 def _is_numeric(data: CheckedData, name: str) -> bool:
     return pd.api.types.is_numeric_dtype(data.frame[name].dtype)
-
-
-def weights_of(data: CheckedData) -> np.ndarray:
-    """Give the weight of each row, (n,); ones where there are none."""
-    return np.ones(data.n) if data.weight is None else data.weight

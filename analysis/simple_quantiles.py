@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelglass.analysis.estimates_values import Quantiles, pinball
-from modelglass.analysis.simple_models import TRAIN, Setup, best_single, linear, weights_of
+from modelglass.analysis.simple_models import TRAIN, Setup, best_single, linear
 from modelglass.analysis.single_features import FEWEST_ROWS, binned
 
 MOST_VALUES = 3_000_000
@@ -25,7 +25,7 @@ def one_for_all(made: Setup, share: float) -> np.ndarray:
     """
     known = made.fold == TRAIN if made.trained else np.ones(made.data.n, dtype=bool)
     everyone = np.zeros(int(known.sum()), dtype=np.int64)
-    value = weighted_quantiles(made.data.y[known], everyone, weights_of(made.data)[known], 1, share)
+    value = weighted_quantiles(made.data.y[known], everyone, made.data.weights()[known], 1, share)
     return np.full((1, len(made.asked)), value[0])
 
 
@@ -37,7 +37,7 @@ def best_level(
     if made.data.n * len(names) > MOST_VALUES:
         single = best_single(made, names)
         names = [] if single is None else [single.name]
-    y, weight = made.data.y[asked], weights_of(made.data)[asked]
+    y, weight = made.data.y[asked], made.data.weights()[asked]
     best: tuple[float, str, np.ndarray] | None = None
     for i, name in enumerate(names):
         out = by_level(made, name, share)
@@ -51,7 +51,7 @@ def best_level(
 def by_level(made: Setup, name: str, share: float) -> np.ndarray:
     """Give the quantile of each row's level of one column, from the other folds (or the training rows), (1, n)."""
     data, codes = made.data, binned(made.data, name)[0]
-    weight, count = weights_of(data), int(codes.max(initial=0)) + 1
+    weight, count = data.weights(), int(codes.max(initial=0)) + 1
     fewest = max(FEWEST_ROWS, FEWEST_BEYOND / min(share, 1 - share))
     out = np.empty(data.n)
     for fold in np.unique(made.fold[made.asked]):

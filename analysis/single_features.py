@@ -47,7 +47,7 @@ def folds(data: CheckedData, count: int = FOLDS) -> NDArray[np.int64]:
 def singles(data: CheckedData, names: list[str]) -> list[Single]:
     """Predict the outcome from each of these columns alone."""
     outcome = data.outcome_indicators()
-    weight = np.ones(data.n) if data.weight is None else data.weight
+    weight = data.weights()
     fold = folds(data)
     made = []
     for name in names:
