@@ -152,7 +152,8 @@ def check_missing_outcomes(data: CheckedData) -> list[Hit]:
             coding = code_column(both, data.columns[name], bins=8, max_levels=20)
         except Exception:  # noqa: BLE001  a value that only the rows left out hold
             continue
-        p = _independent(coding.codes, np.arange(len(both)) >= data.n)
+        parts = coding.codes[: data.n], coding.codes[data.n :]
+        p = alike(np.stack([np.bincount(codes, minlength=len(coding.labels)) for codes in parts]))
         tested.append((name, coding, p))
     p_adjusted = adjusted([p for _, _, p in tested]) if tested else np.array([])
     hits = []
@@ -165,11 +166,16 @@ def check_missing_outcomes(data: CheckedData) -> list[Hit]:
     return hits[:3]
 
 
-def _independent(codes: np.ndarray, group: np.ndarray) -> float:
-    """Give the p-value of Pearson's chi-square test that codes do not depend on the group; levels of fewer than 10 rows are left out."""
-    table = np.bincount(codes * 2 + group, minlength=(int(codes.max(initial=0)) + 1) * 2).reshape(-1, 2)
-    table = table[table.sum(axis=1) >= 10]
-    if len(table) < 2 or (table.sum(axis=0) == 0).any():
+def alike(table: np.ndarray) -> float:
+    """Give the p-value of Pearson's chi-square test that the rows of a table, (groups, levels), are shared out alike.
+
+    Levels of fewer than 10 rows are left out; NaN where fewer than two are left, or none of a group.
+
+    >>> round(alike(np.array([[30, 70, 1], [50, 50, 0]])), 4)
+    0.0039
+    """
+    table = table[:, table.sum(axis=0) >= 10]
+    if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
         return np.nan
     return float(stats.chi2_contingency(table, correction=False).pvalue)
 
@@ -217,11 +223,9 @@ def check_shares(data: CheckedData) -> list[Hit]:
     if data.task == "regression":
         return _values_moved(data, there)
     k = len(data.classes)
-    table = np.stack([np.bincount(y, minlength=k) for y in (data.y, there)])
-    table = table[:, table.sum(axis=0) >= 10]
-    if table.shape[1] < 2:
+    p = alike(np.stack([np.bincount(y, minlength=k) for y in (data.y, there)]))
+    if np.isnan(p):
         raise NotApplicable("there is hardly more than one class")
-    p = float(stats.chi2_contingency(table, correction=False).pvalue)
     here, was = (np.bincount(y, minlength=k) / len(y) for y in (data.y, there))
     most = int(np.abs(here - was).argmax())
     moved = abs(here[most] - was[most])

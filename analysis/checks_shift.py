@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from modelglass.analysis.checked_data import CheckedData, Hit, as_numbers, hit
+from modelglass.analysis.checks_labels import alike
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
@@ -46,12 +46,8 @@ class Shares:
         return float(np.abs(self.here - self.there).sum() / 2 - error.sum() / np.sqrt(2 * np.pi))
 
     def p_value(self) -> float:
-        """Give Pearson's chi-square test that both are shared out alike; levels of fewer than 10 rows are left out."""
-        table = np.stack([self.here * self.n, self.there * self.m])
-        table = table[:, table.sum(axis=0) >= 10]
-        if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
-            return 1.0
-        return float(stats.chi2_contingency(table, correction=False).pvalue)
+        """Give the p-value that both are shared out alike (``alike``); NaN where too few levels have rows."""
+        return alike(np.stack([self.here * self.n, self.there * self.m]))
 
     def gone(self) -> int | None:
         """Give the level that training held most of those that are nearly gone; None where none is."""
@@ -136,7 +132,7 @@ def _told(data: CheckedData, name: str, shares: Shares, looks: int) -> list[Hit]
     if away < LEAST and gone is None:
         return []
     p = min(shares.p_value() * looks, 1.0)
-    if p > P_MOST:
+    if not p <= P_MOST:
         return []
     most = int(np.abs(shares.here - shares.there).argmax()) if gone is None else gone
     where = f"{name} is {shares.labels[most]}"

@@ -430,6 +430,16 @@ def test_outcomes_beside_training(task):
     assert [(f.kind, f.severity) for f in found("shares", less, train)] == [("outcome_shift", "high")]
 
 
+def test_a_few_rows_of_a_class_that_training_hardly_holds_cannot_be_compared():
+    """Without the classes of fewer than 10 rows there is no row left here."""
+    x = np.arange(620.0)
+    train = pd.DataFrame({"x": x, "y": ["a", "b"] * 310})
+    frame = pd.DataFrame({"x": x[:28], "y": [*"ab"] * 10 + ["c"] * 8})
+    data = of_frame(frame, "y", train=train)
+    with pytest.raises(NotApplicable, match="hardly more than one class"):
+        CHECKS["shares"][1](data.cut(np.flatnonzero(data.y == 2)))
+
+
 def test_missing_outcomes_that_depend_on_a_column():
     frame, rng = world(n=3000)
     frame["y"] = frame["y"].astype(float)
