@@ -47,7 +47,6 @@ COLUMNS = [
 ]
 _METRICS = {"binary": ("roc_auc", "log_loss"), "multiclass": ("log_loss", "accuracy"), "regression": ("rmse", "mae")}
 _LABELS_ONLY = ("balanced_accuracy", "accuracy")
-AIMED = ("pinball_loss",)
 ABSOLUTE = ("mae", "median_absolute_error", "mape")
 """Metrics of absolute errors: the best single answer is the median, not the mean."""
 
@@ -216,17 +215,17 @@ def measure(
     tell(progress, 0.0, "fitting baselines")
     names = [c for c in data.features if data.columns[c].kind not in ("text",)]
     made = setup(data, names)
-    aimed = [m for m in metrics if m in AIMED]
-    plain = [m for m in metrics if m not in AIMED]
+    aimed = {m: METRICS[m].needs == "quantile" for m in metrics}
+    plain = [m for m in metrics if not aimed[m]]
     means = _others(rows, made, names, plain, progress) if plain else {}
-    quantiles = _of_quantile(rows, made, names, progress) if aimed else {}
+    quantiles = _of_quantile(rows, made, names, progress) if len(plain) < len(metrics) else {}
     table = []
     for name in metrics:
         metric = METRICS[name]
         model = _estimated(metric, rows, level)
         base = {"metric": name, "label": metric_label(name, rows.task), "model": model[0], "n": len(rows.y)}
         table.append(base | _row("model", "the model", model, (math.nan,) * 3, "", ""))
-        others = quantiles if name in AIMED else means
+        others = quantiles if aimed[name] else means
         left_out = "median" if name not in ABSOLUTE else "constant" if "median" in others else ""
         for key, (words, there, how) in others.items():
             if key == left_out:
@@ -236,7 +235,7 @@ def measure(
         if human is not None:
             table.append(base | _human(metric, rows, human, model, level, first=name == metrics[0]))
     tell(progress, 1.0, "fitting baselines")
-    fitted = quantiles if metrics[0] in AIMED else means
+    fitted = quantiles if aimed[metrics[0]] else means
     return Baselines(
         table=pd.DataFrame(table, columns=COLUMNS),
         alike={key: _alike(rows, there) for key, (_, there, _) in fitted.items() if key in ("single", "linear")},
@@ -324,8 +323,7 @@ def _row(
 def _against(metric: Metric, rows: Rows, there: Rows, key: str, words: str, how: str, level: float) -> dict[str, Any]:
     """Measure a baseline, and how much better the model is on the same rows."""
     nothing = (math.nan,) * 3
-    kind = None if there.score is None else "probability"
-    reason = reason_against(metric, rows.task, kind, rows.aim)
+    reason = reason_against(metric, there.task, there.score_kind, there.aim)
     if reason is not None:
         return _row(key, words, nothing, nothing, how, f"cannot say: {reason}")
     own = _estimated(metric, there, level)

@@ -182,7 +182,7 @@ Asked = tuple[str, Metric, str, str, Rows]
 def _asked(rows: Rows, target: str, positive: str) -> Iterator[Asked]:
     """Give what is compared: (about, metric, label, group, rows that the metric is taken of)."""
     rate, mean = METRICS["selection_rate"], METRICS["bias"]
-    kind = None if rows.score is None else "probability" if rows.probability else "decision"
+    kind = rows.score_kind
     if rows.task == "regression":
         zero = np.zeros(len(rows.y))
         yield OUTCOME, mean, f"Mean {target}", "", replace(rows, predicted=np.asarray(rows.y, float), y=zero, _kept={})

@@ -56,9 +56,10 @@ COLUMNS = [
 ]
 
 
-def usual_loss(rows: Rows) -> str:
-    """Name the metric that slices are compared by where nobody chose; of a model of a quantile the loss it was trained for."""
-    return DEFAULT[rows.task] if rows.aim is None else aimed_loss(rows.aim)
+def searched_metric(rows: Rows, metric: str | Function | Metric | None) -> Metric:
+    """Give the metric asked for; else accuracy or MAE, of a model of a quantile the loss that it was trained for."""
+    usual = DEFAULT[rows.task] if rows.aim is None else aimed_loss(rows.aim)
+    return chosen_metrics(metric or usual, [], task=rows.task, score_kind=rows.score_kind, aim=rows.aim)[0]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -152,7 +153,7 @@ def find_slices(
         Too few rows, or no column to search.
     """
     rows = rows_of(ev, class_)
-    chosen = chosen_metrics(metric or usual_loss(rows), [], task=rows.task, score_kind=ev.score_kind, aim=ev.aim)[0]
+    chosen = searched_metric(rows, metric)
     codings = searched_codings(ev, columns)
     found = measure(
         rows,

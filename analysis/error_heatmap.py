@@ -12,7 +12,7 @@ import pandas as pd
 from modelglass.analysis.coding import Coding, code_column
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import adjusted, difference
-from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, usual_loss
+from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metric
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -21,7 +21,7 @@ from modelglass.analysis.growing import inflation_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.losses import losses_of
-from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics
+from modelglass.analysis.metrics import METRICS, Function, Metric
 from modelglass.analysis.own_metrics import Bootstrap
 from modelglass.analysis.pairing import best_pair, explained, squares_of
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
@@ -150,7 +150,7 @@ def error_heatmap(
             "Expected two different columns.", f"Got {x!r} twice.", "Choose another one, or leave one out."
         )
     rows = rows_of(ev, class_)
-    chosen = chosen_metrics(metric or usual_loss(rows), [], task=rows.task, score_kind=ev.score_kind, aim=ev.aim)[0]
+    chosen = searched_metric(rows, metric)
     given = [name for name in (x, y) if name is not None]
     names = given if len(given) == 2 else list(dict.fromkeys([*given, *_names(ev)]))
     codings = [_coding(ev, name, bins) for name in names]

@@ -13,7 +13,7 @@ from modelglass.analysis.coding import Coding
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of
 from modelglass.analysis.difference import Difference, adjusted, difference
-from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, usual_loss
+from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metric
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -22,7 +22,7 @@ from modelglass.analysis.growing import Node, grow, members
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.losses import losses_of
-from modelglass.analysis.metrics import METRICS, Function, Metric, chosen_metrics
+from modelglass.analysis.metrics import METRICS, Function, Metric
 from modelglass.analysis.own_metrics import Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -153,7 +153,7 @@ def error_tree(
         Too few rows, or no column to split by.
     """
     rows = rows_of(ev, class_)
-    chosen = chosen_metrics(metric or usual_loss(rows), [], task=rows.task, score_kind=ev.score_kind, aim=ev.aim)[0]
+    chosen = searched_metric(rows, metric)
     how = {"max_leaves": max_leaves, "depth": depth, "support": support, "level": level, "seed": ev.seed}
     found = measure(rows, codings_of(ev, columns, (BINS,)), chosen, **how, progress=progress, source=ev.source)  # type: ignore[arg-type]
     return replace(found, settings={**found.settings, "class_": chosen_class(class_)})

@@ -29,8 +29,7 @@ def estimate(metric: Metric, groups: Groups, level: float = 0.95, own: Bootstrap
         How intervals of own functions are drawn; without it they get none.
     """
     rows = groups.rows
-    kind = None if rows.score is None else ("probability" if rows.probability else "decision")
-    reason = reason_against(metric, rows.task, kind, rows.aim)
+    reason = reason_against(metric, rows.task, rows.score_kind, rows.aim)
     if reason is not None:
         nothing = np.full(groups.count, np.nan)
         return Estimates(nothing, nothing, nothing, np.zeros(groups.count, int), "none").cannot(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelglass.analysis import intervals
+from modelglass.analysis.aimed import named
 from modelglass.analysis.estimated import Estimates, all_rows, estimator, few_clusters, rows_text
 from modelglass.analysis.groups import Groups, Moments, Rows, finite
 
@@ -92,29 +93,37 @@ def pinball(error: np.ndarray, aim: float) -> np.ndarray:
     return np.where(error < 0, -aim * error, (1 - aim) * error)
 
 
+def _aim(rows: Rows) -> float:
+    """Give the quantile that predictions are of; without one the pinball loss is refused before."""
+    return 0.5 if rows.aim is None else rows.aim
+
+
+def pinball_losses(rows: Rows) -> np.ndarray:
+    """Give the pinball loss of each row at the quantile that its prediction is of, (n,)."""
+    return rows.keep("pinball", lambda: pinball(rows.predicted - rows.y, _aim(rows)))
+
+
 FEWEST_BEYOND = 10
 """Rows to expect on the rarer side of a quantile for an interval of its loss: they hold most of it (``benchmarks/coverage_metrics.py``)."""
 
 
 def rows_beyond(rows: Rows, codes: np.ndarray, count: int) -> np.ndarray:
     """Give how many rows are to lie on the rarer side of the quantile, in each of ``count`` groups; of weighted rows Kish's number."""
-    aim = 0.5 if rows.aim is None else rows.aim
     weight = np.ones(len(codes)) if rows.weight is None else rows.weight
     with np.errstate(divide="ignore", invalid="ignore"):
         kish = np.bincount(codes, weight, minlength=count) ** 2 / np.bincount(codes, weight**2, minlength=count)
-    return min(aim, 1 - aim) * finite(kish)
+    return min(_aim(rows), 1 - _aim(rows)) * finite(kish)
 
 
 @estimator("pinball_loss")
 def _pinball_loss(groups: Groups, level: float) -> Estimates:
     rows = groups.rows
-    aim = 0.5 if rows.aim is None else rows.aim  # without one it is refused before
-    found = mean_of(groups, rows.keep("pinball", lambda: pinball(_errors(groups), aim)), level, size=_size(groups))
+    found = mean_of(groups, pinball_losses(rows), level, size=_size(groups))
     beyond = rows_beyond(rows, groups.codes, groups.count)
     return found.no_interval(
         beyond < FEWEST_BEYOND * (1 - ROUNDING),
         lambda g: (
-            f"only {beyond[g]:.3g} rows are to be expected on the rarer side of the {aim:g} quantile, at least {FEWEST_BEYOND} are needed"
+            f"only {beyond[g]:.3g} rows are to be expected on the rarer side of {named(_aim(rows))}, at least {FEWEST_BEYOND} are needed"
         ),
     )
 

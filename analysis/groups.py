@@ -76,6 +76,11 @@ class Rows:
         return replace(self, y=self.y[places], predicted=self.predicted[places], **parts, _kept={})
 
     @property
+    def score_kind(self) -> str | None:
+        """``"probability"``, ``"decision"`` or None, as of an Evaluation."""
+        return None if self.score is None else "probability" if self.probability else "decision"
+
+    @property
     def cell(self) -> np.ndarray:
         """Place of each row in the flattened confusion matrix, (n,)."""
         return self.keep("cell", lambda: self.y * self.classes + self.predicted)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import brier_losses, log_losses
-from modelglass.analysis.estimates_values import pinball
+from modelglass.analysis.estimates_values import pinball_losses
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.own_difference import own_losses
@@ -86,8 +86,8 @@ def _of_values(name: str, rows: Rows) -> list[Floats]:
         return [error, -error]
     if name in ("rmse", "r2"):
         return [error**2]
-    if name == "pinball_loss" and rows.aim is not None:
-        return [pinball(error, rows.aim)]
+    if name == "pinball_loss":
+        return [pinball_losses(rows)]
     if name == "mape":
         return [np.abs(error) / np.maximum(np.abs(rows.y), np.finfo(float).eps)]
     return [np.abs(error)]

@@ -15,7 +15,7 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.estimates_promises import calibration_gaps, excess_brier_losses, excess_log_losses
 from modelglass.analysis.estimates_scores import AVERAGES, brier_losses, influences, log_losses, top_hits
-from modelglass.analysis.estimates_values import ROUNDING, pinball, rows_beyond
+from modelglass.analysis.estimates_values import ROUNDING, pinball_losses, rows_beyond
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
@@ -306,7 +306,7 @@ def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
         "excess_log_loss": lambda: excess_log_losses(rows),
         "excess_brier_score": lambda: excess_brier_losses(rows),
         "mae": lambda: np.abs(rows.predicted - rows.y),
-        "pinball_loss": lambda: pinball(rows.predicted - rows.y, 0.5 if rows.aim is None else rows.aim),
+        "pinball_loss": lambda: pinball_losses(rows),
         "bias": lambda: rows.predicted - rows.y,
         "rmse": lambda: (rows.predicted - rows.y) ** 2,
         "mape": lambda: np.abs(rows.predicted - rows.y) / np.maximum(np.abs(rows.y), np.finfo(float).eps),

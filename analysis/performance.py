@@ -186,7 +186,7 @@ def performance(
     rows = rows_of(ev, class_)
     own = Bootstrap(seed=ev.seed, seconds=budget, progress=progress)
     label = None if class_ in (None, "") else rows.names[1]
-    return _measure(rows, metrics, ev.score_kind, level, own, ev.source, label)
+    return _measure(rows, metrics, level, own, ev.source, label)
 
 
 def measure(
@@ -231,8 +231,7 @@ def measure(
     rows = make_rows(
         y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability, aim=aim
     )
-    kind = None if score is None else ("probability" if probability else "decision")
-    return _measure(rows, metrics, kind, level, Bootstrap(seed=seed, seconds=budget), source, None)
+    return _measure(rows, metrics, level, Bootstrap(seed=seed, seconds=budget), source, None)
 
 
 def make_rows(
@@ -264,18 +263,11 @@ def make_rows(
     return Rows(task=task, y=y, probability=probability, classes=classes, aim=aim, **given)  # type: ignore[arg-type]
 
 
-def _measure(
-    rows: Rows, metrics: Any, kind: str | None, level: float, own: Bootstrap, source: Source, of: str | None
-) -> Performance:
+def _measure(rows: Rows, metrics: Any, level: float, own: Bootstrap, source: Source, of: str | None) -> Performance:
     level = check_level(level)
-    chosen = chosen_metrics(
-        metrics,
-        headline_metrics(rows.task, kind, rows.aim),
-        task=rows.task,
-        score_kind=kind,
-        aim=rows.aim,
-        by_class=True,
-    )
+    kind = rows.score_kind
+    usual = headline_metrics(rows.task, kind, rows.aim)
+    chosen = chosen_metrics(metrics, usual, task=rows.task, score_kind=kind, aim=rows.aim, by_class=True)
     everyone = Groups(rows, np.zeros(len(rows.y), np.int64), 1)
     records = []
     for metric in (m for m in chosen if rows.task in m.tasks):

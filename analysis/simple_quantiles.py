@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,9 @@ FEWEST_BEYOND = 5
 
 
 def one_for_all(made: Setup, share: float) -> np.ndarray:
-    """Give the weighted quantile of the outcome, the same for every row, (1, n).
-
-    >>> weighted_quantiles(np.array([3.0, 1.0, 2.0, 9.0]), np.zeros(4, int), np.array([1.0, 1.0, 1.0, 1.0]), 1, 0.5).tolist()
-    [2.5]
-    """
+    """Give the weighted quantile of the outcome, the same for every row, (1, n)."""
     known = made.fold == TRAIN if made.trained else np.ones(made.data.n, dtype=bool)
-    everyone = np.zeros(int(known.sum()), dtype=np.int64)
-    value = weighted_quantiles(made.data.y[known], everyone, made.data.weights()[known], 1, share)
-    return np.full((1, len(made.asked)), value[0])
+    return np.full((1, len(made.asked)), _quantile(made.data.y[known], made.data.weights()[known], share))
 
 
 def best_level(
@@ -57,10 +52,9 @@ def by_level(made: Setup, name: str, share: float) -> np.ndarray:
     for fold in np.unique(made.fold[made.asked]):
         fit, at = made.fold != fold, made.fold == fold
         y, w, code = data.y[fit], weight[fit], codes[fit]
-        whole = weighted_quantiles(y, np.zeros(len(y), dtype=np.int64), w, 1, share)[0]
         found = weighted_quantiles(y, code, w, count, share)
         enough = np.bincount(code, minlength=count) >= fewest
-        out[at] = np.where(enough & np.isfinite(found), found, whole)[codes[at]]
+        out[at] = np.where(enough & np.isfinite(found), found, _quantile(y, w, share))[codes[at]]
     return out[made.asked][None]
 
 
@@ -68,17 +62,21 @@ def moved_linear(
     made: Setup, names: list[str], share: float, told: Callable[[float], None] = lambda _: None
 ) -> np.ndarray:
     """Predict by the linear model of the mean, moved so that the share of the rows it was fitted on lies at or below, (1, n)."""
+    return linear(made, names, told, partial(_quantile, share=share))
 
-    def up(errors: np.ndarray, weight: np.ndarray) -> float:
-        return float(weighted_quantiles(errors, np.zeros(len(errors), dtype=np.int64), weight, 1, share)[0])
 
-    return linear(made, names, told, up)
+def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    return float(weighted_quantiles(values, np.zeros(len(values), dtype=np.int64), weight, 1, share)[0])
 
 
 def weighted_quantiles(
     values: np.ndarray, codes: NDArray[np.int64], weight: np.ndarray, count: int, share: float
 ) -> np.ndarray:
-    """Give the weighted quantile (averaged inverse of the distribution) of each of ``count`` groups, (count,); NaN for an empty one."""
+    """Give the weighted quantile (averaged inverse of the distribution) of each of ``count`` groups, (count,); NaN for an empty one.
+
+    >>> weighted_quantiles(np.array([3.0, 1.0, 2.0, 9.0]), np.zeros(4, int), np.ones(4), 2, 0.5).tolist()
+    [2.5, nan]
+    """
     order = np.lexsort((values, codes))
     ends = np.cumsum(np.bincount(codes, minlength=count))
     upto = np.concatenate([[0.0], np.cumsum(weight[order])])

@@ -162,7 +162,7 @@ def slice_metrics(
         No column to slice by.
     """
     rows = rows_of(ev, class_)
-    chosen = _chosen(metrics, rows.task, ev.score_kind, ev.aim)
+    chosen = _chosen(metrics, rows)
     asked = _asked_columns(ev, by)
     ev.make_codings((name for columns in asked for name in columns), bins)
     groupings, notes = [], []
@@ -187,8 +187,9 @@ def slice_metrics(
     return _measure(rows, groupings, chosen, level, own, ev.source, settings)
 
 
-def _chosen(metrics: Any, task: str, kind: str | None, aim: float | None = None) -> list[Metric]:
-    return chosen_metrics(metrics, slice_default_metrics(task, kind, aim), task=task, score_kind=kind, aim=aim)
+def _chosen(metrics: Any, rows: Rows) -> list[Metric]:
+    usual = slice_default_metrics(rows.task, rows.score_kind, rows.aim)
+    return chosen_metrics(metrics, usual, task=rows.task, score_kind=rows.score_kind, aim=rows.aim)
 
 
 def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
@@ -281,8 +282,7 @@ def measure(
     rows = make_rows(
         y_true, predicted, score, weight, cluster, task=task, classes=classes, probability=probability, aim=aim
     )
-    kind = None if score is None else ("probability" if probability else "decision")
-    chosen = _chosen(metrics, task, kind, aim)
+    chosen = _chosen(metrics, rows)
     groupings = []
     for name, labels in groups.items():
         codes, levels = pd.factorize(np.asarray(labels), sort=True, use_na_sentinel=False)

@@ -129,13 +129,7 @@ def train_test_gap(
     """
     level = check_level(level)
     rows = rows_of(ev, class_)
-    chosen = chosen_metrics(
-        metrics,
-        headline_metrics(rows.task, ev.score_kind, ev.aim),
-        task=rows.task,
-        score_kind=ev.score_kind,
-        aim=ev.aim,
-    )
+    chosen = _chosen(metrics, rows)
     tell(progress, 0.0, "Asking the model about the training data")
     train = ev.on("train")
     tell(progress, 0.5, "Looking for rows that stand in both")
@@ -159,11 +153,13 @@ def measure(
     source: Source = UNNAMED,
 ) -> TrainTestGap:
     """The same from two sets of rows (``groups.Rows``): ``here`` to judge by, ``there`` the training rows."""
-    kind = None if here.score is None else ("probability" if here.probability else "decision")
-    chosen = chosen_metrics(
-        metrics, headline_metrics(here.task, kind, here.aim), task=here.task, score_kind=kind, aim=here.aim
-    )
+    chosen = _chosen(metrics, here)
     return _measure(here, there, chosen, chosen[0].name, None, check_level(level), source, None)
+
+
+def _chosen(metrics: Any, rows: Rows) -> list[Metric]:
+    usual = headline_metrics(rows.task, rows.score_kind, rows.aim)
+    return chosen_metrics(metrics, usual, task=rows.task, score_kind=rows.score_kind, aim=rows.aim)
 
 
 def _measure(
