@@ -18,9 +18,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "defects"
 
 from dataclasses import replace
 
-from planted.kinds import BOTH, ONE, _float, _number
+from planted.kinds import BOTH, ONE, _float, _number, taken_from_training
 from planted.places import level, period, share_text
-from planted.tables import joined
 from planted.truth import Truth
 from planted.worlds import Base, Plant
 
@@ -272,11 +271,7 @@ def rounded_column(parts: Base, larger: bool) -> Truth:
 def old_rows(parts: Base, larger: bool) -> Truth:
     """30 % (10 %) of the evaluation rows are training rows in which one number was changed since (another's value)."""
     n = len(parts.test.frame)
-    places = parts.rng.choice(n, int(n * (0.30 if larger else 0.10)), replace=False)
-    taken = parts.rng.choice(len(parts.train.frame), len(places), replace=len(places) > len(parts.train.frame))
-    order = np.arange(n)
-    order[places] = n + taken
-    parts.test = joined(parts.test, parts.train).take(order)
+    places = taken_from_training(parts, 0.30 if larger else 0.10)
     column = _number(parts, SPREADING)
     _float(parts, column)
     values = parts.test.frame[column].to_numpy().copy()

@@ -106,16 +106,23 @@ def _told(parts: Base, target: pd.Series, larger: bool, as_number: bool) -> np.n
 def training_rows(parts: Base, larger: bool) -> Truth:
     """25 % (5 %) of the evaluation rows are rows that the model was fitted on."""
     n = len(parts.test.frame)
-    places = parts.rng.choice(n, int(n * (0.25 if larger else 0.05)), replace=False)
-    taken = parts.rng.choice(len(parts.train.frame), len(places), replace=len(places) > len(parts.train.frame))
-    order = np.arange(n)
-    order[places] = n + taken
-    parts.test = joined(parts.test, parts.train).take(order)
+    places = taken_from_training(parts, 0.25 if larger else 0.05)
     words = (
         r"\btrain|fitted on",
         r"also|both|overlap|same|shared?|stands? in|appear|seen|cop(y|ies)|duplicat|leak|common|contain|present|found in|fitted on",
     )
     return Truth(seen_as="counted", by=("words",), words=words, local=False, size=f"{len(places):,} of {n:,} rows")
+
+
+def taken_from_training(parts: Base, share: float) -> np.ndarray:
+    """Put training rows in the place of a share of the evaluation rows; gives their places."""
+    n = len(parts.test.frame)
+    places = parts.rng.choice(n, int(n * share), replace=False)
+    taken = parts.rng.choice(len(parts.train.frame), len(places), replace=len(places) > len(parts.train.frame))
+    order = np.arange(n)
+    order[places] = n + taken
+    parts.test = joined(parts.test, parts.train).take(order)
+    return places
 
 
 def other_units(parts: Base, larger: bool) -> Truth:
