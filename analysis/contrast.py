@@ -209,12 +209,12 @@ def _asked(rows: Rows, target: str, positive: str) -> Iterator[Asked]:
             cluster=rows.cluster,
         )
         yield CONFIDENCE, METRICS["calibration_gap"], _TOP, "", held
+    if rows.aim is not None:  # bias and R² judge means
+        loss = METRICS[aimed_loss(rows.aim)]
+        yield CONFIDENCE, METRICS["calibration_gap"], _BELOW, "", below(rows)
+        yield ERROR, loss, loss.label_for(rows.task), "", rows
+        return
     for about, names in METRICS_OF[rows.task]:
-        for name in names:
-            metric = METRICS[aimed_loss(rows.aim) if name == "mae" and rows.aim is not None else name]
-            if name == "r2" and rows.aim is not None:
-                continue  # it judges means
-            if name == "bias" and rows.aim is not None:
-                yield about, METRICS["calibration_gap"], _BELOW, "", below(rows)
-            elif reason_against(metric, rows.task, kind, rows.aim) is None:
+        for metric in (METRICS[name] for name in names):
+            if reason_against(metric, rows.task, kind) is None:
                 yield about, metric, metric.label_for(rows.task), "", rows

@@ -185,9 +185,7 @@ def _times(series: pd.Series) -> pd.Series | None:
     """Turn date and time objects to datetime64; strings where they are out of its range or of several time zones."""
     try:
         times = pd.to_datetime(series)
-    except (
-        pd.errors.OutOfBoundsDatetime
-    ):  # pandas 2 counts nanoseconds: from 1677 to 2262 only, and 9999-12-31 is often written
+    except pd.errors.OutOfBoundsDatetime:
         return _far_times(series)
     except (ValueError, TypeError, OverflowError):
         return _strings(series)
@@ -197,6 +195,7 @@ def _times(series: pd.Series) -> pd.Series | None:
 
 
 def _far_times(series: pd.Series) -> pd.Series | None:
+    """The same by microseconds: pandas 2 counts nanoseconds, from 1677 to 2262 only, and 9999-12-31 is often written."""
     values = series.to_numpy(dtype=object)
     known = ~pd.isna(values)
     if any(getattr(v, "tzinfo", None) is not None for v in values[known]):
