@@ -61,7 +61,8 @@ def prepare_predictions(
     values = as_seconds(values)
     if prediction is not None:
         made = pd.Series(prediction)
-        prediction = prediction if as_seconds(made) is made else as_seconds(made).to_numpy()
+        seconds = as_seconds(made)
+        prediction = prediction if seconds is made else seconds.to_numpy()
     if prediction is None and score is None:
         raise InputError(
             "Expected predictions or scores beside the outcomes.",

@@ -98,9 +98,8 @@ def worst(desk: Desk) -> None:
     if "slice_metrics" not in analyses():
         return
     st.subheader("Where it does worst", anchor=False)
-    first = slice_default_metrics(desk.whole.task, desk.whole.score_kind, desk.whole.aim)[
-        0
-    ].name  # the one the sentence is about
+    whole = desk.whole
+    first = slice_default_metrics(whole.task, whole.score_kind, whole.aim)[0].name  # the one the sentence is about
     side_by_side(desk, analyses()["slice_metrics"], {"metrics": [first]}, _worst)
     where = pages.current("slices")
     if where is not None and st.button("All slices", icon=":material/arrow_forward:", key="mg.to_slices"):
