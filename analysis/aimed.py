@@ -38,7 +38,6 @@ def below(rows: Rows, *, equal: bool = True) -> Rows:
         classes=2,
         names=("above", "at or below"),
         aim=None,
-        _kept={},
     )
 
 

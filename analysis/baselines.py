@@ -179,7 +179,7 @@ def _people(ev: Evaluation, human: str | float | None) -> Rows | float | None:
         values = pd.to_numeric(given, errors="coerce").to_numpy(dtype="float64")
         if not np.isfinite(values).all():
             raise InputError(f"Expected numbers in {human!r}.", "Some are none.", "Name another column.")
-        return replace(rows, predicted=values, score=None, _kept={})
+        return replace(rows, predicted=values, score=None)
     places = {str(c): i for i, c in enumerate(ev.classes)}
     codes = given.map(str).map(places)
     if codes.isna().any():
@@ -191,7 +191,7 @@ def _people(ev: Evaluation, human: str | float | None) -> Rows | float | None:
     found = codes.to_numpy(dtype=np.int64)
     if ev.task == "binary":
         found = (found == ev.positive_index).astype(np.int64)
-    return replace(rows, predicted=found, score=None, probability=False, _kept={})
+    return replace(rows, predicted=found, score=None, probability=False)
 
 
 def _is_number(text: str) -> bool:
@@ -297,13 +297,13 @@ def _fitted_on(made: Setup) -> tuple[str, str]:
 def _answered(rows: Rows, out: np.ndarray) -> Rows:
     """Give rows with other answers: of ``outcome_indicators`` shape (k, n)."""
     if rows.task == "regression":
-        return replace(rows, predicted=out[0], score=None, _kept={})
+        return replace(rows, predicted=out[0], score=None)
     if rows.task == "binary":
         score = np.clip(out[0], 0.0, 1.0)
-        return replace(rows, predicted=(score >= 0.5).astype(np.int64), score=score, probability=True, _kept={})
+        return replace(rows, predicted=(score >= 0.5).astype(np.int64), score=score, probability=True)
     score = np.clip(out, 1e-9, None)
     score = (score / score.sum(axis=0)).T
-    return replace(rows, predicted=score.argmax(axis=1).astype(np.int64), score=score, probability=True, _kept={})
+    return replace(rows, predicted=score.argmax(axis=1).astype(np.int64), score=score, probability=True)
 
 
 def _estimated(metric: Metric, rows: Rows, level: float) -> tuple[float, float, float]:

@@ -64,7 +64,7 @@ class CheckedData:
     unlabelled: pd.DataFrame | None = None
     whole: bool = True
     rows: int = 20_000
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
         """Give what was made under this key, making it the first time."""
@@ -192,7 +192,6 @@ class CheckedData:
             cluster=of(self.cluster),
             predicted=of(self.predicted),
             score=of(self.score),
-            _kept={},
         )
 
     def places_of(self, part: CheckedData, places: np.ndarray) -> np.ndarray:

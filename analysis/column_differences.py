@@ -232,7 +232,7 @@ def _ordered(rows: Rows, values: pd.Series, column: Column, level: float, strict
         if times
         else values.to_numpy(dtype=float)
     )
-    held = Groups(replace(rows, score=numbers, _kept={}), np.zeros(len(numbers), np.int64), 1)
+    held = Groups(replace(rows, score=numbers), np.zeros(len(numbers), np.int64), 1)
     auc = METRICS["roc_auc"]
     found, at_all = estimate(auc, held, level), estimate(auc, held, strict)
     delta, low, high = (2 * float(v[0]) - 1 for v in (found.estimate, found.low, found.high))
@@ -257,7 +257,7 @@ def _ordered(rows: Rows, values: pd.Series, column: Column, level: float, strict
 
 def _share(rows: Rows, flag: np.ndarray, inside: np.ndarray, level: float, strict: float, name: str) -> dict[str, Any]:
     """Compare a share: of missing values, or of one of two levels."""
-    held = replace(rows, y=flag.astype(np.int64), predicted=flag.astype(np.int64), _kept={})
+    held = replace(rows, y=flag.astype(np.int64), predicted=flag.astype(np.int64))
     rate = METRICS["selection_rate"]
     apart, at_all = (difference(rate, held, inside, at, test=False) for at in (level, strict))
     ends = _of_size(apart.effect_low, apart.effect_high)
@@ -289,7 +289,7 @@ def _levels(
         more = np.zeros(len(codes), dtype=bool)
         for use in (first, ~first):
             more[use] = (_excess(rows, codes, k, ~use) > 0)[codes[use]]
-        held = replace(rows, y=more.astype(np.int64), predicted=more.astype(np.int64), _kept={})
+        held = replace(rows, y=more.astype(np.int64), predicted=more.astype(np.int64))
         at = [difference(METRICS["selection_rate"], held, inside, v, test=False) for v in (level, strict)]
         found.append([at[0].estimate, at[0].rest, at[0].effect, at[0].effect_low, at[0].effect_high])
         sure.append(at[1].effect_low)

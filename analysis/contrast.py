@@ -185,16 +185,16 @@ def _asked(rows: Rows, target: str, positive: str) -> Iterator[Asked]:
     kind = rows.score_kind
     if rows.task == "regression":
         zero = np.zeros(len(rows.y))
-        yield OUTCOME, mean, f"Mean {target}", "", replace(rows, predicted=np.asarray(rows.y, float), y=zero, _kept={})
-        yield PROMISE, mean, "Mean prediction", "", replace(rows, y=zero, _kept={})
+        yield OUTCOME, mean, f"Mean {target}", "", replace(rows, predicted=np.asarray(rows.y, float), y=zero)
+        yield PROMISE, mean, "Mean prediction", "", replace(rows, y=zero)
     else:
         for code in [1] if rows.task == "binary" else range(min(rows.classes, MOST_CLASSES)):
             one = against_rest(rows, code)
             name = positive if rows.task == "binary" else rows.names[code] if rows.names else str(code)
-            yield OUTCOME, rate, "Share", name, replace(one, predicted=one.y, _kept={})
+            yield OUTCOME, rate, "Share", name, replace(one, predicted=one.y)
             if kind == "probability":
                 value = np.asarray(one.score, float)
-                held = replace(one, task="regression", y=np.zeros(len(value)), predicted=value, score=None, _kept={})
+                held = replace(one, task="regression", y=np.zeros(len(value)), predicted=value, score=None)
                 yield PROMISE, mean, "Mean probability", name, held
     if rows.task == "multiclass" and kind == "probability":
         top = np.asarray(rows.score).max(axis=1)

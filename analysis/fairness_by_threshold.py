@@ -235,7 +235,7 @@ def _along(
     together = np.zeros((len(cuts), len(RATES), count, count))
     for t, cut in enumerate(cuts if rows.cluster is not None else ()):
         tell(progress, 0.5 + t / (2 * len(cuts)), "clusters that reach over slices")
-        decided = replace(rows, predicted=(np.asarray(rows.score) >= cut).astype(np.int64), _kept={})
+        decided = replace(rows, predicted=(np.asarray(rows.score) >= cut).astype(np.int64))
         together[t] = correlations(decided, code, count)
     return _Found(shown, pairs(ends[0], ends[1], ends[2], together))
 

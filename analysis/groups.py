@@ -38,7 +38,7 @@ def finite(values: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rows:
-    """What the metrics read, of n rows. What is made from it (losses, sorts) is made once and kept for all groupings.
+    """What the metrics read, of n rows. What is made from it (losses, sorts) is made once and kept for all groupings; ``replace`` keeps none of it.
 
     task        "binary", "multiclass" or "regression"
     y, predicted    (n,) codes in [0, classes), in binary 1 is the positive class; values in regression
@@ -59,7 +59,7 @@ class Rows:
     classes: int = 2
     names: tuple[str, ...] = ()
     aim: float | None = None
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
         """Give what was made under this key, making it the first time."""
@@ -73,7 +73,7 @@ class Rows:
             name: None if values is None else values[places]
             for name, values in (("score", self.score), ("weight", self.weight), ("cluster", self.cluster))
         }
-        return replace(self, y=self.y[places], predicted=self.predicted[places], **parts, _kept={})
+        return replace(self, y=self.y[places], predicted=self.predicted[places], **parts)
 
     @property
     def score_kind(self) -> str | None:

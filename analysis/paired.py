@@ -64,7 +64,7 @@ def judged_answers(
     """Judge answers as ``ev.answer`` gives them, for the rows of ``ev`` in their order; see ``judged``."""
     if ev.task == "binary":
         predicted = (predicted == ev.positive_index).astype(np.int64)
-    changed = replace(clean, predicted=predicted, score=score, _kept={})
+    changed = replace(clean, predicted=predicted, score=score)
     return changed if class_ in (None, "") else against_rest(changed, class_of(ev, class_))
 
 
@@ -369,7 +369,7 @@ def _bootstrap(
             answers = [own_answer(metric, r, at) for r in (clean, *changed)]
             values = [np.nan if isinstance(v, str) else v for v in answers]
         else:
-            values = [value_of(metric, replace(r, weight=weight * times, _kept={})) for r in (clean, *changed)]
+            values = [value_of(metric, replace(r, weight=weight * times)) for r in (clean, *changed)]
         draws[d] = np.mean(values[1:]) - values[0]
     usable = draws[np.isfinite(draws)]
     if len(usable) < DRAWS * 0.9:

@@ -90,7 +90,7 @@ def _answered(here: Evaluation, rows: Rows, column: str, way: Way) -> Rows:
         predicted = np.mean([p for p, _ in answers], axis=0)
     if here.task == "binary":
         predicted = (predicted == here.positive_index).astype(np.int64)
-    return replace(rows, predicted=predicted, score=score, _kept={})
+    return replace(rows, predicted=predicted, score=score)
 
 
 def _tried(

@@ -261,7 +261,7 @@ def measure(
         codes, labels, values = binned(f, bins)
     codes, r, values = np.asarray(codes), y - f, np.asarray(values)
     held = Rows(task="regression", y=r, predicted=r, weight=None if weight is None else w, cluster=cluster)
-    outcome = replace(held, y=y, predicted=f, aim=aim, _kept={})  # what is kept of one is not the other's
+    outcome = replace(held, y=y, predicted=f, aim=aim)
     settings = {"against": against, "bins": bins, "level": level, "seed": seed}
     return Residuals(
         bins=_bins(held, outcome, w, codes, labels, values, settings),

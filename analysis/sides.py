@@ -156,18 +156,18 @@ def rows_of_both(sides: Sides) -> tuple[Rows, np.ndarray]:
     here, there = rows_of(sides.here), rows_of(sides.there)
     here, there = one_count_of_clusters(sides.here, here, sides.there, there)
     if sides.shared and here.cluster is None:
-        here = replace(here, cluster=sides.here.rows.astype(np.int64), _kept={})
-        there = replace(there, cluster=sides.there.rows.astype(np.int64), _kept={})
+        here = replace(here, cluster=sides.here.rows.astype(np.int64))
+        there = replace(there, cluster=sides.there.rows.astype(np.int64))
     return joined(here, there), np.arange(len(here.y) + len(there.y)) < len(here.y)
 
 
 def one_count_of_clusters(ev: Evaluation, here: Rows, other: Evaluation, there: Rows) -> tuple[Rows, Rows]:
     """Give both parts with clusters counted together, because a cluster may have rows in both; none where one part has none."""
     if here.cluster is None or there.cluster is None:
-        return replace(here, cluster=None, _kept={}), replace(there, cluster=None, _kept={})
+        return replace(here, cluster=None), replace(there, cluster=None)
     names = [e.frame[str(e.source.cluster)].astype("object") for e in (ev, other)]
     codes = pd.factorize(pd.concat(names))[0].astype(np.int64)
-    return replace(here, cluster=codes[: len(here.y)], _kept={}), replace(there, cluster=codes[len(here.y) :], _kept={})
+    return replace(here, cluster=codes[: len(here.y)]), replace(there, cluster=codes[len(here.y) :])
 
 
 def joined(here: Rows, there: Rows) -> Rows:
@@ -178,4 +178,4 @@ def joined(here: Rows, there: Rows) -> Rows:
         return None if parts[0] is None or parts[1] is None else np.concatenate(parts)
 
     names = ("y", "predicted", "score", "weight", "cluster")
-    return replace(here, **{n: both(n) for n in names}, _kept={})
+    return replace(here, **{n: both(n) for n in names})

@@ -59,7 +59,6 @@ def setup(data: CheckedData, names: list[str]) -> Setup:
         score=None,
         train=None,
         train_y=None,
-        _kept={},
     )
     fold = np.r_[np.zeros(m, np.int64), np.ones(data.n, np.int64)]
     return Setup(joined, fold, np.arange(m, m + data.n), True)

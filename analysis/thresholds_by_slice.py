@@ -248,7 +248,7 @@ def _table(
         at = places + number
         for r, chosen in enumerate(decided):
             _put(out, at, r, 0, mean_of(groups, each[r], level), places)
-            judged = Groups(replace(rows, predicted=chosen.astype(np.int64), _kept={}), groups.codes, groups.count)
+            judged = Groups(replace(rows, predicted=chosen.astype(np.int64)), groups.codes, groups.count)
             for m, name in enumerate(RATES, start=1):
                 _put(out, at, r, m, estimate(METRICS[name], judged, level), places)
         _put(out, at, 2, 0, mean_of(groups, each[1] - each[0], level), places)
@@ -296,7 +296,7 @@ def _pairs(
     """Give the rate of one slice minus that of another: (rules, rates, slices, slices, 3)."""
     out = np.full((len(RULES), len(RATES), count, count, 3), np.nan)
     for r, chosen in enumerate(decided):
-        judged = replace(rows, predicted=chosen.astype(np.int64), _kept={})
+        judged = replace(rows, predicted=chosen.astype(np.int64))
         together = correlations(judged, code, count)
         groups = Groups(judged, code, count + 1)
         for m, name in enumerate(RATES):

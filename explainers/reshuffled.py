@@ -75,7 +75,7 @@ class Reshuffled:
     def _judged(self, sums: Floats) -> Rows:
         assert self._trees is not None
         predicted, score = self._trees.decide(self._trees.trees.base + sums)
-        changed = replace(self._base, predicted=predicted, score=score, _kept={})
+        changed = replace(self._base, predicted=predicted, score=score)
         return _one_class(self.ev, changed, self.class_)
 
     def _asked(self, columns: Sequence[str], order: Floats, progress: Progress | None) -> Rows:
@@ -162,7 +162,7 @@ def reshuffled(ev: Evaluation, class_: Any = None) -> Reshuffled:
     if trees is None:
         return Reshuffled(ev, class_, rows_of(ev, class_), "by asking the model", base)
     predicted, score = trees.decide(trees.trees.base + trees.sums)
-    base = replace(base, predicted=predicted, score=score, _kept={})
+    base = replace(base, predicted=predicted, score=score)
     name = type(unwrapped(ev.estimator)[0]).__name__
     return Reshuffled(ev, class_, _one_class(ev, base, class_), f"through the trees of the {name}", base, trees)
 

@@ -87,8 +87,7 @@ def test_influence_is_the_derivative_by_the_rows_weight(rows, name):
         up[i] *= 1 + 1e-4
         down[i] *= 1 - 1e-4
         slope = (
-            value_of(METRICS[name], replace(rows, weight=up, _kept={}))
-            - value_of(METRICS[name], replace(rows, weight=down, _kept={}))
+            value_of(METRICS[name], replace(rows, weight=up)) - value_of(METRICS[name], replace(rows, weight=down))
         ) / 2e-4
         assert psi[i] == pytest.approx(slope, abs=2e-6), (name, i)
 
@@ -126,7 +125,7 @@ def test_few_rows_beyond_a_quantile_give_no_interval(n, shuffled, plain):
     x, e = rng.standard_normal((2, n))
     clean = Rows(task="regression", y=x + e, predicted=x + 1.28, aim=0.9)
     orders = [rng.permutation(n) for _ in range(3)]
-    changed = [replace(clean, predicted=x[order] + 1.28, _kept={}) for order in orders]
+    changed = [replace(clean, predicted=x[order] + 1.28) for order in orders]
     assert np.isfinite(change(METRICS["pinball_loss"], clean, changed).low) == plain
     assert np.isfinite(change(METRICS["pinball_loss"], clean, changed, donors=orders).low) == shuffled
 
