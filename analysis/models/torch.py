@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from modelglass.analysis.errors import MissingPackage, NotApplicable
 
@@ -91,33 +91,45 @@ class TorchModel:
         return self.classes_[self._proba(X).argmax(axis=1)] if hasattr(self, "classes_") else self._raw(X)[:, 0]
 
 
-def outputs(module: Any, numbers: np.ndarray) -> np.ndarray:
-    """Give the module's output for float32 rows (n, p), as float64 (n, k)."""
-    torch = _torch()
+@contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    """Let a module answer as it does once trained, without dropout say; it is left as it was."""
     was = module.training
     module.eval()
     try:
-        with torch.no_grad():
-            found = module(torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)))
+        yield
     finally:
         module.train(was)
-    return np.asarray(found.detach().cpu().numpy(), dtype=float).reshape(len(numbers), -1)
+
+
+def _fed(numbers: np.ndarray) -> Any:
+    return _torch().as_tensor(np.ascontiguousarray(numbers, dtype=np.float32))
+
+
+def _flat(found: Any, n: int) -> np.ndarray:
+    """Give a tensor of n rows as float64 (n, k); more dimensions are laid side by side."""
+    return np.asarray(found.detach().cpu().numpy(), dtype=float).reshape(n, -1)
+
+
+def outputs(module: Any, numbers: np.ndarray) -> np.ndarray:
+    """Give the module's output for float32 rows (n, p), as float64 (n, k)."""
+    with _torch().no_grad(), _evaluating(module):
+        return _flat(module(_fed(numbers)), len(numbers))
 
 
 def input_gradient(module: Any, numbers: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give the module's output (n, k) for float32 rows (n, p), and the gradient (n, p) by them of its sum with weights (k,), as float64."""
-    torch = _torch()
-    was = module.training
-    module.eval()
-    try:
-        with torch.enable_grad():
-            given = torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)).requires_grad_(True)
-            found = module(given).reshape(len(numbers), -1)
-            total = (found * torch.as_tensor(weights, dtype=found.dtype)).sum()
-            (slope,) = torch.autograd.grad(total, [given])
-    finally:
-        module.train(was)
-    return tuple(np.asarray(t.detach().cpu().numpy(), dtype=float) for t in (found, slope))  # type: ignore[return-value]
+    torch, n = _torch(), len(numbers)
+    with torch.enable_grad(), _evaluating(module):
+        given = _fed(numbers).requires_grad_(True)
+        found = module(given).reshape(n, -1)
+        (slope,) = torch.autograd.grad(_weighed(found, weights), [given])
+    return _flat(found, n), _flat(slope, n)
+
+
+def _weighed(found: Any, weights: np.ndarray) -> Any:
+    """Give the sum over rows of outputs (n, k) times weights (k,)."""
+    return (found * _torch().as_tensor(weights, dtype=found.dtype)).sum()
 
 
 def layer_names(module: Any) -> list[str]:
@@ -151,27 +163,22 @@ def _run(
     parts: dict[str, Any] = dict(module.named_modules())
     kept: dict[str, Any] = {}
     handles = [parts[name].register_forward_hook(_keeper(kept, name)) for name in layers]
-    was = module.training
-    module.eval()
     try:
-        with torch.enable_grad():
-            given = torch.as_tensor(np.ascontiguousarray(numbers, dtype=np.float32)).requires_grad_(True)
-            found = module(given).reshape(len(numbers), -1)
+        with torch.enable_grad(), _evaluating(module):
+            found = module(_fed(numbers).requires_grad_(True)).reshape(len(numbers), -1)
             missing = [name for name in layers if name not in kept]
             if missing:
                 raise NotApplicable(f"the module does not pass through its layer {missing[0]} once it is asked")
             slopes = [torch.zeros_like(kept[name]) for name in layers]
             if gradient is not None:
-                total = (found * torch.as_tensor(gradient(found.shape[1]), dtype=found.dtype)).sum()
+                total = _weighed(found, gradient(found.shape[1]))
                 own = torch.autograd.grad(total, [kept[name] for name in layers], allow_unused=True)
                 slopes = [z if g is None else g for g, z in zip(own, slopes, strict=True)]
     finally:
         for handle in handles:
             handle.remove()
-        module.train(was)
     n = len(numbers)
-    flat = lambda t: np.asarray(t.detach().cpu().numpy(), dtype=float).reshape(n, -1)  # noqa: E731
-    return {name: (flat(kept[name]), flat(g)) for name, g in zip(layers, slopes, strict=True)}
+    return {name: (_flat(kept[name], n), _flat(g, n)) for name, g in zip(layers, slopes, strict=True)}
 
 
 def _keeper(kept: dict[str, Any], name: str) -> Callable[[Any, Any, Any], None]:
@@ -179,8 +186,3 @@ def _keeper(kept: dict[str, Any], name: str) -> Callable[[Any, Any, Any], None]:
         kept[name] = found
 
     return keep
-
-
-def as_numbers(seen: Any) -> np.ndarray:
-    """Turn what a module is fed into float32 (n, p)."""
-    return np.asarray(seen.to_numpy() if isinstance(seen, pd.DataFrame) else seen, dtype=np.float32)
