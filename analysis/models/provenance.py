@@ -37,6 +37,8 @@ UNWRAPPED = {
     "TunedThresholdClassifierCV": "estimator_",
 }
 """Wrappers whose scores are those of the estimator they hold."""
+THRESHOLDS = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})
+"""Those of them that decide at a threshold of their own."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -126,29 +128,26 @@ def provenance(estimator: Any, frame: pd.DataFrame) -> Provenance:
 def unwrapped(estimator: Any) -> tuple[Any, tuple[Any, ...]]:
     """Give the final estimator and the flat list of transformers before it; search objects give what they found."""
     steps: list[Any] = []
-    while True:
-        held = getattr(estimator, UNWRAPPED[_kind(estimator)], None) if _kind(estimator) in UNWRAPPED else None
-        if held is not None:
-            estimator = held
-        elif _kind(estimator) == "Pipeline":
+    while (inner := _inside(estimator)) is not None:
+        if _kind(estimator) == "Pipeline":
             steps += [s for _, s in estimator.steps[:-1] if not _nothing(s)]
-            estimator = estimator.steps[-1][1]
-        else:
-            return estimator, tuple(steps)
+        estimator = inner
+    return estimator, tuple(steps)
 
 
 def own_threshold(estimator: Any) -> bool:
     """Tell whether a model decides at a threshold that it holds itself, behind the scores of what ``unwrapped`` gives."""
-    while True:
-        kind = _kind(estimator)
-        if kind in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
-            return True
-        if kind in UNWRAPPED and hasattr(estimator, UNWRAPPED[kind]):
-            estimator = getattr(estimator, UNWRAPPED[kind])
-        elif kind == "Pipeline":
-            estimator = estimator.steps[-1][1]
-        else:
-            return False
+    while estimator is not None and _kind(estimator) not in THRESHOLDS:
+        estimator = _inside(estimator)
+    return estimator is not None
+
+
+def _inside(estimator: Any) -> Any:
+    """Give the estimator that a wrapper or a Pipeline asks; None for any other."""
+    kind = _kind(estimator)
+    if kind == "Pipeline":
+        return estimator.steps[-1][1]
+    return getattr(estimator, UNWRAPPED[kind], None) if kind in UNWRAPPED else None
 
 
 def _kind(thing: Any) -> str:
