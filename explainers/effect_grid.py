@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.describing import in_given_order
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.explainers.loops import held_back
 
 FEW = 5
 """Fewer rows than this in a bin or cell are few: an effect there rests on rows that hardly occur."""
@@ -19,8 +20,8 @@ FEW = 5
 MANY = 20_000
 """Rows from which on compiled loops are loaded for them."""
 BLOCK, FEW_EDGES = 8_192, 100
-"""Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search. They are counted in bytes, so never
-more than 255."""
+"""Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search. They are
+counted in bytes, so never more than 255."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -116,8 +117,8 @@ def floats(column: pd.Series) -> np.ndarray:
 
 
 def many(n: int) -> bool:
-    """Tell whether so many rows pay for the second that numba takes to load; always where its loops are loaded."""
-    return n >= MANY or "modelglass.explainers.bin_kernels" in sys.modules
+    """Tell whether so many rows pay for the second that numba takes to load; always where its loops are loaded, never where they are held back."""
+    return not held_back() and (n >= MANY or "modelglass.explainers.bin_kernels" in sys.modules)
 
 
 def steps_above(edges: np.ndarray, x: np.ndarray) -> np.ndarray:

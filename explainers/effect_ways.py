@@ -7,9 +7,7 @@ exchanged. Both are then sent through the link, and a sample of the answers is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +23,9 @@ from modelglass.explainers.abreast import LANES, Add, abreast, is_plain
 from modelglass.explainers.effect_links import IDENTITY, answered, link_of, rest_of
 from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
 from modelglass.explainers.leaf_masks import are_small
+from modelglass.explainers.loops import held_back
 from modelglass.explainers.shapley_exact import ExactWay, coefficients_of, exact_way, fed
 from modelglass.explainers.tree_shapley import in_parts, output_of
-from modelglass.explainers.warm import is_warm
 
 CLOSE = 1e-5
 """A sample of the answers must equal the model's own this closely, relative to the largest."""
@@ -63,19 +61,6 @@ class FastWay:
         return "worked out from the model's trees" if self.trees is not None else "worked out from its coefficients"
 
 
-_without_loops: ContextVar[bool] = ContextVar("without_loops", default=False)
-
-
-@contextmanager
-def asked_while_cold() -> Iterator[None]:
-    """Ask the model where the loops of effects would have to be compiled first: that takes longer than asking about few rows."""
-    before = _without_loops.set(not is_warm())
-    try:
-        yield
-    finally:
-        _without_loops.reset(before)
-
-
 def fast_way(ev: Evaluation, *, additive: bool = False) -> FastWay | str:
     """Find the fast way for a model, or say why there is none (completing "because ...").
 
@@ -86,7 +71,7 @@ def fast_way(ev: Evaluation, *, additive: bool = False) -> FastWay | str:
     """
     if not hasattr(ev.estimator, "predict"):
         return "the model is no object with trees or coefficients"
-    if _without_loops.get() and not additive:
+    if held_back() and not additive:
         return "its loops are not compiled yet"
     way = exact_way(ev)
     if isinstance(way, str):

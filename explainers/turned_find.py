@@ -16,7 +16,7 @@ from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.accumulated_local_effects import accumulated_local_effects
 from modelglass.explainers.effect_grid import floats
-from modelglass.explainers.effect_ways import asked_while_cold
+from modelglass.explainers.loops import asked_while_cold
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -105,9 +105,8 @@ def turned(
         half, move = edges[s] / 2 - edges[s - 1] / 2, effect[s] - effect[s - 1]
         if len(here) < max(FEWEST, 5 * (others.shape[1] + 2)) or not half > 0 or move == 0:
             continue
-        along = (
-            x[here] / 2 - edges[s - 1] / 2
-        ) / half  # 0 to 1 whatever the unit: squares of the values may be no numbers
+        # 0 to 1 whatever the unit: squares of the values may be no numbers
+        along = (x[here] / 2 - edges[s - 1] / 2) / half
         if np.ptp(along) <= 0:
             continue
         slope, se, df = _slope(along, error[here] / size, others[here], weight[here])
@@ -125,9 +124,8 @@ def _slope(x: np.ndarray, y: np.ndarray, others: np.ndarray, weight: np.ndarray)
     """Give the slope of y on x beside the others, its HC3 standard error, and degrees of freedom."""
     w = np.sqrt(weight / weight.mean())
     Z = np.column_stack([np.ones(len(x)), others]) * w[:, None]
-    size, turn = np.linalg.eigh(
-        Z.T @ Z
-    )  # a hundredth of the work of taking the many rows apart; columns that say the same are left out
+    # a hundredth of the work of taking the many rows apart; columns that say the same are left out
+    size, turn = np.linalg.eigh(Z.T @ Z)
     kept = size > 1e-9 * size[-1]
     u = Z @ (turn[:, kept] / np.sqrt(size[kept]))
     v, e = (a * w - u @ (u.T @ (a * w)) for a in (x, y))

@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis import find_slices
 from modelglass.analysis.evaluation import Evaluation
-
-ROOM = Path(__file__).resolve().parent
-LOOPS = (
-    ROOM / "abreast_kernels.py",
-    ROOM / "bin_kernels.py",
-    ROOM / "effect_kernels.py",
-    ROOM / "interaction_kernels.py",
-    ROOM / "mask_kernels.py",
-    ROOM / "shuffle_kernels.py",
-    ROOM / "step_kernels.py",
-    ROOM / "tree_kernels.py",
-    ROOM / "tree_walks.py",
-    ROOM.parent / "analysis" / "search_kernels.py",
-)
-
-
-def is_warm(loops: tuple[Path, ...] = LOOPS) -> bool:
-    """Tell whether each file of loops has compiled code beside it that is not older; no numba is loaded.
-
-    Compiled code is kept for each kind of input, so a model of another kind may still wait for its own. Where numba keeps its cache elsewhere
-    (``NUMBA_CACHE_DIR``, a folder that cannot be written), the answer is no.
-    """
-    return all(any(found.stat().st_mtime >= loop.stat().st_mtime for found in _kept(loop)) for loop in loops)
-
-
-def _kept(loop: Path) -> list[Path]:
-    return list((loop.parent / "__pycache__").glob(f"{loop.stem}.*.nbi"))
+from modelglass.explainers.loops import LOOPS, kept
 
 
 def warm() -> None:
@@ -67,7 +40,7 @@ def warm() -> None:
     layers = MLPRegressor(hidden_layer_sizes=(3,), tol=1e9, n_iter_no_change=1).fit(X, two)
     explainers.accumulated_local_effects(Evaluation(layers, X.assign(y=two), target="y"), features=["a"], grid=10)
     # numba goes by what a file says, so one written anew with the same loops is not compiled again: only its date is old
-    for found in (kept for loop in LOOPS for kept in _kept(loop)):
+    for found in (one for loop in LOOPS for one in kept(loop)):
         with suppress(OSError):
             found.touch()
 

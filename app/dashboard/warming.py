@@ -10,7 +10,7 @@ import sys
 import streamlit as st
 
 from modelglass.app.dashboard.guard import part
-from modelglass.explainers.warm import is_warm
+from modelglass.explainers.loops import is_warm
 
 OFF = "MODELGLASS_WARM"
 SAID = (

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.finding import Budget
-from modelglass.explainers import effect_ways, turned_find
+from modelglass.explainers import effect_grid, effect_ways, loops, turned_find
+from modelglass.explainers.layered import Layered
 
 
 def asked(model, X, y, **kwargs):
@@ -130,11 +132,29 @@ def test_the_model_is_asked_where_loops_would_have_to_be_compiled_first(rows, mo
     monkeypatch.setattr(
         effect_ways, "fast_way", lambda *a, known=effect_ways.fast_way, **k: ways.append(known(*a, **k)) or ways[-1]
     )
-    monkeypatch.setattr(effect_ways, "is_warm", lambda: False)
+    monkeypatch.setattr(loops, "is_warm", lambda: False)
     cold = turned_find.find(ev, Budget(30))
-    monkeypatch.setattr(effect_ways, "is_warm", lambda: True)
+    monkeypatch.setattr(loops, "is_warm", lambda: True)
     warm = turned_find.find(ev, Budget(30))
     assert ways[0] == "its loops are not compiled yet"
     assert not isinstance(ways[1], str)
     assert [f.sentence for f in cold] == [f.sentence for f in warm]
     assert not isinstance(effect_ways.fast_way(ev), str)  # outside of findings it is as before
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_loops_of_perceptrons_and_bins_are_held_back_while_cold(rows, monkeypatch):
+    X, y = rows
+    ev = asked(MLPRegressor(hidden_layer_sizes=(6,), max_iter=20, random_state=0).fit(X, y), X, y)
+    monkeypatch.setattr(effect_grid, "MANY", 1)
+    ran = []
+    monkeypatch.setattr(Layered, "ends", lambda self, *a, known=Layered.ends: ran.append("steps") or known(self, *a))
+    monkeypatch.setattr(loops, "is_warm", lambda: False)
+    with loops.asked_while_cold():
+        assert not effect_grid.many(10**9)
+    cold = turned_find.find(ev, Budget(30))
+    assert not ran
+    monkeypatch.setattr(loops, "is_warm", lambda: True)
+    warm = turned_find.find(ev, Budget(30))
+    assert ran
+    assert [f.sentence for f in cold] == [f.sentence for f in warm]

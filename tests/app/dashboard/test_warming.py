@@ -7,30 +7,30 @@ import sys
 from streamlit.testing.v1 import AppTest
 
 from modelglass.app.dashboard import warming
-from modelglass.explainers import warm
+from modelglass.explainers import loops
 
 
 def test_warm_means_compiled_code_that_is_not_older(tmp_path):
     loop = tmp_path / "fast.py"
     loop.write_text("")
-    assert not warm.is_warm((loop,))
+    assert not loops.is_warm((loop,))
     (tmp_path / "__pycache__").mkdir()
     kept = tmp_path / "__pycache__" / "fast.add-3.py311.nbi"
     kept.write_text("")
-    assert warm.is_warm((loop,))
+    assert loops.is_warm((loop,))
     os.utime(kept, (0, 0))
-    assert not warm.is_warm((loop,))
+    assert not loops.is_warm((loop,))
 
 
 def test_every_file_of_loops_is_named():
     found = {
         p.resolve()
         for room in ("explainers", "analysis")
-        for p in (warm.ROOM.parent / room).glob("*.py")
+        for p in (loops.ROOM.parent / room).glob("*.py")
         if "@njit" in p.read_text()
     }
-    assert found - set(warm.LOOPS) == {
-        warm.ROOM.parent / "analysis" / "leaf_kernels.py"
+    assert found - set(loops.LOOPS) == {
+        loops.ROOM.parent / "analysis" / "leaf_kernels.py"
     }  # certified bounds, on demand only
 
 
