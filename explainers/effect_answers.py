@@ -10,13 +10,13 @@ import pandas as pd
 
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.progress import Progress, blocks, span, tell
+from modelglass.analysis.progress import Progress, span
 from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
-from modelglass.explainers.effect_grid import Grid
+from modelglass.explainers.effect_grid import Asks, Grid
 from modelglass.explainers.effect_steps import answers_at, differences
 from modelglass.explainers.effect_ways import FastWay
-from modelglass.explainers.transformed import Asks, same_as_asked, transformed
+from modelglass.explainers.transformed import same_as_asked, transformed
 
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
@@ -187,9 +187,9 @@ def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.nd
 def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress: Progress | None) -> np.ndarray:
     inputs, given = ev.inputs(), grid.donors[grid.name].array
     columns = {c: inputs[c].array for c in inputs.columns}
-    parts = []
-    for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
+
+    def some(cells: slice) -> np.ndarray:
         made = {c: given.take(value[cells]) if c == grid.name else held.take(row[cells]) for c, held in columns.items()}
-        parts.append(shared.output(ev, pd.DataFrame(made, copy=False)))
-        tell(progress, cells.stop / len(row), f"{grid.name} over {ev.n:,} rows")
-    return np.concatenate(parts)
+        return shared.output(ev, pd.DataFrame(made, copy=False))
+
+    return shared.in_blocks(len(row), some, f"{grid.name} over {ev.n:,} rows", progress)

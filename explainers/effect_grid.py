@@ -23,6 +23,9 @@ BLOCK, FEW_EDGES = 8_192, 100
 """Numbers that are compared with each edge while they are in the processor's cache; up to so many edges that costs less than a search. They are
 counted in bytes, so never more than 255."""
 
+Asks = tuple[np.ndarray, np.ndarray]
+"""Places of rows, and places in a grid, of the same length."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Grid:

@@ -11,6 +11,7 @@ import pandas as pd
 from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
+from modelglass.explainers.effect_grid import Asks
 from modelglass.explainers.effect_links import answered, rest_of, share_of
 from modelglass.explainers.effect_trees import Job, node_ways
 from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
@@ -20,7 +21,6 @@ from modelglass.explainers.tree_shapley import in_parts
 
 ROWS, OF_NUMBERS = 512, 16_384
 """Rows handled at once: down trees, and where a linear model's own numbers are added up."""
-Asks = tuple[np.ndarray, np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows as the estimator sees them, their grid points (rows, jobs, w)) -> answers (rows, groups, jobs, w). Or steps -> what they do."""
 

@@ -16,7 +16,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import shown
-from modelglass.analysis.progress import Progress, blocks, span, tell
+from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.explainers import rows as shared
@@ -221,10 +221,11 @@ def _joint(ev: Evaluation, model: Answers, a: str, b: str, share: np.ndarray, pr
     """Average answer over all rows that take two columns' values of each row in turn, shape (n, groups)."""
     inputs, n = ev.inputs(), ev.n
     columns = {c: inputs[c].array for c in inputs.columns}
-    parts = []
-    for cells in blocks(n * n, start=512, seconds=0.2, most=200_000):
+
+    def some(cells: slice) -> np.ndarray:
         own, row = np.divmod(np.arange(cells.start, cells.stop), n)
         made = {c: held.take(own if c in (a, b) else row) for c, held in columns.items()}
-        parts.append(model.said(ev, pd.DataFrame(made, copy=False)))
-        tell(progress, cells.stop / (n * n), f"{a} and {b} together")
-    return np.einsum("grk,r->gk", np.concatenate(parts).reshape(n, n, -1), share)
+        return model.said(ev, pd.DataFrame(made, copy=False))
+
+    found = shared.in_blocks(n * n, some, f"{a} and {b} together", progress)
+    return np.einsum("grk,r->gk", found.reshape(n, n, -1), share)

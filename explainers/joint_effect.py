@@ -15,7 +15,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import check_level, shown
-from modelglass.analysis.progress import Progress, blocks, span, tell
+from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
@@ -210,15 +210,15 @@ def _asked(
     inputs = ev.inputs()
     columns = {c: inputs[c].array for c in inputs.columns}
     given = {g.name: (g.donors[g.name].array, at) for g, at in zip(grids, (one, other), strict=True)}
-    parts = []
-    for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
+
+    def some(cells: slice) -> np.ndarray:
         made = {
             c: given[c][0].take(given[c][1][cells]) if c in given else held.take(row[cells])
             for c, held in columns.items()
         }
-        parts.append(model.said(ev, pd.DataFrame(made, copy=False)))
-        tell(progress, cells.stop / len(row), f"{grids[0].name} and {grids[1].name} together")
-    return np.concatenate(parts)
+        return model.said(ev, pd.DataFrame(made, copy=False))
+
+    return shared.in_blocks(len(row), some, f"{grids[0].name} and {grids[1].name} together", progress)
 
 
 def _by_steps(

@@ -10,10 +10,12 @@ from scipy import special
 
 from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, LOST, SOFTMAX, answered
 
-PART = 16_384
-"""Pairs of a row and a step that one thread answers before the next ones."""
+POINTS, STEPS = 32_768, 16_384
+"""Pairs of a row and a grid value, or a step, that one thread answers before the next ones."""
 BLOCK, FEW = 4_096, 1_024
 """Rows whose hidden layer stays in the processor's cache, and in the nearer one of a single processor."""
+
+_NONE = np.empty(0, dtype=np.int64)
 
 
 class Layered:
@@ -45,8 +47,8 @@ class Layered:
             here = slice(at, at + BLOCK)
             out[here] = self._rest(first[here] + share)
 
-    def first(self, Z: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Sum up the first layer without some columns, shape (n, units)."""
+    def first(self, Z: np.ndarray, columns: np.ndarray = _NONE) -> np.ndarray:
+        """Sum up the first layer, shape (n, units); without some columns where they are given."""
         kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
         return Z[:, kept] @ self.weights[0][kept] + self.shifts[0]
 
@@ -81,6 +83,26 @@ class Layered:
             out[here] = self._rest(first)
         return out
 
+    def points(
+        self,
+        whole: np.ndarray,
+        held: np.ndarray,
+        columns: np.ndarray,
+        numbers: np.ndarray,
+        rows: np.ndarray,
+        value: np.ndarray,
+        out: np.ndarray,
+    ) -> Callable[[int], int]:
+        """Give what fills out (pairs, outputs) with the answers at some pairs of a row and a grid value of one column; see ``ends``."""
+
+        def fill(first: int) -> int:
+            at, to = rows[first : first + POINTS], value[first : first + POINTS]
+            taken = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
+            out[first : first + POINTS] = self.at(whole[taken], columns, numbers[to] - held[taken])
+            return len(at)
+
+        return fill
+
     @property
     def rectified(self) -> bool:
         """Tell whether there is one hidden layer, of rectified units."""
@@ -113,7 +135,7 @@ class Layered:
         share, last = numbers @ weights, np.ascontiguousarray(self.weights[1].T)
 
         def fill(first: int) -> int:
-            here = slice(first, first + PART)
+            here = slice(first, first + STEPS)
             found = np.empty((len(last), 2, len(rows[here])))
             bin_kernels.relu_ends(whole, held, weights, share, last, self.shifts[1], rows[here], step[here], found)
             answered(found, {"logistic": LOGISTIC, "softmax": SOFTMAX}.get(self.last, IDENTITY), axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows, class_of, plain_moments
+from modelglass.analysis.progress import Progress, blocks, tell
 
 
 def need_model(ev: Evaluation) -> None:
@@ -62,6 +64,15 @@ def output(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
     """Ask the model; always of shape (n, groups)."""
     out = np.asarray(ev.output(frame), dtype="float64")
     return out.reshape(len(frame), -1)
+
+
+def in_blocks(n: int, answer: Callable[[slice], np.ndarray], what: str, progress: Progress | None = None) -> np.ndarray:
+    """Put ``n`` questions block by block, so that a slow model is asked for few at a time; give the answers below each other."""
+    parts = []
+    for cells in blocks(n, start=512, seconds=0.2, most=200_000):
+        parts.append(answer(cells))
+        tell(progress, cells.stop / n, what)
+    return np.concatenate(parts)
 
 
 def row_place(ev: Evaluation, row: Any) -> int:

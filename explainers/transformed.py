@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,26 @@ from modelglass.analysis.models.outputs import OneLabel
 from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import effect_ways
+from modelglass.explainers import rows as shared
 from modelglass.explainers.apart import Apart, apart
-from modelglass.explainers.effect_grid import Grid, many
-from modelglass.explainers.layered import PART as STEPS
-from modelglass.explainers.layered import Layered, layered
+from modelglass.explainers.effect_grid import Asks, Grid, many
+from modelglass.explainers.layered import POINTS, STEPS, Layered, layered
 from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
 from modelglass.explainers.tree_shapley import in_parts
 
-PART = 32_768
-"""Chosen points of a perceptron that one thread answers before the next ones."""
-Asks = tuple[np.ndarray, np.ndarray]
-"""Places of rows, and places in the grid, of the same length."""
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Changed:
+    """A raw column that is set to the values of a grid.
+
+    columns     those made from it, (c,);  numbers: what they hold at each grid value, (grid, c)
+    progress    its part of the whole;  what: said of it
+    """
+
+    columns: np.ndarray
+    numbers: np.ndarray
+    progress: Progress | None
+    what: str
 
 
 class Transformed:
@@ -34,13 +44,16 @@ class Transformed:
 
     def __init__(self, ev: Evaluation, made: Provenance):
         self.made, self.index = made, ev.positive_index or 0
-        self._asks = hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
         self.layers, self.parts = layered(made.estimator, ev.task), apart(made.estimator, ev.task)
+        self.asks = bool(made.steps) and hasattr(
+            made.estimator, "predict" if ev.task == "regression" else "predict_proba"
+        )
+        self._first_of_two = ev.task == "binary" and self.index == 0
 
     @property
     def knows_points(self) -> bool:
         """Tell whether ``at`` can be asked."""
-        return self.layers is not None or (bool(self.made.steps) and self._asks)
+        return self.layers is not None or self.asks
 
     def numbers(self, frame: pd.DataFrame) -> np.ndarray:
         """Give raw rows as the final estimator sees them."""
@@ -54,63 +67,39 @@ class Transformed:
         found = np.asarray(self.made.estimator.predict_proba(Z), dtype="float64")
         return found[:, [self.index]] if ev.task == "binary" else found
 
-    def rows(
-        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
-    ) -> dict[str, np.ndarray]:
-        """Give the answers as ``Answers.rows`` does."""
-        seen = self.seen(ev)
-        out, n = {}, len(seen)
-        for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
-            m = len(numbers)
-            if self.layers is not None:
-                here = span(progress, i / len(grids), (i + 1) / len(grids))
-                out[name] = self._by_layers(ev, self.layers, seen, columns, numbers, here)
-                continue
-            if self.parts is not None:
-                here = span(progress, i / len(grids), (i + 1) / len(grids))
-                out[name] = self._by_parts(ev, self.parts, seen, columns, numbers, here)
-                continue
-            parts = []
-            for cells in blocks(n * m, start=512, seconds=0.2, most=200_000):
-                value, row = np.divmod(np.arange(cells.start, cells.stop), n)
-                Z = seen[row]
-                Z[:, columns] = numbers[value]
-                parts.append(self.ask(ev, Z))
-                tell(progress, (i + cells.stop / (n * m)) / len(grids), f"{name} over {n:,} rows")
-            out[name] = np.concatenate(parts).reshape(m, n, -1)
-        return out
-
     def seen(self, ev: Evaluation) -> np.ndarray:
         """Give the rows of ``ev`` as the final estimator sees them."""
         given = fed(ev, ev.inputs())
         return np.concatenate([self.numbers(given.iloc[b]) for b in blocks(len(given), start=2048)])
 
-    def of_grids(self, ev: Evaluation, grids: Mapping[str, Grid]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Give, for each raw column, the columns made from it, and their numbers at its grid values, (grid, columns)."""
-        donors = fed(ev, pd.concat([grid.donors for grid in grids.values()]))
-        seen, names, at, out = self.numbers(donors), list(donors.columns), 0, {}
-        for name, grid in grids.items():
-            columns = np.flatnonzero(self.made.raw_index == names.index(name))
-            out[name] = columns, seen[at : at + len(grid.donors), columns]
-            at += len(grid.donors)
+    def rows(
+        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None = None
+    ) -> dict[str, np.ndarray]:
+        """Give the answers as ``Answers.rows`` does."""
+        seen, n, out = self.seen(ev), ev.n, {}
+
+        def pairs(cells: slice) -> Asks:
+            value, row = np.divmod(np.arange(cells.start, cells.stop), n)
+            return row, value
+
+        for name, one in self._each(ev, grids, progress):
+            if self.layers is not None:
+                out[name] = self._by_layers(self.layers, seen, one)
+            elif self.parts is not None:
+                out[name] = self._by_parts(self.parts, seen, one)
+            else:
+                m = len(one.numbers)
+                out[name] = self._asked(ev, seen, one, m * n, pairs).reshape(m, n, -1)
         return out
 
     def at(
         self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
     ) -> dict[str, np.ndarray]:
         """Give the answers as ``Answers.at`` does."""
-        seen, out = self.seen(ev), {}
+        seen, each = self.seen(ev), self._each(ev, grids, progress)
         if self.layers is not None:
-            return self._at_layers(ev, self.layers, seen, grids, asks, progress)
-        for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
-            (row, value), parts = asks[name], []
-            for cells in blocks(len(row), start=512, seconds=0.2, most=200_000):
-                Z = seen[row[cells]]
-                Z[:, columns] = numbers[value[cells]]
-                parts.append(self.ask(ev, Z))
-                tell(progress, (i + cells.stop / len(row)) / len(grids), f"{name} over {len(seen):,} rows")
-            out[name] = np.concatenate(parts)
-        return out
+            return self._at_layers(self.layers, seen, each, asks)
+        return {c: self._asked(ev, seen, one, len(asks[c][0]), _some_of(asks[c])) for c, one in each}
 
     def steps(
         self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
@@ -120,95 +109,84 @@ class Transformed:
         if layers is None or not layers.rectified or not many(sum(len(rows) for rows, _ in asks.values())):
             return None
         seen, out = self.seen(ev), {}
-        whole = layers.first(seen, np.empty(0, dtype=np.int64))
-        for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
+        whole = layers.first(seen)
+        for name, one in self._each(ev, grids, progress):
             rows, step = asks[name]
-            here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            sums, held = layers.parted(whole, seen, columns)
+            sums, held = layers.parted(whole, seen, one.columns)
             found = np.empty((layers.outputs, 2, len(rows)))
-            fill = layers.ends(sums, held, columns, numbers, rows, step, found)
-            in_parts(fill, range(0, len(rows), STEPS), len(rows), what, None, here)
-            out[name] = (found[:, 1] - found[:, 0]).T
-            if ev.task == "binary" and self.index == 0:
-                out[name] = -out[name]
+            fill = layers.ends(sums, held, one.columns, one.numbers, rows, step, found)
+            in_parts(fill, range(0, len(rows), STEPS), len(rows), one.what, None, one.progress)
+            out[name] = self._turned((found[:, 1] - found[:, 0]).T, shares=False)
         return out
+
+    def _each(
+        self, ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None
+    ) -> Iterator[tuple[str, Changed]]:
+        """Give each raw column with the columns made from it and their numbers at its grid values."""
+        donors = fed(ev, pd.concat([grid.donors for grid in grids.values()]))
+        seen, names, raw_index, at = self.numbers(donors), list(donors.columns), self.made.raw_index, 0
+        for i, (name, grid) in enumerate(grids.items()):
+            columns = np.flatnonzero(raw_index == names.index(name))
+            numbers = seen[at : at + len(grid.donors), columns]
+            at += len(grid.donors)
+            here = span(progress, i / len(grids), (i + 1) / len(grids))
+            yield name, Changed(columns=columns, numbers=numbers, progress=here, what=f"{name} over {ev.n:,} rows")
+
+    def _asked(
+        self, ev: Evaluation, seen: np.ndarray, one: Changed, count: int, pairs: Callable[[slice], Asks]
+    ) -> np.ndarray:
+        """Ask about so many pairs of a row and a grid value, (pairs, groups)."""
+
+        def some(cells: slice) -> np.ndarray:
+            row, value = pairs(cells)
+            Z = seen[row]
+            Z[:, one.columns] = one.numbers[value]
+            return self.ask(ev, Z)
+
+        return shared.in_blocks(count, some, one.what, one.progress)
 
     def _at_layers(
-        self,
-        ev: Evaluation,
-        layers: Layered,
-        seen: np.ndarray,
-        grids: Mapping[str, Grid],
-        asks: Mapping[str, Asks],
-        progress: Progress | None,
+        self, layers: Layered, seen: np.ndarray, each: Iterator[tuple[str, Changed]], asks: Mapping[str, Asks]
     ) -> dict[str, np.ndarray]:
         """Give the answers at chosen pairs where the final estimator is a perceptron: its first layer is summed up once for each row."""
-        whole, out = layers.first(seen, np.empty(0, dtype=np.int64)), {}
-        for i, (name, (columns, numbers)) in enumerate(self.of_grids(ev, grids).items()):
-            row, value = asks[name]
-            here, what = span(progress, i / len(grids), (i + 1) / len(grids)), f"{name} over {len(seen):,} rows"
-            found = _at_layers(layers, *layers.parted(whole, seen, columns), columns, numbers, row, value, here, what)
-            out[name] = self._of_index(ev, found)
+        whole, out = layers.first(seen), {}
+        with blas_threads(1):  # threads of our own do the rows
+            for name, one in each:
+                row, value = asks[name]
+                sums, held = layers.parted(whole, seen, one.columns)
+                found = np.empty((len(row), layers.outputs))
+                fill = layers.points(sums, held, one.columns, one.numbers, row, value, found)
+                in_parts(fill, range(0, len(row), POINTS), len(row), one.what, None, one.progress)
+                out[name] = self._turned(found)
         return out
 
-    def _by_layers(
-        self,
-        ev: Evaluation,
-        layers: Layered,
-        seen: np.ndarray,
-        columns: np.ndarray,
-        numbers: np.ndarray,
-        progress: Progress | None,
-    ) -> np.ndarray:
+    def _by_layers(self, layers: Layered, seen: np.ndarray, one: Changed) -> np.ndarray:
         """Give the answers over one grid, (grid, n, groups), where the final estimator is a perceptron."""
-        first = layers.first(seen, columns)
-        found = np.empty((len(numbers), len(seen), layers.outputs))
-        for v, given in enumerate(numbers):
-            layers.fill(first, columns, given, found[v])
-            tell(progress, (v + 1) / len(numbers), f"{len(numbers)} values over {len(seen):,} rows")
-        return self._of_index(ev, found)
+        first = layers.first(seen, one.columns)
+        found = np.empty((len(one.numbers), len(seen), layers.outputs))
+        for v, given in enumerate(one.numbers):
+            layers.fill(first, one.columns, given, found[v])
+            tell(one.progress, (v + 1) / len(found), one.what)
+        return self._turned(found)
 
-    def _by_parts(
-        self,
-        ev: Evaluation,
-        parts: Apart,
-        seen: np.ndarray,
-        columns: np.ndarray,
-        numbers: np.ndarray,
-        progress: Progress | None,
-    ) -> np.ndarray:
+    def _by_parts(self, parts: Apart, seen: np.ndarray, one: Changed) -> np.ndarray:
         """Give the answers over one grid, (grid, n, groups), where the final estimator can be taken apart."""
-        out = np.empty((len(numbers), len(seen), parts.outputs))
+        out = np.empty((len(one.numbers), len(seen), parts.outputs))
         for rows in blocks(len(seen), start=512, seconds=0.2):
-            out[:, rows] = parts.over(seen[rows], columns, numbers)
-            tell(progress, rows.stop / len(seen), f"{len(numbers)} values over {len(seen):,} rows")
-        turned = ev.task == "binary" and self.index == 0 and not parts.probabilities
-        return -out if turned else self._of_index(ev, out)
+            out[:, rows] = parts.over(seen[rows], one.columns, one.numbers)
+            tell(one.progress, rows.stop / len(seen), one.what)
+        return self._turned(out, shares=parts.probabilities)
 
-    def _of_index(self, ev: Evaluation, found: np.ndarray) -> np.ndarray:
-        """Turn the probability of a perceptron's second class into that of the class explained."""
-        return 1.0 - found if ev.task == "binary" and self.index == 0 else found
+    def _turned(self, found: np.ndarray, *, shares: bool = True) -> np.ndarray:
+        """Turn the probability of the second of two classes, or its decision or a difference, into that of the class explained."""
+        if not self._first_of_two:
+            return found
+        return 1.0 - found if shares else -found
 
 
-def _at_layers(
-    layers: Layered, whole: np.ndarray, held: np.ndarray, columns: np.ndarray, numbers: np.ndarray, row: np.ndarray, value: np.ndarray,
-    progress: Progress | None, what: str,
-) -> np.ndarray:  # fmt: skip
-    """Give a perceptron's answers at pairs of a row and a grid value of one column, (pairs, outputs).
-
-    whole, held   as ``Layered.parted`` gives them
-    """
-    found = np.empty((len(row), layers.outputs))
-
-    def part(first: int) -> int:
-        at, to = row[first : first + PART], value[first : first + PART]
-        rows = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
-        found[first : first + PART] = layers.at(whole[rows], columns, numbers[to] - held[rows])
-        return len(at)
-
-    with blas_threads(1):  # threads of our own do the rows
-        in_parts(part, range(0, len(row), PART), len(row), what, None, progress)
-    return found
+def _some_of(asks: Asks) -> Callable[[slice], Asks]:
+    row, value = asks
+    return lambda cells: (row[cells], value[cells])
 
 
 def transformed(ev: Evaluation) -> Transformed | None:
@@ -216,13 +194,11 @@ def transformed(ev: Evaluation) -> Transformed | None:
     if isinstance(ev.model, OneLabel) or not (hasattr(ev.estimator, "steps") or _known(ev.estimator, ev.task)):
         return None
     first, made = first_rows(ev), provenance_of(ev)
-    known = _known(made.estimator, ev.task)
-    ready = known or hasattr(made.estimator, "predict" if ev.task == "regression" else "predict_proba")
-    if not made.exact or not ready or not (made.steps or known):
+    found = Transformed(ev, made)
+    if not made.exact or not (found.layers or found.parts or found.asks):
         return None
     if not made.steps and not all(map(pd.api.types.is_numeric_dtype, first.dtypes)):
         return None
-    found = Transformed(ev, made)
     Z = found.numbers(first)
     return found if isinstance(Z, np.ndarray) and Z.dtype.kind == "f" else None
 
@@ -234,7 +210,7 @@ def _known(estimator: object, task: str) -> bool:
 def same_as_asked(ev: Evaluation, grids: Mapping[str, Grid], found: Transformed) -> bool:
     """Compare on a few rows with the whole model; what fails there is not trusted."""
     few = ev.take(np.unique(np.linspace(0, ev.n - 1, 8).round().astype(int)))
-    part = {c: Grid(name=c, values=g.values[[0]], donors=g.donors.iloc[[0, -1]], kind=g.kind) for c, g in grids.items()}
+    part = {c: replace(g, donors=g.donors.iloc[[0, -1]]) for c, g in grids.items()}
     try:
         ours = found.rows(few, part)
     except (ValueError, TypeError, AttributeError, IndexError):

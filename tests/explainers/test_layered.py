@@ -44,7 +44,7 @@ def test_chosen_points_equal_the_model_asked(made, target):
     grids = {c: grid_of(ev, c, 6) for c in ("age", "city")}
     asks = {c: (rng.integers(0, ev.n, 5_000), rng.integers(0, len(g.donors), 5_000)) for c, g in grids.items()}
     asks["age"] = (np.arange(ev.n), rng.integers(0, len(grids["age"].donors), ev.n))  # rows side by side
-    found = answers.through._at_layers(ev, answers.through.layers, answers.through.seen(ev), grids, asks, None)
+    found = answers.through.at(ev, grids, asks)
     for c, (row, point) in asks.items():
         np.testing.assert_allclose(found[c], effect_answers.asked(ev, grids[c])[point, row], atol=1e-9, err_msg=c)
         np.testing.assert_array_equal(answers.at(ev, grids, asks)[c], found[c])
