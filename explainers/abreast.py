@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelglass.analysis.models.ensemble import Ensemble
-from modelglass.explainers.effect_trees import Job, asks_of
+from modelglass.explainers.effect_trees import Cells, Job, asks_of, cells_of
 
 LANES = 64
 """Rows are rounded up to a multiple of so many, so that no loop has a rest."""
@@ -22,16 +22,14 @@ Add = Callable[[np.ndarray], np.ndarray]
 class Programs:
     """What to do for each tree, as ``abreast_kernels.write_programs`` leaves it.
 
-    first, size     int64 (jobs,): first cell and grid points of each job;  cells: of all jobs
+    cells   of the jobs
     column  (jobs,): the column of the trees that each job's nodes ask, -1: none
     """
 
     steps: np.ndarray
     places: np.ndarray
     needed: tuple[int, int]
-    first: np.ndarray
-    size: np.ndarray
-    cells: int
+    cells: Cells
     column: np.ndarray
 
     @property
@@ -64,17 +62,14 @@ def programs_of(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job]) -> 
         if len(asks):
             job_of[asks], column[i] = i, trees.feature[asks[0]]
             split[asks] = np.searchsorted(job.numbers[:, column[i]].astype(np.int64), below[asks], side="right")
-    size = np.array([len(j.points) for j in jobs], dtype=np.int64)
-    first = np.concatenate([[0], np.cumsum(size + 1)]).astype(np.int64)
+    cells = cells_of(jobs, np.zeros(len(jobs), dtype=np.bool_))
     tree = trees.starts, trees.right, trees.parent, trees.end
     most = 2 * nodes + int(trees.depth[trees.right >= 0].sum())  # each node may come up once more for each one above it
     steps = np.zeros((STEPS, most, 4), dtype=np.int32)
     count, places = np.zeros(STEPS, dtype=np.int64), np.zeros((len(trees.output) + 1, STEPS), dtype=np.int64)
-    needed = kernels.write_programs(*tree, below, job_of, split, first[:-1], first[-1], steps, count, places)
-    return Programs(
-        steps=np.ascontiguousarray(steps[:, : count.max()]), places=places, needed=needed, first=first[:-1], size=size,
-        cells=int(first[-1]), column=column,
-    )  # fmt: skip
+    needed = kernels.write_programs(*tree, below, job_of, split, cells.first, cells.count, steps, count, places)
+    steps = np.ascontiguousarray(steps[:, : count.max()])
+    return Programs(steps=steps, places=places, needed=needed, cells=cells, column=column)
 
 
 def abreast(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job], base: np.ndarray) -> Add | None:
@@ -92,21 +87,21 @@ def abreast(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job], base: n
     programs = programs_of(trees, raw_index, jobs)
     if programs.cost > MOST * (trees.right < 0).sum():
         return None
-    missing = np.iinfo(trees.cut.dtype).max
-    asked = [(c, programs.cells + i) for i, c in enumerate(programs.column) if c >= 0]
+    cells, missing = programs.cells, np.iinfo(trees.cut.dtype).max
+    asked = [(c, cells.count + i) for i, c in enumerate(programs.column) if c >= 0]
 
     def add(seen: np.ndarray) -> np.ndarray:
         n, k = len(seen), trees.n_outputs
         rows = -(-n // LANES) * LANES
         codes = np.zeros((seen.shape[1], rows), dtype=seen.dtype)
         codes[:, :n] = seen.T
-        whole, steps = np.zeros((k, rows)), np.zeros((k, programs.cells + len(jobs), rows))
+        whole, steps = np.zeros((k, rows)), np.zeros((k, cells.count + len(jobs), rows))
         kernels.add_abreast(codes, *trees.valued, programs.steps, programs.places, programs.needed, whole, steps)
         for column, cell in asked:
             if (codes[column] == missing).any():
                 kernels.add_absent(codes, *trees.valued, column, cell, missing, whole, steps)
-        out = np.empty((k, int(programs.size.sum()), rows))
-        kernels.summed_abreast(whole, steps, base, programs.first, programs.size, programs.cells, out)
+        out = np.empty((k, int(cells.size.sum()), rows))
+        kernels.summed_abreast(whole, steps, base, cells.first, cells.size, cells.count, out)
         return out if n == rows else np.ascontiguousarray(out[:, :, :n])
 
     return add

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from modelglass.explainers.tree_kernels import COMPILED, goes
+from modelglass.explainers.tree_kernels import COMPILED, compare, goes
 
 MASKS, PAIRS, FILLS, BLENDS, FIXED, GAINS = range(6)
 
@@ -153,30 +153,6 @@ def write_programs(
 
 
 @njit(**COMPILED)
-def _listed_outcome(codes, column, v, into, cut, shift, listed, goes_left, out):  # pragma: no cover
-    for r in range(codes.shape[1]):
-        out[into, r] = goes(codes[column, r], v, cut, shift, listed, goes_left)
-
-
-@njit(**COMPILED)
-def _outcomes(codes, root, end, right, feature, cut, shift, listed, goes_left, out):  # pragma: no cover
-    """Write whether rows go left at each node of a tree, out (nodes, rows)."""
-    for v in range(root, end):
-        if right[v] < 0:
-            continue
-        at, column, most = v - root, feature[v], cut[v]
-        if listed[v] >= 0:
-            _listed_outcome(codes, column, v, at, cut, shift, listed, goes_left, out)
-            continue
-        if shift[v]:  # the code of missing is the largest, and becomes 0
-            for r in range(codes.shape[1]):
-                out[at, r] = cut.dtype.type(codes[column, r] + 1) <= most
-            continue
-        for r in range(codes.shape[1]):
-            out[at, r] = codes[column, r] <= most
-
-
-@njit(**COMPILED)
 def _masked(steps, start, stop, outcome, masks):  # pragma: no cover
     for i in range(start, stop):
         into, of, at, flip = steps[i, 0], steps[i, 1], steps[i, 2], np.uint8(steps[i, 3])
@@ -243,7 +219,7 @@ def add_abreast(  # pragma: no cover
     masks[0] = 1
     for t in range(len(starts) - 1):
         root, a, b = starts[t], places[t], places[t + 1]
-        _outcomes(codes, root, starts[t + 1], right, feature, cut, shift, listed, goes_left, outcome)
+        compare(codes, root, starts[t + 1], right, feature, cut, shift, listed, goes_left, outcome)
         _masked(program[MASKS], a[MASKS], b[MASKS], outcome, masks)
         for o in range(value.shape[1]):
             into = steps[output[t] + o]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,25 +95,21 @@ class Answers:
         self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
     ) -> dict[str, np.ndarray]:
         """Give the answers for chosen pairs of a row and a grid value, arrays of shape (pairs, groups)."""
-        out: dict[str, np.ndarray] = {}
         if self.way is not None:
             few = answers_at(self.way, ev, {c: g.donors for c, g in grids.items()}, asks, progress)
             if few is not None:
                 return few
-        elif self.through is not None and self.through.knows_points:
-            return self.through.at(ev, grids, asks, progress)
-        waiting = dict(grids)
-        while waiting:
-            part = first_ones(waiting, ev.n * len(shared.groups(ev))) if self.way is not None else dict(waiting)
-            here = span(progress, len(out) / len(grids), (len(out) + len(part)) / len(grids))
-            if self.way is not None:
+            out: dict[str, np.ndarray] = {}
+            for part, here in _in_turn(ev, grids, progress):
                 found = self.rows(ev, part, here)
                 out |= {c: found[c][asks[c][1], asks[c][0]] for c in part}
-            else:
-                for i, (c, g) in enumerate(part.items()):
-                    out[c] = _at(ev, g, *asks[c], span(here, i / len(part), (i + 1) / len(part)))
-            waiting = {c: g for c, g in waiting.items() if c not in part}
-        return out
+            return out
+        if self.through is not None and self.through.knows_points:
+            return self.through.at(ev, grids, asks, progress)
+        return {
+            c: _at(ev, g, *asks[c], span(progress, i / len(grids), (i + 1) / len(grids)))
+            for i, (c, g) in enumerate(grids.items())
+        }
 
     def steps(
         self, ev: Evaluation, grids: Mapping[str, Grid], asks: Mapping[str, Asks], progress: Progress | None = None
@@ -148,17 +144,12 @@ class Answers:
                 for c, (mean, sums) in found.items()
             }  # fmt: skip
         out: dict[str, Effect] = {}
-        waiting = dict(grids)
-        while waiting:
-            part = first_ones(waiting, ev.n * len(shared.groups(ev)))
-            low = len(out) / len(grids)
-            high = (len(out) + len(part)) / len(grids)
-            for name, answers in self.rows(ev, part, span(progress, low, high)).items():
+        for part, here in _in_turn(ev, grids, progress):
+            for name, answers in self.rows(ev, part, here).items():
                 m, n, k = answers.shape
                 flat = np.moveaxis(answers, 1, 0).reshape(n, m * k)
                 estimate, below, above = (a.reshape(m, k) for a in shared.mean_interval(ev, flat, level))
                 out[name] = _effect(estimate, below, above, answers[:, shown])
-                del waiting[name]
         return out
 
 
@@ -166,16 +157,23 @@ def _effect(estimate: np.ndarray, low: np.ndarray, high: np.ndarray, lines: np.n
     return Effect(estimate=estimate, low=low, high=high, lines=lines)
 
 
-def first_ones(grids: Mapping[str, Grid], width: int) -> dict[str, Grid]:
-    """Take as many columns as fit into memory together, at least one."""
-    out: dict[str, Grid] = {}
-    size = 0.0
+def _in_turn(
+    ev: Evaluation, grids: Mapping[str, Grid], progress: Progress | None
+) -> Iterator[tuple[dict[str, Grid], Progress | None]]:
+    """Give as many columns at a time as fit into memory together, at least one, with their part of the progress."""
+    parts: list[dict[str, Grid]] = []
+    size = np.inf
     for name, grid in grids.items():
-        size += 8.0 * width * len(grid.donors)
-        if out and size > AT_ONCE:
-            break
-        out[name] = grid
-    return out
+        own = 8.0 * ev.n * len(shared.groups(ev)) * len(grid.donors)
+        if size + own > AT_ONCE:
+            parts.append({})
+            size = 0.0
+        parts[-1][name] = grid
+        size += own
+    done = 0
+    for part in parts:
+        yield part, span(progress, done / len(grids), (done + len(part)) / len(grids))
+        done += len(part)
 
 
 def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.ndarray:

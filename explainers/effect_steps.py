@@ -12,9 +12,9 @@ from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
 from modelglass.explainers.effect_grid import Asks
-from modelglass.explainers.effect_links import answered, rest_of, share_of
+from modelglass.explainers.effect_links import answered, rest_of
 from modelglass.explainers.effect_trees import Job, node_ways
-from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, seen_by
+from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, linear_shares, seen_by
 from modelglass.explainers.leaf_masks import are_small, leaves_of
 from modelglass.explainers.shapley_exact import fed
 from modelglass.explainers.tree_shapley import in_parts
@@ -31,6 +31,8 @@ def answers_at(
     donors: Mapping[str, pd.DataFrame],
     asks: Mapping[str, Asks],
     progress: Progress | None = None,
+    *,
+    steps: bool = False,
 ) -> dict[str, np.ndarray] | None:
     """Give the answers for chosen pairs of a row and a grid point, arrays of shape (pairs, groups); None where too many points have no order.
 
@@ -38,32 +40,9 @@ def answers_at(
     ----------
     donors : as in ``effect_ways.answers``
     asks : mapping of column to two arrays of shape (pairs,): places of rows, and places in the grid
+    steps : bool
+        What the step to the next grid point does, instead.
     """
-    return _run(way, ev, donors, asks, progress, steps=False)
-
-
-def differences(
-    way: FastWay,
-    ev: Evaluation,
-    donors: Mapping[str, pd.DataFrame],
-    asks: Mapping[str, Asks],
-    progress: Progress | None = None,
-) -> dict[str, np.ndarray] | None:
-    """Give what steps do to rows, arrays of shape (pairs, groups): the answer at the next grid point minus that at the given one."""
-    if way.trees is None:
-        return _linear_steps(way, ev, donors, asks, progress)
-    return _run(way, ev, donors, asks, progress, steps=True)
-
-
-def _run(
-    way: FastWay,
-    ev: Evaluation,
-    donors: Mapping[str, pd.DataFrame],
-    asks: Mapping[str, Asks],
-    progress: Progress | None,
-    *,
-    steps: bool,
-) -> dict[str, np.ndarray] | None:
     passes = jobs_in_passes(way, ev, donors)
     if len(passes) > 1:
         return None
@@ -89,6 +68,19 @@ def _run(
     return {c: found[rows, :, j, slot] for j, (c, (rows, slot)) in enumerate(places.items())}
 
 
+def differences(
+    way: FastWay,
+    ev: Evaluation,
+    donors: Mapping[str, pd.DataFrame],
+    asks: Mapping[str, Asks],
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray] | None:
+    """Give what steps do to rows, arrays of shape (pairs, groups): the answer at the next grid point minus that at the given one."""
+    if way.trees is None:
+        return _linear_steps(way, ev, donors, asks, progress)
+    return answers_at(way, ev, donors, asks, progress, steps=True)
+
+
 def _linear_steps(
     way: FastWay,
     ev: Evaluation,
@@ -101,15 +93,16 @@ def _linear_steps(
     assert b is not None
     seen = np.asfortranarray(seen_by(way, fed(ev, ev.inputs()), span(progress, 0.0, 0.2)))
     found = {c: np.empty((len(b), len(rows))) for c, (rows, _) in asks.items()}
-    parts = [(c, job, at) for c, job in zip(donors, jobs, strict=True) for at in range(0, len(asks[c][0]), OF_NUMBERS)]
+    shares = dict(zip(donors, linear_shares(way, jobs), strict=True))
+    parts = [(c, at) for c in donors for at in range(0, len(asks[c][0]), OF_NUMBERS)]
 
     def part(i: int) -> int:
-        c, job, at = parts[i]
-        columns, here = np.flatnonzero(way.made.raw_index == job.raw), slice(at, at + OF_NUMBERS)
+        c, at = parts[i]
+        (columns, grid), here = shares[c], slice(at, at + OF_NUMBERS)
         rows, step = (a[here] for a in asks[c])
         taken = slice(rows[0], rows[-1] + 1) if (np.diff(rows) == 1).all() else rows  # no copy of rows side by side
         rest = rest_of(b, way.base, seen[taken], columns, own[:, taken])
-        grid, raw = share_of(b, job.numbers, columns), np.empty((len(b), 2, len(rows)))
+        raw = np.empty((len(b), 2, len(rows)))
         np.add(rest, grid[:, step], out=raw[:, 0])
         np.add(rest, grid[:, step + 1], out=raw[:, 1])
         answered(raw, way.link, axis=0)
@@ -182,9 +175,7 @@ def _of_trees(way: FastWay, jobs: list[Job]) -> Fill:
         n, k = len(seen), trees.n_outputs
         whole, moved = np.zeros((n, k)), np.zeros((n, k, *points.shape[1:]))
         step_kernels.add_points(seen, *trees.valued, *ways, points, whole, moved)
-        raw = moved + (whole + way.base)[:, :, None, None]
-        answered(raw.reshape(n, k, -1), way.link)
-        return raw
+        return _answered(way, moved + (whole + way.base)[:, :, None, None])
 
     return fill
 
@@ -204,9 +195,7 @@ def _small_trees_stepped(way: FastWay, jobs: list[Job]) -> Fill:
         whole, moved = np.zeros((n, k)), np.zeros((n, k, *ends.shape[1:]))
         codes, across = np.ascontiguousarray(seen.T), np.ascontiguousarray(steps.transpose(1, 2, 0))
         step_kernels.add_small_steps(codes, seen, *trees.valued, *masks, *ways, across, ends, whole, moved)
-        raw = moved + (whole + way.base)[:, :, None, None]
-        answered(raw.reshape(n, k, -1), way.link)
-        return _differences(raw)
+        return _differences(_answered(way, moved + (whole + way.base)[:, :, None, None]))
 
     return fill
 
@@ -214,16 +203,20 @@ def _small_trees_stepped(way: FastWay, jobs: list[Job]) -> Fill:
 def _of_coefficients(way: FastWay, jobs: list[Job]) -> Fill:
     b = way.coefficients
     assert b is not None
-    columns = [way.made.raw_index == job.raw for job in jobs]
-    grids = [job.numbers[:, c] @ b[:, c].T for job, c in zip(jobs, columns, strict=True)]
+    shares = linear_shares(way, jobs)
 
     def fill(seen: np.ndarray, points: np.ndarray) -> np.ndarray:
         n, own = len(seen), b @ seen.T + way.base[:, None]
         raw = np.empty((n, len(b), *points.shape[1:]))
-        for j, (c, grid) in enumerate(zip(columns, grids, strict=True)):
-            rest = rest_of(b, way.base, seen, np.flatnonzero(c), own)
-            raw[:, :, j] = rest.T[:, :, None] + grid[points[:, j]].transpose(0, 2, 1)
-        answered(raw.reshape(n, len(b), -1), way.link)
-        return raw
+        for j, (columns, grid) in enumerate(shares):
+            rest = rest_of(b, way.base, seen, columns, own)
+            raw[:, :, j] = (rest[:, :, None] + grid[:, points[:, j]]).transpose(1, 0, 2)
+        return _answered(way, raw)
 
     return fill
+
+
+def _answered(way: FastWay, raw: np.ndarray) -> np.ndarray:
+    """Send raw output (rows, groups, jobs, w) through the link, in place."""
+    answered(raw.reshape(*raw.shape[:2], -1), way.link)
+    return raw

@@ -41,6 +41,12 @@ class Cells:
         return int((self.size + 1).sum())
 
 
+def cells_of(jobs: Sequence[Job], by_mask: np.ndarray) -> Cells:
+    """Lay the cells of jobs side by side."""
+    size = np.array([len(j.points) for j in jobs], dtype=np.int64)
+    return Cells(first=np.concatenate([[0], np.cumsum(size + 1)])[:-1].astype(np.int64), size=size, by_mask=by_mask)
+
+
 def tree_adder(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job], seen: np.ndarray) -> tuple[Cells, Add]:
     """Give the loop that adds all trees, and its cells.
 
@@ -52,8 +58,7 @@ def tree_adder(trees: Ensemble, raw_index: np.ndarray, jobs: Sequence[Job], seen
         Rows as codes.
     """
     ways, by_mask = node_ways(trees, raw_index, jobs)
-    size = np.array([len(j.points) for j in jobs], dtype=np.int64)
-    cells = Cells(first=np.concatenate([[0], np.cumsum(size + 1)])[:-1].astype(np.int64), size=size, by_mask=by_mask)
+    cells = cells_of(jobs, by_mask)
     return cells, (by_masks if are_small(trees) else by_walks)(trees, ways, seen, cells)
 
 

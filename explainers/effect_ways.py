@@ -20,7 +20,7 @@ from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.explainers import rows as shared
 from modelglass.explainers.abreast import LANES, Add, abreast, is_plain
-from modelglass.explainers.effect_links import IDENTITY, answered, link_of, rest_of
+from modelglass.explainers.effect_links import IDENTITY, answered, link_of, rest_of, share_of
 from modelglass.explainers.effect_trees import BITS, Job, tree_adder, ways_of
 from modelglass.explainers.leaf_masks import are_small
 from modelglass.explainers.loops import held_back
@@ -251,12 +251,9 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
     for i, name in enumerate(donors):
         numbers, raw = seen[first[i] : first[i + 1]], places[name]
         step = len(numbers)
-        if (
-            way.trees is not None
-            and step > BITS
-            and (ways_of(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any()
-        ):
-            step = BITS
+        if way.trees is not None and step > BITS:
+            unordered = (ways_of(way.trees, way.made.raw_index, raw, numbers)[0] == 2).any()
+            step = BITS if unordered else step
         for p, at in enumerate(range(0, len(numbers), step)):
             here = slice(at, min(at + step, len(numbers)))
             while len(passes) <= p:
@@ -264,7 +261,7 @@ def jobs_in_passes(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFra
             passes[p].append(
                 Job(raw=raw, numbers=numbers[here], points=np.arange(first[i] + here.start, first[i] + here.stop))
             )
-    return passes  # fmt: skip
+    return passes
 
 
 def _fills(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> list[tuple[np.ndarray, Fill]]:
@@ -275,7 +272,7 @@ def _fills(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> list[tuple[np
     if are_small(way.trees):
         plain = [job for job in jobs if is_plain(way.trees, way.made.raw_index, job)]
     add = abreast(way.trees, way.made.raw_index, plain, way.base) if plain else None
-    others = jobs if add is None else [job for job in jobs if not any(job is p for p in plain)]
+    others = jobs if add is None else [job for job in jobs if job not in plain]
     if add is not None:
         out.append((_points(plain), _abreast_filler(way, add, seen)))
     if others:
@@ -287,19 +284,25 @@ def _points(jobs: Sequence[Job]) -> np.ndarray:
     return np.concatenate([job.points for job in jobs])
 
 
+def linear_shares(way: FastWay, jobs: Sequence[Job]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Give, for each job, the columns made from its raw one, and what they add to a linear model at its grid points, (groups, grid)."""
+    assert way.coefficients is not None
+    columns = [np.flatnonzero(way.made.raw_index == job.raw) for job in jobs]
+    return [(c, share_of(way.coefficients, job.numbers, c)) for c, job in zip(columns, jobs, strict=True)]
+
+
 def _linear_filler(way: FastWay, jobs: Sequence[Job], seen: np.ndarray) -> Fill:
     b = way.coefficients
     assert b is not None
-    columns = [way.made.raw_index == job.raw for job in jobs]
-    grids = [job.numbers[:, c] @ b[:, c].T for job, c in zip(jobs, columns, strict=True)]
-    ends = np.cumsum([0, *map(len, grids)])
+    shares = linear_shares(way, jobs)
+    ends = np.cumsum([0, *(len(job.points) for job in jobs)])
 
     def fill(first: int, last: int) -> np.ndarray:
         here = seen[first:last]
         own, out = b @ here.T + way.base[:, None], np.empty((len(b), ends[-1], len(here)))
-        for c, grid, start, stop in zip(columns, grids, ends[:-1], ends[1:], strict=True):
-            rest = rest_of(b, way.base, here, np.flatnonzero(c), own)
-            np.add(rest[:, None], grid.T[:, :, None], out=out[:, start:stop])
+        for (columns, grid), start, stop in zip(shares, ends[:-1], ends[1:], strict=True):
+            rest = rest_of(b, way.base, here, columns, own)
+            np.add(rest[:, None], grid[:, :, None], out=out[:, start:stop])
         answered(out, way.link, axis=0)
         return out
 

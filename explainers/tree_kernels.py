@@ -225,19 +225,20 @@ def _pattern(s, u, place, mask, want):  # pragma: no cover
 @njit(**COMPILED)
 def compare(codes, start, stop, right, feature, cut, shift, listed, goes_left, out):  # pragma: no cover
     """Write out (nodes, rows): 1 where a row goes left at a node; untouched for leaves."""
-    rows = codes.shape[1]
     for i in range(start, stop):
         if right[i] < 0:
             continue
-        x, o = codes[feature[i]], out[i - start]
+        at, column, most = i - start, feature[i], cut[i]
         if listed[i] >= 0:
             known = goes_left[listed[i] :]
-            for r in range(rows):
-                o[r] = known[x[r]]
+            for r in range(codes.shape[1]):
+                out[at, r] = known[codes[column, r]]
+        elif shift[i]:  # the code of missing is the largest, and becomes 0
+            for r in range(codes.shape[1]):
+                out[at, r] = cut.dtype.type(codes[column, r] + 1) <= most
         else:
-            s, c = shift[i], cut[i]
-            for r in range(rows):
-                o[r] = x.dtype.type(x[r] + s) <= c
+            for r in range(codes.shape[1]):
+                out[at, r] = codes[column, r] <= most
 
 
 @njit(**COMPILED)

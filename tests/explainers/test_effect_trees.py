@@ -150,11 +150,10 @@ def abreast_and_walks(model, X, y, grid=20, n=300):
     seen = seen_by(way, few.inputs(), None)
     ways, by_mask = effect_trees.node_ways(way.trees, index, jobs)
     assert not by_mask.any()
-    size = np.array([len(j.points) for j in jobs])
-    cells = effect_trees.Cells(first=np.concatenate([[0], np.cumsum(size + 1)])[:-1], size=size, by_mask=by_mask)
+    cells = effect_trees.cells_of(jobs, by_mask)
     whole, steps = np.zeros((few.n, way.trees.n_outputs)), np.zeros((few.n, way.trees.n_outputs, cells.count))
     effect_trees.by_walks(way.trees, ways, seen, cells)(0, few.n, whole, steps)
-    out = np.empty((*whole.shape, int(size.sum())))
+    out = np.empty((*whole.shape, int(cells.size.sum())))
     effect_kernels.summed(whole, steps, way.base, cells.first, cells.size, cells.by_mask, out)
     add = abreast(way.trees, index, jobs, way.base)
     names = [ev.features[j.raw] for j in jobs]
