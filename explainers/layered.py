@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from modelglass.analysis.models.perceptron import activated
 from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, LOST, SOFTMAX, answered
 
 POINTS, STEPS = 32_768, 16_384
@@ -146,20 +146,9 @@ class Layered:
 
     def _rest(self, h: np.ndarray) -> np.ndarray:
         for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):
-            h = _activated(h, self.between) @ weights
+            h = activated(h, self.between) @ weights
             h += shift
-        return _activated(h, self.last)
-
-
-def _activated(h: np.ndarray, name: str) -> np.ndarray:
-    """Apply an activation, in place where it can be."""
-    if name == "relu":
-        return np.maximum(h, 0, out=h)
-    if name == "tanh":
-        return np.tanh(h, out=h)
-    if name == "logistic":
-        return special.expit(h, out=h)
-    return special.softmax(h, axis=1) if name == "softmax" else h
+        return activated(h, self.last)
 
 
 def layered(estimator: Any, task: str) -> Layered | None:

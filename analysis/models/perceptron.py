@@ -25,8 +25,19 @@ def forward(mlp: Any, numbers: np.ndarray) -> list[np.ndarray]:
     values = [np.asarray(numbers, dtype=float)]
     for i, (weights, bias) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True)):
         z = values[-1] @ weights + bias
-        values.append(_ACTIVE[mlp.activation](z) if i + 1 < len(mlp.coefs_) else z)
+        values.append(activated(z, mlp.activation) if i + 1 < len(mlp.coefs_) else z)
     return values
+
+
+def activated(z: np.ndarray, name: str) -> np.ndarray:
+    """Apply one of scikit-learn's activations to sums (n, units), in place where it can be."""
+    if name == "relu":
+        return np.maximum(z, 0.0, out=z)
+    if name == "tanh":
+        return np.tanh(z, out=z)
+    if name == "logistic":
+        return np.asarray(special.expit(z, out=z))
+    return np.asarray(special.softmax(z, axis=1)) if name == "softmax" else z
 
 
 def backward(mlp: Any, values: list[np.ndarray], out: np.ndarray) -> list[np.ndarray]:
@@ -46,12 +57,6 @@ def backward(mlp: Any, values: list[np.ndarray], out: np.ndarray) -> list[np.nda
     return found[::-1]
 
 
-_ACTIVE: dict[str, Any] = {
-    "identity": lambda z: z,
-    "relu": lambda z: np.maximum(z, 0.0),
-    "tanh": np.tanh,
-    "logistic": special.expit,
-}
 _SLOPE: dict[str, Any] = {
     "identity": lambda a: np.ones_like(a),
     "relu": lambda a: (a > 0).astype(float),

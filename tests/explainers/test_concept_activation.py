@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import modelglass as mg
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.models.perceptron import _ACTIVE
+from modelglass.analysis.models.perceptron import activated
 from modelglass.explainers import concept_activation
 from modelglass.explainers.concept_activation import NO_INTERVAL, directions, random_members
 from modelglass.explainers.hidden_layers import network_of
@@ -66,7 +66,7 @@ def test_gradients_are_those_of_small_steps(activation, target):
     held = network.hidden(numbers)["layer 1"]
 
     def rest(h):
-        h = _ACTIVE[activation](h @ net.coefs_[1] + net.intercepts_[1])
+        h = activated(h @ net.coefs_[1] + net.intercepts_[1], activation)
         return h @ net.coefs_[2] + net.intercepts_[2]
 
     for g in range(1 if target in ("y", "t") else 3):
