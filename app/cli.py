@@ -95,7 +95,8 @@ def _serve(
     budget: float | None = None,
     remember: bool = False,
 ) -> None:
-    from modelglass.app.dashboard.launch import check_address, serve
+    from modelglass.app.dashboard.launch import serve
+    from modelglass.app.dashboard.ports import check_address
 
     check_address(host, port)  # before anything is read, said or noted
     ev = _open(inputs)

@@ -9,7 +9,8 @@ import pytest
 
 from modelglass.analysis.errors import InputError
 from modelglass.app.dashboard import opened
-from modelglass.app.dashboard.launch import check_address, dashboard, listening
+from modelglass.app.dashboard.launch import dashboard
+from modelglass.app.dashboard.ports import check_address, listening
 
 
 @pytest.fixture
