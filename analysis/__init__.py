@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.adversarial import adversarial
+from modelglass.analysis.augmented import augmented
 from modelglass.analysis.baselines import baselines
 from modelglass.analysis.beyond_range import beyond_range
 from modelglass.analysis.calibration import calibration
@@ -44,6 +45,7 @@ from modelglass.analysis.scale_location import scale_location
 from modelglass.analysis.slices import slice_metrics
 from modelglass.analysis.sobol_indices import sobol_indices
 from modelglass.analysis.standing import standing
+from modelglass.analysis.steadier_fit import steadier_fit
 from modelglass.analysis.thresholds import thresholds
 from modelglass.analysis.thresholds_by_slice import thresholds_by_slice
 from modelglass.analysis.train_test_gap import train_test_gap
@@ -59,6 +61,7 @@ __all__ = [
     "NotApplicable",
     "Stopped",
     "adversarial",
+    "augmented",
     "baselines",
     "beyond_range",
     "calibration",
@@ -98,6 +101,7 @@ __all__ = [
     "slice_metrics",
     "sobol_indices",
     "standing",
+    "steadier_fit",
     "thresholds",
     "thresholds_by_slice",
     "train_test_gap",

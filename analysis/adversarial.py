@@ -12,7 +12,7 @@ import pandas as pd
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.certified import Certificate, certificate
 from modelglass.analysis.changed_answers import Answers, excluded, kept_rows
-from modelglass.analysis.constraints import Constraints, constraints
+from modelglass.analysis.constraints import DAY, Constraints, constraints
 from modelglass.analysis.crowding import SMALL
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
@@ -22,6 +22,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import share
 from modelglass.analysis.progress import Progress
+from modelglass.analysis.recipes import Recipe, of_changes
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say
@@ -46,7 +47,7 @@ class Adversarial(Result):
     changes     row, column, before, after, cost: the changed cells of each change found
     columns     column, estimate (share of rows whose answer a change of this column alone by at most 0.1 spreads, or another level where it has
                 levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost, number
-                (whether it is one)
+                (whether it is one), size (0.1 spreads in its own unit, days for dates; NaN for levels)
     certificate how the lower bound came about; no_certificate: why there is none; no_gradients: why the model's gradients took no part ('' where they did)
     asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
     """
@@ -107,6 +108,10 @@ class Adversarial(Result):
             first = self.rows[self.rows.excluded != ""].excluded.iloc[0]
             text += f" {rows_text(left_out).capitalize()} that the constraints themselves leave out ({first}) are not counted."
         return f"{text} {self._certain()}"
+
+    def recipe(self) -> Recipe | None:
+        """Give training rows with noise on the numbers that little suffices of; None where there are none."""
+        return of_changes(self.columns, SMALL, self.settings)
 
     def _fragile(self) -> str:
         """Name the number that a small change of turns over most answers, and the column of which another level does."""
@@ -359,6 +364,7 @@ def _columns(kept: Evaluation, space: Space, found: Guided, changes: pd.DataFram
                 mine.row.nunique() / done,
                 float(mine.cost.sum()) / total,
                 bool(space.number[j]),
+                SMALL * space.of[j].spread / (DAY if space.of[j].dates else 1.0),
             )
         )
     table = pd.DataFrame(
@@ -375,6 +381,7 @@ def _columns(kept: Evaluation, space: Space, found: Guided, changes: pd.DataFram
             "used",
             "share_of_cost",
             "number",
+            "size",
         ],
     )
     # another level is a whole change, so levels stand after numbers that little changes turn over

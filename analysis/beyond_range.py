@@ -21,6 +21,7 @@ from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.probing import share
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.recipes import Recipe, of_ranges
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
@@ -43,11 +44,13 @@ class BeyondRange(Result):
               lies outside all answers on the data), outside_low, outside_high
     verdicts  feature, side, verdict ("stays", "levels off", "jumps": most of the change comes at the first step, "drifts", "runs away": it
               still moves at the last step, and by more than the answers' standard deviation), change (mean, at the last step), outside, remedy
+    ends      smallest and largest value of each column, its range
     answer    what the answer is, in words; spread: standard deviation of the answers on these rows
     """
 
     steps: pd.DataFrame
     verdicts: pd.DataFrame
+    ends: Mapping[str, tuple[Any, Any]]
     answer: str
     spread: float
     source: Source
@@ -82,6 +85,10 @@ class BeyondRange(Result):
             if worst.outside > 0:
                 text += f" There {worst.outside:.0%} of answers lie outside all answers on the data."
         return text
+
+    def recipe(self) -> Recipe | None:
+        """Give how values are clipped where the answer runs away or jumps; None where it does nowhere."""
+        return of_ranges(self.verdicts, (RUNS, JUMPS), self.ends)
 
 
 def beyond_range(
@@ -138,6 +145,7 @@ def beyond_range(
     return BeyondRange(
         steps=table,
         verdicts=_verdicts(table, spread),
+        ends={n: _ends(rules[n], chosen.inputs()[n]) for n in names},
         answer=words,
         spread=spread,
         source=chosen.source,
@@ -188,6 +196,14 @@ def _steps(
         "outside_high",
     ]
     return pd.DataFrame(records, columns=columns), float(own.std())
+
+
+def _ends(rule: ColumnRule, column: pd.Series) -> tuple[Any, Any]:
+    """Give the ends of a range as the column holds them."""
+    if not rule.dates:
+        return rule.low, rule.high
+    low, high = (pd.Timestamp(v, unit="s", tz=getattr(column.dtype, "tz", None)) for v in (rule.low, rule.high))
+    return low, high
 
 
 def _put(column: pd.Series, rule: ColumnRule, value: float) -> pd.Series:

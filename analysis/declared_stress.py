@@ -152,6 +152,47 @@ ANALYSES: list[Analysis] = [
         ),
     ),
     Analysis(
+        name="steadier_fit",
+        title="Fitted with errors in training",
+        question="Fitted with small errors in training, too, would the same kind of model be steadier, and what would that cost?",
+        page="sensitivity",
+        compute="modelglass.analysis.steadier_fit:steadier_fit",
+        cost="minutes",
+        order=22,
+        report=False,  # two fits
+        needs="train",
+        settings=(
+            FEATURES,
+            Setting(
+                name="noise",
+                kind="number",
+                default=0.1,
+                low=0.0,
+                high=100.0,
+                step=0.01,
+                label="Noise in training",
+                help="Normal noise of so many of each column's spreads; the chance that a level is another one.",
+            ),
+            Setting(
+                name="missing",
+                kind="number",
+                default=0.0,
+                low=0.0,
+                high=1.0,
+                step=0.05,
+                label="Share left out",
+                help="Of the values of each column, in the rows that are added.",
+            ),
+            Setting(name="copies", kind="integer", default=1, low=1, high=100, label="Copies of each training row"),
+            CONSTRAINTS,
+            Setting(
+                name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"
+            ),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
+            LEVEL,
+        ),
+    ),
+    Analysis(
         name="conformal",
         title="Sure or not",
         question="How sure is each prediction: do sets and intervals made on one half hold the outcome in the other, in every slice?",

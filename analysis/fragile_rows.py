@@ -18,6 +18,7 @@ from modelglass.analysis.noise_draws import DRAWS, ROWS, STRENGTH, check, drawn
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.ranking import one
+from modelglass.analysis.recipes import Recipe, of_rows
 from modelglass.analysis.result import Result, frame_json
 from modelglass.analysis.source import UNNAMED, Source
 from modelglass.analysis.wording import percent, ranged
@@ -85,6 +86,10 @@ class FragileRows(Result):
         first, more = self.slices.iloc[0], len(self.slices) - 1
         text += f" Such rows stand most of all where {first.part}: there it {self._does(first)}, against {self._size(first.rest)} on the rest"
         return f"{text} ({int(first.n):,} rows that did not propose it)" + (f"; and {more} more." if more else ".")
+
+    def recipe(self) -> Recipe | None:
+        """Give training rows with noise, of the slice that marks fragile rows; None where noise surely changes nothing."""
+        return of_rows(self.parts, self.settings)
 
     def _size(self, value: float) -> str:
         return f"{value:.3g}" if self.source.task == "regression" else f"{value:.1%}"

@@ -23,6 +23,7 @@ from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.probing import share as share_of
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.recipes import Recipe, of_faults
 from modelglass.analysis.refusals import Refused
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class InputFaults(ProbedResult):
             else:
                 text += f" A check of range, steps and levels would refuse only {first.caught:.0%} of these rows."
         return text + refused_text(self.refused)
+
+    def recipe(self) -> Recipe | None:
+        """Give a check of what comes in; None where it would catch nothing that is felt."""
+        return of_faults(self.faults, EVIDENT)
 
 
 def _named(row: Any) -> str:

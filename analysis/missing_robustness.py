@@ -19,6 +19,7 @@ from modelglass.analysis.paired import default_metric
 from modelglass.analysis.performance import check_level, in_sentence, label_of
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.recipes import Recipe, of_missing
 from modelglass.analysis.refusals import Refused
 from modelglass.analysis.wording import signed
 
@@ -69,6 +70,10 @@ class MissingRobustness(ProbedResult):
             worst = code.loc[code.moved.idxmax()]
             text += f" {self.settings['code']:g} instead of a missing value does most in {worst.feature}: {self.does(worst)}."
         return text + refused_text(self.refused)
+
+    def recipe(self) -> Recipe | None:
+        """Give training rows with such values left out; None where a missing value is surely felt in no column."""
+        return of_missing(self.changes, ALONE, self.source.task)
 
 
 def missing_robustness(

@@ -20,6 +20,7 @@ from modelglass.analysis.performance import check_level, in_sentence, label_of, 
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import NUMBERS, ProbedResult, Prober, refused_frame, refused_text
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.recipes import Recipe, of_noise
 from modelglass.analysis.refusals import Refused
 from modelglass.analysis.wording import signed
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0)
 ALL = "(all columns)"
 ROWS = 5_000
+DAY_NS = 86_400e9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -38,13 +40,14 @@ class NoiseRobustness(ProbedResult):
     changes   feature ("(all columns)" or a column), level (strength), metric, estimate (metric with noise minus without), low, high
               (paired interval over rows or clusters), n, changed (share of decisions that change; NaN in regression), changed_low, changed_high
               (its interval), moved (mean absolute change of the score, or of the prediction), moved_low, moved_high, rows_changed (rows
-              that the noise changed), note (why none changed, or what the model raised)
+              that the noise changed), size (standard deviation of the noise in the column's unit, days for dates; NaN for levels and for all columns),
+              note (why none changed, or what the model raised)
     """
 
     changes: pd.DataFrame
 
     def frame(self) -> pd.DataFrame:
-        """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, moved_low, moved_high, rows_changed, note."""
+        """Give feature, level, metric, estimate, low, high, n, changed, changed_low, changed_high, moved, moved_low, moved_high, rows_changed, size, note."""
         return self.changes
 
     def sentence(self) -> str:
@@ -70,6 +73,10 @@ class NoiseRobustness(ProbedResult):
             f"{refused_text(self.refused)}"
         )
 
+    def recipe(self) -> Recipe | None:
+        """Give training rows with noise on the columns that it moves the model most through; None where it surely changes nothing."""
+        return of_noise(self.changes, ALL, self.settings, self.source.task)
+
 
 def noise_robustness(
     ev: Evaluation,
@@ -89,8 +96,8 @@ def noise_robustness(
     Numbers and dates get normal noise of ``level`` times their spread (interquartile range / 1.349 of the whole data). Where one value, such
     as 0, fills at least half of a column, it stays and the others move by their own spread. Categories and booleans are redrawn by
     frequency with probability ``level`` (at most 1), texts too. Every row asked about is a possible one: values are moved to the nearest
-    possible ones (range, step, codes such as -999 stay), derived columns follow, and a row that would break an order or a sum stays as it
-    is. Missing stays missing. All strengths use the same random numbers, so curves are comparable.
+    possible ones (range, step, codes such as -999 stay), derived columns follow, the last column of a sum takes up what the others added, and
+    columns that would break an order or a sum stay as they are in that row. Missing stays missing. All strengths use the same random numbers, so curves are comparable.
 
     Parameters
     ----------
@@ -125,7 +132,7 @@ def noise_robustness(
     prober = Prober(chosen, record, class_, level, seed)
     records, refused = _records(prober, Space(rules, prober.inputs), names, strengths, progress)
     return NoiseRobustness(
-        changes=pd.DataFrame(records, columns=["feature", "level", *NUMBERS, "note"]),
+        changes=pd.DataFrame(records, columns=["feature", "level", *NUMBERS, "size", "note"]),
         refused=refused_frame(refused),
         asked=prober.asked,
         metric=record.name,
@@ -169,14 +176,15 @@ def _records(
         if found.refused is not None:
             refused.append((f"noise of {strength:g} spreads", feature, found.refused))
             note = found.refused.error
-        records.append((feature, strength, *found.numbers, note))
+        size = np.nan if feature == ALL else strength * noises[feature].size
+        records.append((feature, strength, *found.numbers, size, note))
     tell(progress, 1.0, "done")
     return records, refused
 
 
 def noisy(space: Space, wanted: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series], np.ndarray]:
     """Move wanted columns to possible rows: (the raw columns that differ, which rows differ (n,))."""
-    places, X = np.arange(len(space.X)), space.X.copy()
+    _places, X = np.arange(len(space.X)), space.X.copy()
     columns, moved = {}, np.zeros(len(X), dtype=bool)
     for name, column in wanted.items():
         if (
@@ -188,11 +196,28 @@ def noisy(space: Space, wanted: Mapping[str, pd.Series]) -> tuple[dict[str, pd.S
                 columns[name], moved = column, moved | other
         else:
             X[:, space.place(name)] = space.code_column(name, column)
-    X = space.project(places, X)
-    X = np.where(space.possible(places, X)[:, None], X, space.X)
+    X = _possible(space, wanted, X)
     made = space.moved_columns(X)
     moved |= ((X != space.X) & ~np.isnan(X)).any(axis=1)
     return {**columns, **made}, moved
+
+
+def _possible(space: Space, wanted: Mapping[str, pd.Series], X: np.ndarray) -> np.ndarray:
+    """Move wanted rows to possible ones: the last column of a sum takes up what the others added, and what would break an order or a sum stays."""
+    places, loose = np.arange(len(X)), [t for t in space.rules.together if t.kind in ("sum", "order")]
+    for link in loose:
+        if link.kind == "sum" and all(c in wanted for c in link.columns):
+            last = space.place(link.columns[-1])
+            X[:, last] = space.X[:, last]
+    wished, X = X, space.project(places, X)
+    bad = np.flatnonzero(~space.possible(places, X))
+    if len(bad) and loose:
+        tied = np.array([space.place(c) for t in loose for c in t.columns])
+        wished[np.ix_(bad, tied)] = space.X[np.ix_(bad, tied)]
+        X[bad] = space.project(bad, wished[bad])
+        bad = bad[~space.possible(bad, X[bad])]
+    X[bad] = space.X[bad]
+    return X
 
 
 def still(space: Space, name: str) -> str:
@@ -222,6 +247,11 @@ class Noise:
             self.low, self.high = values.min(), values.max()
         self._known, self._n, self._place = known, ev.n, list(ev.features).index(name)
         self.draw(seed)
+
+    @property
+    def size(self) -> float:
+        """Standard deviation of noise of strength 1, in the column's unit (days for dates); NaN for levels."""
+        return (self.spread / DAY_NS if self.dates else self.spread) if self.ordered and len(self._known) else np.nan
 
     def draw(self, seed: int) -> None:
         """Draw the random numbers (anew)."""

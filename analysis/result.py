@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.odd_signs import visible
+from modelglass.analysis.recipes import Recipe
 from modelglass.analysis.source import Source
 
 
@@ -46,6 +47,10 @@ class Result:
     def more(self) -> Mapping[str, Any]:
         """Give what its JSON object holds besides sentence, frame and settings."""
         return {}
+
+    def recipe(self) -> Recipe | None:
+        """Say what could be done about what was found, with lines for a notebook; None where there is nothing."""
+        return None
 
     def _repr_html_(self) -> str:
         from modelglass.analysis.figures.html import result_html
@@ -102,10 +107,12 @@ def frame_json(frame: pd.DataFrame) -> dict[str, Any]:
 
 def result_json(name: str, result: Result) -> dict[str, Any]:
     """Turn a result into the object the contract names for ``--json``."""
+    recipe = result.recipe()
     return {
         "analysis": name,
         "sentence": result.sentence(),
         "frame": frame_json(result.frame()),
         "settings": as_json(result.settings),
+        **({} if recipe is None else {"recipe": {"text": recipe.text, "code": recipe.code}}),
         **as_json(result.more()),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,12 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.feeding import call
 from modelglass.analysis.groups import Rows, class_of, rows_of
 from modelglass.analysis.known_features import known_features
-from modelglass.analysis.models.loading import wrap_model
-from modelglass.analysis.paired import change, default_metric, enough_rows, judged_answers, value_of
+from modelglass.analysis.paired import change, default_metric, enough_rows, value_of
 from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.refitting import Refitter
 from modelglass.analysis.registry import LACKING
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -146,51 +144,21 @@ def drop_column_importance(
 
 
 class _Refit:
-    """Fits the model again and judges the rows with it."""
+    """Fits the model again without a column and judges the rows with it."""
 
     def __init__(self, ev: Evaluation, train: Evaluation, class_: Any):
-        self._ev, self._class, self._clean = ev, class_, rows_of(ev)
-        self._train, self._inputs = train.inputs(), ev.inputs()
-        self._fresh(ev.estimator)
-        labels = ev.model.classes if ev.model is not None and ev.model.classes else ev.classes
-        self._y = train.y if ev.task == "regression" else np.asarray(labels)[train.y]
-
-    @staticmethod
-    def _fresh(estimator: Any) -> Any:
-        from sklearn.base import clone
-
-        if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
-            raise NotApplicable(
-                f"a {type(estimator).__name__} cannot be fitted again; this needs an estimator with scikit-learn's fit and get_params"
-            )
-        try:
-            return clone(estimator)
-        except (TypeError, RuntimeError, ValueError) as error:
-            raise NotApplicable(
-                f"the model cannot be copied unfitted ({' '.join(str(error).split())[:120]})"
-            ) from error
+        self._refit, self._inputs, self._class = Refitter(ev, train), ev.inputs(), class_
 
     def rows(self, without: str | None) -> Rows:
         """Judge the rows by a fit without a column (None: with all)."""
-        ev, train, inputs = self._ev, self._train, self._inputs
+        train, inputs = self._refit.inputs, self._inputs
         if without is not None:
             column = train[without]
             at = _typical(column)
             train = train.assign(**{without: column.iloc[np.full(len(train), at)].set_axis(train.index)})
             inputs = inputs.assign(**{without: column.iloc[np.full(len(inputs), at)].set_axis(inputs.index)})
-        feed = ev.feed.apply if ev.feed is not None else (lambda frame: frame)
-        fresh = self._fresh(ev.estimator)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                fresh.fit(feed(train), self._y)
-        except Exception as error:  # a model may refuse in any way
-            what = f"without {without}" if without else "with all columns"
-            raise NotApplicable(f"the model cannot be fitted {what} ({' '.join(str(error).split())[:120]})") from error
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            labels, scores = call(wrap_model(fresh), feed(inputs))
-        return judged_answers(ev, *ev.read(labels, scores), self._clean, self._class)
+        fresh = self._refit.fitted(train, self._refit.y, f"without {without}" if without else "with all columns")
+        return self._refit.judged(fresh, inputs, self._class)
 
 
 def _typical(column: pd.Series) -> int:

@@ -296,9 +296,17 @@ def result_html(result: Result) -> str:
     return (
         f'<div class="modelglass-result"><style>{style()}</style>{chart}'
         f'<p class="mg-sentence">{clean(result.sentence())}</p>'
-        f"{table_html(result.frame(), first=10, cap=100)}"
+        f"{_recipe_html(result)}{table_html(result.frame(), first=10, cap=100)}"
         f'<p class="mg-note">{clean(result.source.text())}</p></div>{script}'
     )
+
+
+def _recipe_html(result: Result) -> str:
+    found = result.recipe()
+    if found is None:
+        return ""
+    code = escape(visible(found.code, keep="\n"))
+    return f'<details class="mg-more"><summary>What could be done</summary><p>{clean(found.text)}</p><pre>{code}</pre></details>'
 
 
 _sent: dict[str, Any] = {}

@@ -149,8 +149,18 @@ def origin(result: Result) -> None:
     st.caption(plain(result.source.text()) + (f" Settings: {plain(given)}." if given else ""))
 
 
+def recipe(result: Result) -> None:
+    """Offer what could be done about what was found, with lines for a notebook."""
+    found = result.recipe()
+    if found is not None:
+        with st.expander("What could be done", icon=":material/build:"):
+            st.markdown(plain(found.text))
+            st.code(found.code, language="python", wrap_lines=True)
+
+
 def details(result: Result, name: str, key: str) -> None:
-    """Offer the numbers behind the picture, with their origin."""
+    """Offer what could be done, and the numbers behind the picture with their origin."""
+    recipe(result)
     with st.expander("Table and source", icon=":material/table:"):
         table(result.frame(), name, key, source=result.source)
         origin(result)

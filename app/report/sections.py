@@ -13,6 +13,7 @@ from modelglass.analysis.figures import figure
 from modelglass.analysis.figures.html import clean, figure_html, shown, table_html
 from modelglass.analysis.figures.marks import without_rows
 from modelglass.analysis.progress import Progress, heard, span, tell
+from modelglass.analysis.recipes import Recipe
 from modelglass.analysis.registry import Analysis, Outcome, fitting
 from modelglass.analysis.result import Result
 from modelglass.app.engine import ahead, run
@@ -59,6 +60,7 @@ class Block:
     sentence: str = ""
     chart_html: str = ""
     table_html: str = ""
+    recipe: Recipe | None = None
     source: str = ""
     settings: Mapping[str, str]
     versions: str = ""
@@ -250,6 +252,7 @@ def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: b
         sentence=result.sentence(),
         chart_html=_chart(result, id, include_rows),
         table_html=_table(result, f"{name}{', ' + label if label else ''}: numbers", outcome.analysis, include_rows),
+        recipe=result.recipe(),
         source=source.text(),
         settings={k: _setting(v) for k, v in result.settings.items()},
         versions=", ".join(f"{k} {v}" for k, v in source.versions.items()),

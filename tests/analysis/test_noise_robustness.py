@@ -13,7 +13,8 @@ from sklearn.preprocessing import OneHotEncoder
 from modelglass.analysis import constraints, fragile_rows, input_faults, robust_threshold
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness
+from modelglass.analysis.noise_robustness import ALL, Noise, noise_robustness, noisy
+from modelglass.analysis.possible import Space
 
 COLUMNS = ["x", "i", "k", "b"]
 
@@ -69,6 +70,7 @@ def test_change_is_the_metric_of_the_noisy_rows(ev):
         "moved_low",
         "moved_high",
         "rows_changed",
+        "size",
         "note",
     ]
     assert list(table.columns) == ["feature", "level", "metric", *numbers]
@@ -188,3 +190,22 @@ def test_refusals_and_stop(ev):
 
     with pytest.raises(Stopped):
         noise_robustness(ev, progress=stop)
+
+
+def test_rows_whose_columns_belong_together_get_noise_too():
+    """All columns of a sum were moved at once, so that no row of them was a possible one and the noise changed nothing at all."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([3, 3, 3], 600)
+    low = rng.normal(size=600)
+    X = pd.DataFrame(shares, columns=["rent", "food", "rest"]).assign(low=low, top=low + rng.exponential(0.2, 600), x=rng.normal(size=600))  # fmt: skip
+    y = np.where(X.rent + X.low > 0.3, "yes", "no")
+    ev = Evaluation(LogisticRegression().fit(X, y), X.assign(y=y), target="y")
+    rules = constraints(ev)
+    assert {t.kind for t in rules.together} == {"sum", "order"}
+    space = Space(rules, X)
+    columns, moved = noisy(space, {n: Noise(ev, n, 0).on(X[n], 0.3) for n in X})
+    assert moved.mean() > 0.95
+    made = X.assign(**columns)
+    assert rules.violations(made, X).empty
+    assert ((made != X).mean()[["rent", "food", "rest", "x"]] > 0.5).all()
+    assert 0.2 < (made != X).low.mean() < 0.9, "low and top stay where they would change places"

@@ -104,6 +104,8 @@ def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show,
     assert "What may change in a row" in said
     assert WORST in said
     assert "The answer goes from" in said
+    assert "What could be done" in {e.label for e in at.expander}
+    assert any("augmented(ev, " in c.value and "constraints=rules" in c.value for c in at.code)
 
 
 def test_a_broken_link_is_said_and_the_data_stand(binary, show, go):

@@ -22,6 +22,7 @@ from modelglass.analysis.errors import InputError, MachineError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.progress import tell
+from modelglass.analysis.recipes import Recipe
 from modelglass.analysis.registry import Analysis, Setting
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -41,6 +42,9 @@ class Toy(Result):
 
     def sentence(self):
         return f"The toy {EVIL} saw {self.source.rows:,} rows & said so."
+
+    def recipe(self):
+        return Recipe(text=f"Mend {EVIL}.", code=f"mend({EVIL!r})\nagain()")
 
 
 @figure.register

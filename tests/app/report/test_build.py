@@ -48,6 +48,13 @@ def test_sentences_and_tables_equal_the_python_calls_section_by_section(read, re
     assert checked > 100
 
 
+def test_what_could_be_done_stands_there_as_it_is_and_is_never_run(text):
+    assert html.escape(f"Mend {EVIL}.") in text or f"Mend {html.escape(EVIL, quote=False)}." in text
+    code = re.search(r"<pre tabindex=\"0\"><code>(.*?)</code></pre>", text, re.DOTALL)[1]
+    assert html.unescape(code) == f"mend({EVIL!r})\nagain()"
+    assert "<img src=x" not in text
+
+
 def test_the_cohort_stands_beside_the_whole_where_that_is_quick(read, text):
     assert [len(read.articles[n]) for n in ("performance", "slice_metrics", "toy", "cannot", "slow")] == [
         2,
