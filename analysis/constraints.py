@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DIRECTIONS = ("any", "up", "down")
 FAR = 1e-6
 """Relative error within which a number counts as on its step, in its range, or equal to its sum."""
+ROUNDED_32 = 1.2e-7
+"""Relative error of decimals in numbers of 32 bits."""
 DAY = 86_400.0
 
 

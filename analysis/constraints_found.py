@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.checks_codes import spikes
 from modelglass.analysis.columns import Column
-from modelglass.analysis.constraints import DAY, ColumnRule, Together, numbers
+from modelglass.analysis.constraints import DAY, ROUNDED_32, ColumnRule, Together, numbers
 from modelglass.analysis.possible import OPERATIONS
 
 FEWEST = 50
@@ -21,6 +21,8 @@ FEWEST_OTHER = 10
 MOST_NUMBERS, MOST_VALUES, LOOKED_AT = 40, 1_000, 64
 ORDERED_BY_CHANCE = 0.95
 DECIMALS = 4
+ROUNDED_64, OFF_STEP = 1e-12, 0.05
+"""Relative error of decimals in numbers of 64 bits (some sums later); and of a step the most that a value may lie beside it."""
 _HEAD = 1_000
 
 
@@ -92,18 +94,23 @@ def spread(values: np.ndarray) -> float:
 
 
 def _step(distinct: np.ndarray, dates: bool) -> float:
-    """Give the step of all values: the greatest common divisor of whole numbers, 10^-d where all have d decimals; 0: none."""
+    """Give the step of all values: the greatest common divisor of whole numbers, 10^-d where all have d decimals; 0: none.
+
+    Decimals are off by what the numbers' own digits leave (of 64 or 32 bits), and never by more than a twentieth of a step: beyond that any
+    number would lie on some step.
+    """
     if dates:
         return DAY if (np.mod(distinct, DAY) == 0).all() else 1.0 if (distinct == np.rint(distinct)).all() else 0.0
+    with np.errstate(over="ignore"):
+        digits = ROUNDED_32 if (distinct == distinct.astype(np.float32)).all() else ROUNDED_64
     for decimals in range(DECIMALS + 1):
         scaled = distinct * 10.0**decimals
-        if np.abs(scaled).max() > 2**52:
+        largest = np.abs(scaled).max()
+        if largest > 2**52:
             return 0.0
         whole = np.rint(scaled)
-        # float32 data written with decimals are off by a few units of their last place
-        if (np.abs(scaled - whole) <= 1e-6 * np.maximum(1.0, np.abs(scaled))).all() and (
-            decimals == 0 or len(distinct) >= 20
-        ):
+        off = np.abs(scaled - whole)
+        if (off <= min(digits * largest, OFF_STEP)).all() and (decimals == 0 or len(distinct) >= 20):
             gaps = np.diff(whole.astype(np.int64))
             return float(np.gcd.reduce(gaps)) / 10.0**decimals if len(gaps) and gaps.min() > 0 else 0.0
     return 0.0

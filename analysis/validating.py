@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.constraints import FAR, ColumnRule, Constraints, Together, number_text, numbers
+from modelglass.analysis.constraints import FAR, ROUNDED_32, ColumnRule, Constraints, Together, number_text, numbers
 from modelglass.analysis.possible import OPERATIONS
 
 
@@ -69,7 +69,7 @@ def _alone(rule: ColumnRule, now: np.ndarray, changed: np.ndarray | None, old: n
         broken(~coded & (now > rule.high + edge), rule.name, f"above {number_text(rule, rule.high)}")
         if rule.step:
             steps = (now - rule.origin) / rule.step
-            off = np.abs(steps - np.rint(steps)) > np.maximum(1e-3, FAR * np.abs(now) / rule.step)
+            off = np.abs(steps - np.rint(steps)) > np.maximum(1e-3, ROUNDED_32 * np.abs(now) / rule.step)
             broken(~coded & off, rule.name, f"between its steps of {rule.step:g}")
         if old is not None and changed is not None:
             was = np.isin(old, rule.codes) if rule.codes else np.zeros(len(now), bool)

@@ -8,6 +8,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from modelglass.analysis.constraints import constraints
+from modelglass.analysis.constraints_found import _step
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.possible import Space
@@ -70,6 +71,40 @@ def test_what_the_data_say(found):
     assert rule["flag"].levels == (False, True)
     width = np.subtract(*np.quantile(table().age, [0.75, 0.25]))
     assert rule["age"].spread == pytest.approx(width / 1.349)
+
+
+def small(x):
+    return np.asarray(x).astype(np.float32).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("make", "step"),
+    [
+        (lambda r: r.uniform(0, 100, 400), 0),  # a step of 0.0001 was found: beyond 50 any number passed for four decimals
+        (lambda r: r.uniform(0, 1e6, 400), 0),
+        (lambda r: r.lognormal(8, 1, 400), 0),
+        (lambda r: r.normal(size=400) * 1e-7, 0),
+        (lambda r: small(r.uniform(1e4, 1e5, 400).round(2)), 0),  # 32 bits hold them to 0.008
+        (lambda r: r.normal(size=400) * 1e200, 0),
+        (lambda r: r.uniform(0, 1e6, 400).round(2), 0.01),
+        (lambda r: small(r.uniform(0, 3e3, 400).round(1)), 0.1),
+        (lambda r: small(r.integers(0, 2**24, 400)), 1),
+        (lambda r: np.cumsum(np.full(400, 0.1)), 0.1),
+        (lambda r: 0.25 * r.integers(0, 4_000, 400), 0.25),
+        (lambda r: 12.0 * r.integers(0, 40, 400), 12),
+    ],
+)
+def test_a_step_is_found_only_where_values_lie_on_it(make, step):
+    assert _step(np.unique(make(np.random.default_rng(0))), dates=False) == pytest.approx(step)
+
+
+def test_a_number_between_large_steps_is_seen():
+    X = pd.DataFrame({"pay": np.arange(2_000_000.0, 2_000_100)})
+    ev = Evaluation(lambda rows: rows.pay.to_numpy(), X.assign(t=X.pay), target="t", task="regression")
+    rules = constraints(ev)
+    assert rules.columns["pay"].step == 1
+    assert rules.violations(X + 0.5).rule.tolist()[:99] == ["between its steps of 1"] * 99
+    assert rules.violations(X.astype("float32")).empty
 
 
 def test_what_belongs_together_is_what_was_made_so(found):
