@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 
@@ -115,7 +116,7 @@ class Constraints(Result):
 
     @property
     def called(self) -> str:
-        """What results call them among their settings: the name of the file given, or that they are the data's own."""
+        """What results call them among their settings: the name of the file given, or whose data show them."""
         return str(self.settings["given"] or "as the data show")
 
     def frame(self) -> pd.DataFrame:
@@ -203,7 +204,7 @@ class Constraints(Result):
         return written(self)
 
 
-def constraints(ev: Evaluation, *, given: Any = None) -> Constraints:
+def constraints(ev: Evaluation, *, given: Any = None, progress: Progress | None = None) -> Constraints:
     """Say what may change in a row, from the data: ranges, steps, levels, and columns that belong together on every row.
 
     Training data count too where they were given. Nothing in data says what a person cannot change (sex, age): say it in ``given``.
@@ -211,7 +212,7 @@ def constraints(ev: Evaluation, *, given: Any = None) -> Constraints:
     Parameters
     ----------
     given : path of a YAML file, its text, a mapping, or Constraints, optional
-        See ``Constraints.changed``. Constraints are handed back as they are.
+        See ``Constraints.changed``. Constraints are handed back as they are; where they were made from other data, they say so.
 
     Raises
     ------
@@ -234,9 +235,20 @@ def constraints(ev: Evaluation, *, given: Any = None) -> Constraints:
                 f"There are none for {lost[0]!r}.",
                 "Make them with constraints(ev).",
             )
-        return given
+        return _of_others(given, ev)
+    tell(progress, 0.0, "ranges, steps, levels, and what belongs together")
     found = ev.whole.keep(("constraints",), lambda: _found(ev, rules, together))
     return found.changed(given) if given not in (None, "") else found
+
+
+def _of_others(given: Constraints, ev: Evaluation) -> Constraints:
+    """Give constraints that were made from other data with that said: what they are called, and the rows that they were learnt from."""
+    there, here = given.source, ev.whole.source
+    if there.data_fingerprint == here.data_fingerprint:
+        return given
+    others = f"other data ({there.data or 'unnamed'})"
+    learnt, called = f"{len(given.learnt):,} rows of {others}", given.settings["given"] or f"as {others} show"
+    return replace(given, settings={**given.settings, "learnt_from": learnt, "given": called})
 
 
 def _found(ev: Evaluation, rules: Any, together: Any) -> Constraints:

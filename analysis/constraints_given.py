@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.constraints import DAY, DIRECTIONS, ColumnRule, Constraints, Together, number_text
+from modelglass.analysis.contradictions import Origins, check
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
 from modelglass.analysis.possible import OPERATIONS
 from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml
@@ -27,6 +28,7 @@ def edited(found: Constraints, given: Any) -> Constraints:
     """Apply what a person gave; see ``Constraints.changed``."""
     lines: Mapping[Any, int] = {}
     name = "the constraints"
+    origins = Origins()
     if isinstance(given, str):  # never a path: a page hands over what a visitor typed
         if given.strip().endswith((".yaml", ".yml")) and "\n" not in given:
             raise InputError(
@@ -43,12 +45,13 @@ def edited(found: Constraints, given: Any) -> Constraints:
     columns = dict(found.columns)
     said = check_mapping(given.get("columns") or {}, name, lines, "columns", what="column: rules")
     for column, rules in said.items():
-        where = place(name, lines, "columns", column)
+        where = _place(name, lines, "columns", column)
         if column not in columns:
             raise _no_column(column, columns, where)
         rules = check_mapping(rules, name, lines, "columns", column, what="rule: value")
         check_keys(rules, KEYS, name, lines, "columns", column)
         columns[column] = _rule(columns[column], rules, where)
+        origins.columns.update({(column, key): _place(name, lines, "columns", column, key) for key in rules})
     kept = found.together if _flag(given.get("inferred", True), "inferred", name) else ()
     wanted = given.get("together") or []
     if isinstance(wanted, (str, Mapping)) or not isinstance(wanted, Sequence):
@@ -57,12 +60,18 @@ def edited(found: Constraints, given: Any) -> Constraints:
     for i, one in enumerate(wanted):
         one = check_mapping(one, name, lines, "together", i, what="sum:, order: or derived:")
         check_keys(one, LINK_KEYS, name, lines, "together", i)
-        links.append(_link(one, columns, found, place(name, lines, "together", i)))
+        links.append(_link(one, columns, found, _place(name, lines, "together", i)))
+        origins.links[id(links[-1])] = _place(name, lines, "together", i)
     fixed = {t.columns[-1] for t in links if t.kind == "derived"}
     kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed))
     made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
-    check(made)
+    check(made, origins)
     return made
+
+
+def _place(name: str, lines: Mapping[Any, int], *key: str | int) -> str:
+    """Say where something was given: file and line; of a mapping, which has no lines, the keys."""
+    return place(name, lines, *key) if lines else f"{name}, under {': '.join(map(str, key))}"
 
 
 def _no_column(name: object, columns: Mapping[str, ColumnRule], where: str) -> InputError:
@@ -243,66 +252,6 @@ def _derived(
             "Check the data, or make the column immutable.",
         )
     return made
-
-
-def check(made: Constraints) -> None:
-    """Refuse rules that contradict each other, and say which."""
-    for rule in made.columns.values():
-        if rule.kind != "number":
-            continue
-        if rule.low > rule.high:
-            raise _contradiction(
-                f"low {number_text(rule, rule.low)} of {rule.name!r} is above its high {number_text(rule, rule.high)}",
-                "Exchange them, or write immutable: true.",
-            )
-        if rule.step and np.isfinite(rule.low) and np.isfinite(rule.high):
-            first = rule.origin + np.ceil((rule.low - rule.origin) / rule.step - 1e-9) * rule.step
-            if first > rule.high + 1e-9 * rule.step:
-                raise _contradiction(
-                    f"no step of {rule.step:g} of {rule.name!r} lies between its low {number_text(rule, rule.low)} and high {number_text(rule, rule.high)}",
-                    "Widen the range, or make the step smaller.",
-                )
-    for link in made.together:
-        _check_link(link, made.columns)
-    _check_derived([t for t in made.together if t.kind == "derived"])
-
-
-def _check_link(link: Together, columns: Mapping[str, ColumnRule]) -> None:
-    rules = [columns[c] for c in link.columns]
-    if link.kind == "sum":
-        low, high = sum(r.low for r in rules), sum(r.high for r in rules)
-        if low > link.value * (1 + 1e-9) or high < link.value * (1 - 1e-9):
-            raise _contradiction(
-                f"{link.text()}, but their ranges allow only sums from {low:g} to {high:g}",
-                "Widen the ranges, or take the sum out.",
-            )
-    if link.kind == "order":
-        for i, a in enumerate(rules):
-            for b in rules[i + 1 :]:
-                if a.low > b.high:
-                    raise _contradiction(
-                        f"{link.text()}, but {a.name!r} starts at {number_text(a, a.low)}, above {b.name!r}'s high {number_text(b, b.high)}",
-                        "Widen a range, or take the order out.",
-                    )
-
-
-def _check_derived(links: Sequence[Together]) -> None:
-    follows = {t.columns[-1]: t.columns[:-1] for t in links}
-    for name in follows:
-        seen, todo = set(), [name]
-        while todo:
-            for source in follows.get(todo.pop(), ()):
-                if source == name:
-                    raise _contradiction(
-                        f"{name!r} follows from itself, by {listed(t.text() for t in links)}", "Take one of them out."
-                    )
-                if source not in seen:
-                    seen.add(source)
-                    todo.append(source)
-
-
-def _contradiction(which: str, todo: str) -> InputError:
-    return InputError("Expected constraints that can all hold.", f"These contradict each other: {which}.", todo)
 
 
 def written(made: Constraints) -> dict[str, Any]:

@@ -66,8 +66,8 @@ ANALYSES: list[Analysis] = [
         question="What may change in a row, how far and at what cost?",
         page="sensitivity",
         compute="modelglass.analysis.constraints:constraints",
-        order=25,
-        report=False,
+        cost="seconds",
+        order=10,
         reads_threshold="never",
         settings=(
             Setting(

@@ -134,7 +134,6 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.analysis.sobol_indices:sobol_indices",
         cost="seconds",
         order=30,
-        report=False,
         reads_threshold="never",
         settings=(
             FEATURES,

@@ -139,8 +139,17 @@ def groups(
 
 
 def _given(analysis: Analysis, settings: Mapping[str, Mapping[str, Any]], level: float) -> dict[str, Any]:
-    given = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
+    given: dict[str, Any] = {"level": level} if any(s.name == "level" for s in analysis.settings) else {}
+    if analysis.name == "constraints":
+        given |= _followed(settings)
     return {**given, **settings.get(analysis.name, {})}
+
+
+def _followed(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Give the constraints that the other sections follow, so that the table shows these; nothing where they follow none, or several."""
+    followed = [v["constraints"] for v in settings.values() if v.get("constraints") is not None]
+    same = followed and all(one is followed[0] or one == followed[0] for one in followed)
+    return {"given": followed[0]} if same else {}
 
 
 def _asked(

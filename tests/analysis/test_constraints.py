@@ -11,6 +11,7 @@ from modelglass.analysis.constraints import constraints
 from modelglass.analysis.constraints_found import _step
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.noise_robustness import noise_robustness
 from modelglass.analysis.possible import Space
 
 
@@ -80,7 +81,10 @@ def small(x):
 @pytest.mark.parametrize(
     ("make", "step"),
     [
-        (lambda r: r.uniform(0, 100, 400), 0),  # a step of 0.0001 was found: beyond 50 any number passed for four decimals
+        (
+            lambda r: r.uniform(0, 100, 400),
+            0,
+        ),  # a step of 0.0001 was found: beyond 50 any number passed for four decimals
         (lambda r: r.uniform(0, 1e6, 400), 0),
         (lambda r: r.lognormal(8, 1, 400), 0),
         (lambda r: r.normal(size=400) * 1e-7, 0),
@@ -235,13 +239,16 @@ def test_cost_is_in_spreads_and_derived_columns_are_free(ev, found):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"columns": {"age": {"low": 50, "high": 40}}}, ["contradict", "low 50 of 'age' is above its high 40"]),
-        ({"columns": {"tens": {"low": 12, "high": 18}}}, ["no step of 10 of 'tens' lies between"]),
+        (
+            {"columns": {"age": {"low": 50, "high": 40}}},
+            ["contradict", "low 50 of 'age' (the constraints, under columns: age: low) is above its high 40"],
+        ),
+        ({"columns": {"tens": {"low": 12, "high": 18}}}, ["no step of 10 of 'tens' (as the data show) lies between"]),
         (
             {"columns": {"rent": {"low": 0.7, "high": 1}, "food": {"low": 0.6, "high": 1}}},
             ["rent + food + rest = 1", "only sums from"],
         ),
-        ({"columns": {"low": {"low": 50, "high": 60}}}, ["low <= top", "starts at 50"]),
+        ({"columns": {"low": {"low": 50, "high": 60}}}, ["low <= top", "starts where 'top' has ended"]),
         ({"together": [{"derived": "school", "from": "years"}]}, ["follows from itself"]),
         ({"together": [{"derived": "x", "from": ["age", "tens"]}]}, ["'x' to follow from age, tens on all rows"]),
         ({"columns": {"agee": {}}}, ["'agee'", "Did you mean 'age'?"]),
@@ -288,6 +295,71 @@ def test_yaml_errors_name_the_line(found, tmp_path):
         path.write_text(text)
         with pytest.raises(InputError, match=rf"reads \(rules.yaml, line {line}\)[\s\S]*Did you mean '(age|low)'"):
             found.changed(path)
+
+
+def test_contradictions_name_the_line_of_each_rule(found, tmp_path):
+    path = tmp_path / "rules.yaml"
+    for text, said in (
+        (
+            "columns:\n  age:\n    low: 50\n    high: 40\n",
+            "low 50 of 'age' (rules.yaml, line 3) is above its high 40 of 'age' (rules.yaml, line 4)",
+        ),
+        ("columns:\n  age:\n    low: 99\n", "low 99 of 'age' (rules.yaml, line 3) is above its high 79 of 'age' (as the data show)"),
+        (
+            "columns:\n  tens: {step: 40,\n    low: 12,\n    high: 18}\n",
+            "no step of 40 of 'tens' (rules.yaml, line 2) lies between its low 12 of 'tens' (rules.yaml, line 3) and high 18 of 'tens' (rules.yaml, line 4)",
+        ),
+        (
+            "columns:\n  rent: {low: 0.7, high: 1}\n  food: {low: 0.6, high: 1}\n",
+            "rent + food + rest = 1 (on all rows of the data), but their ranges allow only sums from",
+        ),
+        ("columns:\n  rent: {low: 0.7, high: 1}\n  food: {low: 0.6, high: 1}\n", "low 0.7 of 'rent' (rules.yaml, line 2), low 0.6 of 'food' (rules.yaml, line 3), low"),
+        ("columns:\n  low: {low: 50, high: 60}\n", "low <= top (on all rows of the data), but 'low' starts where 'top' has ended: low 50 of 'low' (rules.yaml, line 2), high"),
+        ("inferred: false\ntogether:\n- order: [low, top]\n- order: [top, low]\n", "low <= top (rules.yaml, line 3) and top <= low (rules.yaml, line 4)"),
+        ("together:\n- order: [top, low]\n", "low <= top (on all rows of the data) and top <= low (rules.yaml, line 2)"),
+        ("together:\n- {sum: [x, low], equals: 5}\n- {sum: [low, x], equals: 3}\n", "x + low = 5 (rules.yaml, line 2) and low + x = 3 (rules.yaml, line 3)"),
+        (
+            "inferred: false\ntogether:\n- {derived: years, from: school}\n- {derived: school, from: years}\n",
+            "'years' follows from itself, by years follows from school (rules.yaml, line 3), school follows from years (rules.yaml, line 4)",
+        ),
+        ("columns:\n  school: {levels: [none, primary]}\n  years:\n    low: 10\n", "years follows from school (on all rows of the data), but what is allowed there"),
+        ("columns:\n  school: {levels: [none, primary]}\n  years:\n    low: 10\n", "allowed here: low 10 of 'years' (rules.yaml, line 4)"),
+        ("columns:\n  ratio: {low: 2, high: 9}\n", "low 2 of 'ratio' (rules.yaml, line 2)"),
+        ("columns:\n  day: {low: 2024-09-01,\n    high: 2024-02-01}\n", "low 2024-09-01 of 'day' (rules.yaml, line 2) is above its high 2024-02-01 of 'day' (rules.yaml, line 3)"),
+    ):  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(InputError) as error:
+            found.changed(path)
+        assert said in str(error.value).replace(str(path), "rules.yaml"), str(error.value)
+    with pytest.raises(InputError, match=r"low 50 of 'age' \(the constraints, under columns: age: low\)"):
+        found.changed({"columns": {"age": {"low": 50, "high": 40}}})
+    with pytest.raises(InputError, match=r"low 99 of 'age' \(the constraints, line 1\) is above its high 98 of 'age' \(given before\)"):  # fmt: skip
+        found.changed("columns: {age: {high: 98}}").changed("columns: {age: {low: 99}}")
+
+
+def test_what_can_hold_is_not_called_a_contradiction(found):
+    for given in (
+        {"columns": {"school": {"levels": ["none", "primary"]}, "years": {"high": 6}}},
+        {"columns": {"school": {"levels": ["none"]}, "years": {"high": 0}}},
+        {"columns": {"ratio": {"low": 0.5, "high": 0.6}, "weight": {"low": 90}}},
+        {"together": [{"order": ["low", "top"]}, {"order": ["low", "top"]}]},
+        {"columns": {"rent": {"low": 0.5, "high": 0.5}}},
+    ):
+        found.changed(given)
+
+
+def test_constraints_of_other_data_say_so(ev, found):
+    other = Evaluation(ev.estimator, table(300, seed=9), target="y", name="last year")
+    got = constraints(other, given=found)
+    assert got.called == "as other data (in memory) show"
+    assert "those of 400 rows of other data (in memory)." in got.sentence()
+    assert constraints(ev, given=found) is found
+    assert found.called == "as the data show"
+    edited = found.changed("columns: {age: {direction: up}}")
+    assert constraints(other, given=edited).called == "the constraints"
+    assert "of other data" in constraints(other, given=edited).sentence()
+    told = noise_robustness(other, constraints=found, levels=[0.1], rows=60).settings["constraints"]
+    assert told.startswith("as other data (in memory) show")
 
 
 def test_an_empty_end_of_a_range_of_dates_is_no_bound(found):

@@ -19,7 +19,7 @@ from modelglass.app.dashboard.guard import part
 from modelglass.app.dashboard.rows import ROW
 from modelglass.app.dashboard.state import Desk
 from modelglass.app.dashboard.text import file_name, plain, short
-from modelglass.app.dashboard.views import slices
+from modelglass.app.dashboard.views import sensitivity, slices
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -59,6 +59,8 @@ def settings_of(analysis: Analysis, desk: Desk) -> dict[str, Any]:
     row = state.first(ROW)
     if row is not None and row.isdecimal():
         values |= {s.name: int(row) for s in analysis.settings if s.kind == "row"}
+    if analysis.page == "sensitivity" and any(s.name == "constraints" for s in analysis.settings):
+        values |= sensitivity.rules_given()
     return values
 
 

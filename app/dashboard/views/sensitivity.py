@@ -38,8 +38,12 @@ def page(desk: Desk) -> None:
         )
 
 
-def _rules(desk: Desk) -> Mapping[str, Any]:
-    """Give what the table above says, the same for all; nothing where it was left as the data show."""
+def _rules(_: Desk) -> Mapping[str, Any]:
+    return rules_given()
+
+
+def rules_given() -> dict[str, Any]:
+    """Give what the table of constraints says, the same for all of the page; nothing where it was left as the data show."""
     given = constraint_table.given()
     return {"constraints": given} if given else {}
 

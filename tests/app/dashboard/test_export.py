@@ -49,6 +49,23 @@ def test_the_report_is_made_with_the_settings_chosen(chosen, binary, show, monke
     assert made == {"settings": wanted, "cohorts": ["age < 47"]}
 
 
+def test_the_report_and_the_numbers_follow_the_constraints_of_the_page(binary, show, texts, monkeypatch, until):
+    made = {}
+    monkeypatch.setattr(
+        "modelglass.app.report.report", lambda ev, path, **given: (made.update(given), path.write_text(""))
+    )
+    rules = "columns: {age: {direction: up}}"
+    at = show(binary, "export", **{"constraints.given": rules})
+    assert "Cheapest change Constraints columns: {age: {direction: up}}" in texts(at).replace("**", "").replace(
+        "\\", ""
+    )
+    at.button(key="mg.make_report").click().run()
+    until(at, lambda at: made)
+    following = ("adversarial", "noise_robustness", "fragile_rows", "robust_threshold", "input_faults")
+    assert {name: made["settings"][name] for name in following} == {n: {"constraints": rules} for n in following}
+    assert made["settings"]["constraints"] == {"given": rules}
+
+
 def test_settings_of_what_needs_a_cohort_do_not_stop_the_report_of_all_rows(binary, show, monkeypatch, until):
     made = {}
     monkeypatch.setattr(

@@ -55,6 +55,24 @@ def test_what_could_be_done_stands_there_as_it_is_and_is_never_run(text):
     assert "<img src=x" not in text
 
 
+def test_the_table_of_constraints_is_the_one_that_the_other_sections_follow(tmp_path, reading):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.integers(18, 90, 120), "b": rng.normal(size=120)})
+    frame["t"] = frame.a + frame.b
+    ev = Evaluation(lambda x: (x.a + x.b).to_numpy(), frame, target="t", task="regression")
+    rules = {"columns": {"a": {"direction": "up", "high": 95}}}
+    names = ["constraints", "adversarial", "sobol_indices"]
+    for asked, high in ({}, "89"), ({"adversarial": {"constraints": rules}}, "95"):
+        given = {"sobol_indices": {"points": 256}, **asked}
+        path = report(ev, tmp_path / "r.html", analyses=names, settings=given)
+        read = reading.Read(path.read_text(encoding="utf-8"))
+        assert set(read.articles) >= set(names)
+        text = path.read_text(encoding="utf-8")
+        part = text[text.index('id="a-constraints"') : text.index("</article>", text.index('id="a-constraints"'))]
+        assert f"<td>{high}" in part
+        assert ("given: direction, high" in part) == bool(asked)
+
+
 def test_the_cohort_stands_beside_the_whole_where_that_is_quick(read, text):
     assert [len(read.articles[n]) for n in ("performance", "slice_metrics", "toy", "cannot", "slow")] == [
         2,
