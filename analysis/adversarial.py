@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import share
 from modelglass.analysis.progress import Progress
+from modelglass.analysis.progress import span as part
 from modelglass.analysis.recipes import Recipe, of_changes
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -192,19 +194,25 @@ def adversarial(
     if not len(space.free):
         raise NotApplicable("the constraints let no column change")
     answers = Answers(kept, space, amount=amount)
-    certain = certificate(kept, space, amount)
+    began = time.monotonic()
+
+    def of_time(share: float) -> float | None:
+        return None if budget is None else share * budget
+
+    certain = certificate(kept, space, amount, seconds=of_time(0.25), progress=part(progress, 0.0, 0.1))
     known = f"the bound already tells where to go ({certain.how})"
     slopes = gradients_of(kept, space, amount) if certain.none else known
+    starts = answers.starts(seed, seconds=of_time(0.1), progress=part(progress, 0.1, 0.15))
     found = guided(
         space,
         answers.ask,
         slopes,
         seed=seed,
         rounds=rounds,
-        seconds=budget,
-        starts=answers.starts(seed),
+        seconds=None if budget is None else max(budget - (time.monotonic() - began), budget / 2),
+        starts=starts,
         hints=certain.hints,
-        progress=progress,
+        progress=part(progress, 0.15, 1.0),
     )
     return _result(ev, chosen, kept, why, space, answers, found, certain, level, {
         "constraints": rules.called, "immutable": _names(immutable), "amount": amount, "rows": chosen.n,
@@ -262,7 +270,7 @@ def _result(
         no_certificate=certain.none,
         no_gradients=found.no_gradients,
         asked=found.asked,
-        stopped=found.spent,
+        stopped=found.spent or certain.spent,
         answer=verb,
         source=kept.source,
         settings=settings,

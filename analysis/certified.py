@@ -12,6 +12,7 @@ Both work on raw columns, also through a Pipeline in which each column that the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from modelglass.analysis.boundary import Boundary, boundaries
 from modelglass.analysis.certified_sums import Closed, closed, is_sum
 from modelglass.analysis.leaf_boxes import Boxes, boxes_of, certified_costs
 from modelglass.analysis.possible import Space
+from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.reach import Unreadable, traced
 
 if TYPE_CHECKING:
@@ -42,22 +44,29 @@ class Certificate:
     low     float64 (n,): no possible change below this cost makes the answer another one; 0 where nothing is certified
     how     in words; none: why there is none, completing "because ..." ('' where there is one)
     hints   proposes changes to the search
+    spent   whether the time was over before all rows were looked at (0 is certified for those)
     """
 
     low: np.ndarray
     how: str = ""
     none: str = ""
     hints: Callable[[Searcher], None] | None = None
+    spent: bool = False
 
 
-def certificate(ev: Evaluation, space: Space, amount: float) -> Certificate:
-    """Find what can be certified for the rows of ``ev``, which are those of ``space``."""
+def certificate(
+    ev: Evaluation, space: Space, amount: float, *, seconds: float | None = None, progress: Progress | None = None
+) -> Certificate:
+    """Find what can be certified for the rows of ``ev``, which are those of ``space``.
+
+    ``seconds`` ends the bounds of trees, that of the first rows aside (their code may have to be compiled).
+    """
     try:
         way = traced(ev)
         if is_sum(way.estimator):
             return _linear(ev, closed(ev, space, way, amount))
         made = boxes_of(ev, space, way)
-        return _trees(ev, made, boundaries(ev, made.raw, amount))
+        return _trees(ev, made, boundaries(ev, made.raw, amount), seconds, progress)
     except Unreadable as error:
         return Certificate(low=np.zeros(ev.n), none=str(error))
 
@@ -88,18 +97,30 @@ def _just_beyond(searcher: Searcher, found: Sequence[Closed]) -> None:
             searcher.offer(places, np.where(steps > 0, space.X[places] + whole, X + 1e-6 * numbers))
 
 
-def _trees(ev: Evaluation, made: Boxes, ways: Sequence[Boundary]) -> Certificate:
-    low = np.full(ev.n, np.inf)
+def _trees(
+    ev: Evaluation, made: Boxes, ways: Sequence[Boundary], seconds: float | None, progress: Progress | None
+) -> Certificate:
+    low, done, began, spent = np.full(ev.n, np.inf), 0, 0.0, False
+    total = sum(len(made.blocks(len(way.rows))) for way in ways)
     slack = SLACK * max(1.0, float(np.abs(made.raw).max()))
     for way in ways:
         value = made.value @ way.a
         need = -(made.base @ way.a + way.b) - slack
         for at in made.blocks(len(way.rows)):
             rows = way.rows[at]
+            tell(progress, done / total, "bounds of the trees' leaves")
+            if done and seconds is not None and time.monotonic() - began > seconds:
+                low[rows], spent = 0.0, True
+                continue
             sure = certified_costs(made.costs(rows), value, made.tree, made.trees, need[at])
             low[rows] = np.minimum(low[rows], sure)
+            began = began or time.monotonic()
+            done += 1
     return Certificate(
-        low=low * (1 - 1e-6), how="bounds of the trees' leaves", hints=lambda searcher: _propose(searcher, made, ways)
+        low=low * (1 - 1e-6),
+        how="bounds of the trees' leaves",
+        hints=lambda searcher: _propose(searcher, made, ways),
+        spent=spent,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.estimated import agree, all_rows, rows_text
 from modelglass.analysis.possible import Space
+from modelglass.analysis.progress import Progress, lots, tell
 from modelglass.analysis.refusals import Refused, first_refused, kept_error
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ OTHERS = 2_000
 DONORS = 4
 """Of them a search starts from."""
 TINY = 1e-12
+STARTED = 1_000
+"""Rows whose starts are looked for at once."""
 
 
 class Answers:
@@ -90,20 +94,22 @@ class Answers:
         rest[rows, own] = -np.inf
         return rest.max(axis=1) - mine
 
-    def starts(self, seed: int) -> np.ndarray:
-        """Give rows of the whole data that are beyond the boundary of each row, near ones first, (n, k, p)."""
+    def starts(self, seed: int, *, seconds: float | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Give rows of the whole data that are beyond the boundary of each row, near ones first, (n, k, p); NaN after ``seconds``."""
+        began = time.monotonic()
         whole = self.ev.whole
         rng = np.random.default_rng((seed, 20_013))
         at = np.arange(whole.n) if whole.n <= OTHERS else np.sort(rng.permutation(whole.n)[:OTHERS])
         others = self.space.code(whole.inputs().iloc[at])
         decided = whole.predicted[at]
-        n = self.ev.n
-        beyond = (
-            np.stack([self.beyond(np.full(len(at), i), decided) for i in range(n)])
-            if n
-            else np.zeros((0, len(at)), bool)
-        )
-        return nearest_others(self.space, others, beyond)
+        out = np.full((self.ev.n, DONORS, others.shape[1]), np.nan)
+        for lot in lots(self.ev.n, STARTED):
+            tell(progress, lot[0] / self.ev.n, "other rows beyond the boundary")
+            if seconds is not None and time.monotonic() - began > seconds:
+                break
+            beyond = np.stack([self.beyond(np.full(len(at), i), decided) for i in lot])
+            out[lot] = nearest_others(self.space, lot, others, beyond)
+        return out
 
 
 def _logit(p: np.ndarray) -> np.ndarray:
@@ -157,20 +163,23 @@ def inside(chosen: Evaluation, rules: Constraints) -> tuple[Evaluation, str]:
     return kept, rules.called + left_out
 
 
-def nearest_others(space: Space, others: np.ndarray, beyond: np.ndarray, most: int = DONORS) -> np.ndarray:
-    """Give for each row the cheapest other rows that are beyond its boundary, shape (n, most, p); NaN where there are fewer.
+def nearest_others(
+    space: Space, places: np.ndarray, others: np.ndarray, beyond: np.ndarray, most: int = DONORS
+) -> np.ndarray:
+    """Give for each row the cheapest other rows that are beyond its boundary, shape (k, most, p); NaN where there are fewer.
 
     Parameters
     ----------
+    places : int array (k,)
+        The rows, by their places in ``space``.
     others : float array (m, p), as ``space.code`` gives rows
-    beyond : bool array (n, m)
+    beyond : bool array (k, m)
     """
-    n, p = space.X.shape
-    out = np.full((n, most, p), np.nan)
+    out = np.full((len(places), most, space.X.shape[1]), np.nan)
     per = np.where(np.isfinite(space.per), space.per, 0.0)
-    for i in range(n):
+    for i, place in enumerate(places):
         at = np.flatnonzero(beyond[i])
-        off = np.abs(others[at] - space.X[i])
+        off = np.abs(others[at] - space.X[place])
         off[:, ~space.number] = off[:, ~space.number] > 0
         near = at[np.argsort((np.nan_to_num(off) * per).sum(axis=1), kind="stable")[:most]]
         out[i, : len(near)] = others[near]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.estimated import agree
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -120,7 +121,7 @@ class Constraints(Result):
         return str(self.settings["given"] or "as the data show")
 
     def frame(self) -> pd.DataFrame:
-        """Give column, may_change, low, high, step, levels, direction, cost, spread, why."""
+        """Give column, may_change, low, high, step, direction, cost, spread, levels, why."""
         derived = {t.columns[-1]: t for t in self.together if t.kind == "derived"}
         rows = []
         for rule in self.columns.values():
@@ -133,11 +134,11 @@ class Constraints(Result):
                     "low": _shown(rule, rule.low) if number else "",
                     "high": _shown(rule, rule.high) if number else "",
                     "step": _step_text(rule) if number else "",
-                    "levels": ", ".join(map(str, rule.levels[:12]))
-                    + (f" and {len(rule.levels) - 12} more" if len(rule.levels) > 12 else ""),
                     "direction": rule.direction,
                     "cost": rule.cost,
                     "spread": rule.spread / (DAY if rule.dates else 1.0),
+                    "levels": ", ".join(map(str, rule.levels[:12]))
+                    + (f" and {len(rule.levels) - 12} more" if len(rule.levels) > 12 else ""),
                     "why": "; ".join(filter(None, [rule.how, *with_others])),
                 }
             )
@@ -148,9 +149,9 @@ class Constraints(Result):
         table = self.frame()
         free, tied = (table.may_change == "yes").sum(), (table.may_change == "with others").sum()
         fixed = len(table) - free - tied
-        said = f"Of {len(table)} columns that the model reads {free} may change"
-        said += f", {tied} follow from others" if tied else ""
-        said += f", {fixed} stay as they are" if fixed else ""
+        said = f"Of {len(table)} {agree(len(table), 'column', 'columns')} that the model reads {free} may change"
+        said += f", {tied} {agree(tied, 'follows', 'follow')} from others" if tied else ""
+        said += f", {fixed} {agree(fixed, 'stays as it is', 'stay as they are')}" if fixed else ""
         said += f". Belonging together: {'; '.join(t.text() for t in self.together)}." if self.together else "."
         return f"{said} Ranges, steps and levels are those of {self.settings['learnt_from']}."
 
@@ -298,7 +299,7 @@ def number_text(rule: ColumnRule, value: float) -> str:
     """Write a number of a column for people; dates as dates."""
     if rule.dates and np.isfinite(value):
         return pd.Timestamp(value, unit="s").isoformat(sep=" ").removesuffix(" 00:00:00")
-    return f"{value:.6g}"
+    return f"{value:.0f}" if value == np.rint(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _shown(rule: ColumnRule, value: float) -> str:

@@ -219,6 +219,8 @@ def _ask(ev: Evaluation, analysis: Analysis, budget: Budget) -> tuple[list[Findi
         found = list(find(ev, budget))
     except NotApplicable as answer:
         return None, f"cannot say: {answer.reason}", 0
+    except InputError as error:  # a model that refuses rows it is asked about anew: the rest is still told
+        return None, f"it ended early: {' '.join(str(error).split())}", 0
     return found, budget.note, ev.n if budget.used is None else budget.used
 
 

@@ -72,6 +72,8 @@ def drawn(
 
     Raises
     ------
+    NotApplicable
+        Noise changes no row.
     InputError
         Contradictory constraints, or a model that raises an error on a possible row.
     """
@@ -89,6 +91,10 @@ def drawn(
         if isinstance(found, Refused):
             raise every_possible_row(found, f"row {found.row} with noise")
         made.append(judged_answers(chosen, *found, clean))
+    if not prober.asked:
+        raise NotApplicable(
+            "noise changes no row: the constraints let no column change, or it is too weak for their steps"
+        )
     tell(progress, 1.0, "noise")
     settings = {"strength": strength, "constraints": called, "rows": chosen.n}
     return Drawn(ev=chosen, clean=clean, draws=tuple(made), asked=prober.asked, settings=settings)

@@ -52,6 +52,8 @@ class NoiseRobustness(ProbedResult):
 
     def sentence(self) -> str:
         """Say what noise on all columns does, and which column is most sensitive."""
+        if not self.changes.rows_changed.any():
+            return f"Noise changes none of {rows_text(self.source.rows)}: the constraints let no column change, or it is too weak for their steps."
         whole = self.changes[self.changes.feature == ALL]
         at = whole.iloc[(whole.level - 0.1).abs().argmin()]
         decisions = "" if np.isnan(at.changed) else f" and {at.changed:.1%} of decisions change"

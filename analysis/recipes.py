@@ -40,7 +40,10 @@ def training_code(settings: Mapping[str, Any], **asked: Any) -> str:
     called = str(settings.get("constraints", AS_FOUND))
     if not called.startswith(AS_FOUND):
         said += ", constraints=rules"
-        lines.append(f"# rules: the constraints used here ({called.splitlines()[0]})")
+        name = called.splitlines()[0].removeprefix("the constraints").strip()
+        lines.append(
+            f"# rules: the constraints used here{' ' + name if name.startswith('(') else f' ({name})' if name else ''}"
+        )
     return "\n".join(
         [
             "import pandas as pd",

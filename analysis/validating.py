@@ -58,9 +58,11 @@ def _alone(rule: ColumnRule, now: np.ndarray, changed: np.ndarray | None, old: n
         return
     if rule.kind == "levels":
         allowed = set(rule.levels)
-        broken(
-            np.array([not _missing(v) and v not in allowed for v in now], bool), rule.name, "its level is not allowed"
-        )
+        out = np.array([not _missing(v) and v not in allowed for v in now], bool)
+        for level in dict.fromkeys(now[out]):
+            broken(
+                out & np.array([v == level for v in now], bool), rule.name, f"its level {str(level)!r} is not allowed"
+            )
         return
     coded = np.isin(now, rule.codes) if rule.codes else np.zeros(len(now), bool)
     edge = FAR * np.maximum(1e-300, np.maximum(np.abs(now), rule.step))

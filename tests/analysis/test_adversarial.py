@@ -539,3 +539,28 @@ def test_the_planted_fragile_feature_of_credit_is_first(tmp_path):
         mg.load_model(plain.model), mg.read_data(plain.data), train=mg.read_data(plain.train), **plain.options
     )
     assert find(logistic, Budget(60.0)) == []
+
+
+def test_time_ends_the_bounds_and_the_starts_too(monkeypatch):
+    """Bounds of 100,000 rows took a minute before the search, whatever the time given, and could not be stopped."""
+    X, y = numbers(n=3_000, p=4)
+    ev = evaluation(RandomForestClassifier(60, max_depth=7, random_state=0), X, y)
+    whole = adversarial(ev, rows=300, rounds=0, budget=None)
+    monkeypatch.setattr("modelglass.analysis.leaf_boxes.COSTS", 200_000)
+    monkeypatch.setattr("modelglass.analysis.changed_answers.STARTED", 20)
+    heard = []
+    got = adversarial(ev, rows=300, rounds=0, budget=1e-3, progress=lambda share, what: heard.append((share, what)))
+    assert got.stopped
+    assert "this is the best so far" in got.sentence()
+    sure = got.rows.certified.to_numpy() > 0
+    assert 0 < sure.sum() < 150, "those of the first rows only"
+    np.testing.assert_allclose(got.rows.certified[sure], whole.rows.certified[sure])
+    assert (got.rows.certified <= whole.rows.cost * (1 + 1e-9)).all()
+    assert [s for s, _ in heard] == sorted(s for s, _ in heard)
+    assert {"bounds of the trees' leaves", "other rows beyond the boundary"} <= {w for _, w in heard}
+
+    def stop(share, what):
+        raise Stopped("enough")
+
+    with pytest.raises(Stopped):
+        adversarial(ev, rows=300, budget=None, progress=stop)
