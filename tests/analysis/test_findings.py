@@ -192,3 +192,28 @@ def test_a_moved_threshold_leaves_out_only_what_asks_the_model(monkeypatch):
     assert left_out == {"accumulated_local_effects", "adversarial", "fragile_rows"}
     assert set(first.looked.analysis) == set(again.looked.analysis)
     assert not first.looked.note.str.startswith("the threshold was moved").any()
+
+
+def test_a_model_that_refuses_changed_rows_leaves_the_other_findings():
+    """One question about changed rows ended them all."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(600, 3)), columns=list("abc"))
+    seen = set(map(tuple, X.itertuples(index=False)))
+
+    class Wary:
+        classes_ = np.array(["no", "yes"])
+
+        def predict_proba(self, rows):
+            if any(tuple(r) not in seen for r in rows.itertuples(index=False)):
+                raise ValueError("never seen")
+            p = 1 / (1 + np.exp(-3 * rows.a.to_numpy()))
+            return np.column_stack([1 - p, p])
+
+        def predict(self, rows):
+            return self.classes_[(self.predict_proba(rows)[:, 1] > 0.5).astype(int)]
+
+    y = np.where((X.a > 0) & (X.b < 1) | (X.b > 1) & (rng.random(600) < 0.5), "yes", "no")
+    got = findings(Evaluation(Wary(), X.assign(y=y), target="y"), budget=60)
+    ended = got.looked[got.looked.note.str.contains("never seen")]
+    assert set(ended.analysis) >= {"accumulated_local_effects", "adversarial"}
+    assert "find_slices" in set(got.looked[got.looked.ran].analysis)

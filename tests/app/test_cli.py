@@ -288,6 +288,53 @@ def test_wrong_input_is_refused_in_a_few_lines(command, case):
         assert part in err
 
 
+RULES = {
+    "contradiction": (
+        "columns:\n  age:\n    low: 50\n    high: 40\n",
+        ["low 50 of 'age'", "rules.yaml, line 3", "high 40 of 'age'", "rules.yaml, line 4"],
+    ),
+    "every row left out": (
+        "columns:\n  age: {low: 500, high: 600}\n",
+        ["constraints that hold for some rows", "age: below 500", "Widen"],
+    ),
+    "no such column": ("columns:\n  agee: {low: 5}\n", ["line 2", "Did you mean 'age'"]),
+    "no such level": ("columns:\n  age: {levels: [old]}\n", ["no levels for 'age'"]),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["adversarial", "noise_robustness", "fragile_rows", "robust_threshold", "input_faults"]
+)
+@pytest.mark.parametrize("case", RULES)
+def test_constraints_that_cannot_hold_are_refused_in_a_few_lines(command, place, case, name):
+    text, parts = RULES[case]
+    (place / "rules.yaml").write_text(text)
+    code, out, err = command("show", name, *COMMON, "--quiet", "--set", "constraints=rules.yaml", "--set", "rows=50")
+    assert (code, out) == (2, "")
+    assert 1 <= len(err.strip().splitlines()) <= 5, err
+    for part in parts:
+        assert part in err
+
+
+def test_constraints_that_let_nothing_change_and_a_budget_of_nothing_are_told(command, place):
+    (place / "rules.yaml").write_text("columns: {age: {immutable: true}, pay: {immutable: true}}\n")
+    given = ("--quiet", "--set", "constraints=rules.yaml")
+    for name in ("adversarial", "fragile_rows", "robust_threshold"):
+        code, out, _ = command("show", name, *COMMON, *given)
+        assert code == 0
+        assert "Cannot say, because" in out
+        assert "let no column change" in out
+    code, out, _ = command("show", "noise_robustness", *COMMON, *given)
+    assert "Noise changes none of 400 rows: the constraints let no column change" in out
+    (place / "rules.yaml").write_text("columns: {age: {immutable: true}, pay: {direction: down}}\n")
+    code, out, _ = command("show", "adversarial", *COMMON, *given, "--where", "pay < 5 and _prediction = 'no'")
+    assert code == 0
+    assert "robust within the constraints" in out
+    code, out, err = command("show", "adversarial", *COMMON, "--quiet", "--set", "budget=0")
+    assert (code, out) == (2, "")
+    assert "budget" in err
+
+
 def test_a_place_for_results_and_a_folder_of_nobody_are_refused(command):
     for words in (("report", *COMMON, "-o", "~no-such-user/r.html"), ("--folder", "~no-such-user")):
         code, out, err = command(*words)

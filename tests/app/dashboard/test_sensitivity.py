@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from modelglass.analysis.constraints import constraints
+from modelglass.analysis.evaluation import Evaluation
 from modelglass.app.dashboard import constraint_table
 
 WORST = "Rows whose answer changes most cheaply"
@@ -113,3 +114,60 @@ def test_a_broken_link_is_said_and_the_data_stand(binary, show, go):
     go(at, "sensitivity")
     assert not at.exception
     assert any("nobody" in e.value for e in at.error)
+
+
+STRESS = ("adversarial", "noise_robustness", "fragile_rows", "robust_threshold", "input_faults")
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "sections"),
+    [
+        ("columns: {age: {low: 500, high: 600}}", ["age: below 500", "Widen that constraint"], 5),
+        ("columns:\n  age:\n    low: 70\n    high: 20", ["low 70 of 'age' (the constraints, line 3)", "line 4"], 0),
+    ],
+)
+def test_constraints_that_cannot_hold_are_said_in_their_place(given, said, sections, binary, show, go, until):
+    """Rows left out are told by each section that asks about rows; contradictions by the table, and the data's own stand."""
+    at = show(binary, **FEW, **{"constraints.given": given})
+    go(at, "sensitivity")
+    until(at, lambda at: sum(said[0] in e.value.replace("\\", "") for e in at.error) >= max(sections, 1))
+    assert not at.exception
+    mine = [e.value.replace("\\", "") for e in at.error]
+    assert all(part in mine[0] for part in said), mine[0]
+    assert len(mine) == max(sections, 1)
+
+
+def test_nothing_that_may_change_and_a_budget_of_nothing_are_answers(binary, show, go, texts, until):
+    names = list(binary.features)
+    given = yaml.safe_dump({"columns": {n: {"immutable": True} for n in names}})
+    at = show(binary, **FEW, **{"constraints.given": given, "adversarial.budget": "0"})
+    go(at, "sensitivity")
+    until(at, lambda at: "the constraints let no column change" in texts(at))
+    assert not at.exception
+    assert texts(at).count("Cannot say, because") >= 3
+    assert any("Seconds" in e.value or "budget" in e.value for e in at.error), (
+        "the address's 0 is refused, and the usual stands"
+    )
+
+
+def test_a_model_that_refuses_changed_rows_is_said_with_the_row(binary, show, go, until):
+    seen = set(map(tuple, binary.inputs().itertuples(index=False)))
+    inner = binary.estimator
+
+    class Wary:
+        classes_ = inner.classes_
+
+        def predict_proba(self, rows):
+            if any(tuple(r) not in seen for r in rows.itertuples(index=False)):
+                raise ValueError("never seen")
+            return inner.predict_proba(rows)
+
+        def predict(self, rows):
+            return inner.classes_[self.predict_proba(rows).argmax(axis=1)]
+
+    at = show(Evaluation(Wary(), binary.frame, target="bought", positive="yes", name="wary"), **FEW)
+    go(at, "sensitivity")
+    until(at, lambda at: sum("never seen" in e.value for e in at.error) >= 5)
+    assert not at.exception
+    told = [e.value.replace("\\", "") for e in at.error if "never seen" in e.value]
+    assert all("'age': " in t and "'city': " in t for t in told), told
