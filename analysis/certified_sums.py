@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelglass.analysis.boundary import CLOSE, Boundary, boundaries, raw_output
-from modelglass.analysis.constraints import FAR
+from modelglass.analysis.constraints import FAR, Together
 from modelglass.analysis.models.provenance import Provenance
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import lots
@@ -160,24 +160,29 @@ def _added(found: Reach, w: np.ndarray, j: int, rows: np.ndarray) -> np.ndarray:
 
 
 def _lines(found: Reach, w: np.ndarray, out: Items, stays: np.ndarray) -> dict[int, np.ndarray]:
-    """Give what columns that follow a straight number along a line add with it, by that number's place; rounding goes to ``free``."""
+    """Give what columns that follow straight numbers along a line, a sum or a difference add with each, by its place; rounding goes to ``free``."""
     space, slopes = found.space, dict[int, np.ndarray]()
-    for source, last, link in _on_lines(found):
+    for factors, last, link in _on_lines(found):
         rule, own = space.of[last], _slope(found, w, last)
-        stays[:, source] |= stays[:, last]
-        slopes[source] = slopes.get(source, np.zeros(len(w))) + link.value * own
-        off = link.value * space.X[out.rows, source] + link.shift - space.X[out.rows, last]
-        out.free += np.where(stays[:, source], 0.0, np.maximum(own * off, 0.0) + np.abs(own) * rule.step / 2)
+        held = stays[:, [*(space.place(c) for c in link.columns)]].any(axis=1)
+        for source, factor in factors.items():
+            stays[:, source] |= held
+            slopes[source] = slopes.get(source, np.zeros(len(w))) + factor * own
+        off = space.followed(link, space.X[out.rows], rounded=False) - space.X[out.rows, last]
+        out.free += np.where(held, 0.0, np.maximum(own * off, 0.0) + np.abs(own) * rule.step / 2)
     return slopes
 
 
-def _on_lines(found: Reach) -> list[tuple[int, int, Any]]:
-    """Find (source, last, link) where a straight number follows a straight number that may move, along a line."""
+def _on_lines(found: Reach) -> list[tuple[dict[int, float], int, Together]]:
+    """Find (sources that may move with their factors, last, link) where a straight number follows straight numbers along a line, a sum or a difference."""
     space, out = found.space, []
+    after = {space.place(link.columns[-1]) for link in space.derived}
     for link in space.derived:
         *sources, last = (space.place(c) for c in link.columns)
-        if link.by == "line" and sources[0] in space.free and found.straight[[sources[0], last]].all():
-            out.append((sources[0], last, link))
+        ways = {"line": (link.value,), "sum": (1.0, 1.0), "difference": (1.0, -1.0)}.get(link.by, ())
+        factors = {j: f for j, f in zip(sources, ways) if j in space.free}
+        if factors and not after & set(sources) and found.straight[[*factors, last]].all():
+            out.append((factors, last, link))
     return out
 
 

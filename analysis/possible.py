@@ -181,8 +181,8 @@ class Space:
                 continue
             out[moved, last] = self.followed(link, out[moved])
 
-    def followed(self, link: Together, X: np.ndarray) -> np.ndarray:
-        """Give what follows from the other columns of rows, shape (m,); NaN where the data show nothing."""
+    def followed(self, link: Together, X: np.ndarray, *, rounded: bool = True) -> np.ndarray:
+        """Give what follows from the other columns of rows, shape (m,), on its steps if ``rounded``; NaN where the data show nothing."""
         *sources, last = (self._place[c] for c in link.columns)
         if link.by == "table":
             table = self._tables[link.columns[-1]]
@@ -193,7 +193,7 @@ class Space:
             with np.errstate(all="ignore"):
                 got = OPERATIONS[link.by](X[:, sources[0]], X[:, sources[1]])
         rule = self.of[last]
-        return on_step(rule, got) if rule.step else got
+        return on_step(rule, got) if rule.step and rounded else got
 
     def possible(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Tell which projected rows are possible, shape (m,): what projecting cannot mend."""

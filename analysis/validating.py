@@ -115,7 +115,7 @@ def _together(
         wanted = link.value * sources[0] + link.shift if link.by == "line" else OPERATIONS[link.by](*sources)
         step = columns[link.columns[-1]].step
         broken(
-            np.abs(wanted - last) > link.within + step * 0.5001 + 1e-5 * np.abs(wanted),
+            np.abs(wanted - last) > max(link.within, step * 0.5001) + FAR * np.abs(wanted),
             link.columns[-1],
             f"not {link.text()}",
         )

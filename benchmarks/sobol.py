@@ -1,17 +1,16 @@
 """Sobol indices beside SALib, and how often the interval holds: ``python benchmarks/sobol.py [--runs 150]``.
 
-Needs SALib (``pip install SALib``) for the first part; without it only the coverage is simulated. Truth: closed forms of Ishigami's function
-(Ishigami and Homma 1990), of Sobol's G function, and of a step in two inputs.
+SALib runs in an environment of its own (``environments.py``), on answers that are drawn here alike. Truth: closed forms of Ishigami's function (Ishigami
+and Homma 1990), of Sobol's G function, and of a step in two inputs.
 """
 
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
+import json
+from importlib.metadata import version
 
 import numpy as np
-
-from modelglass.analysis.sobol_indices import measured, of_function
 
 PI = np.pi
 G = np.array([0, 1, 4.5, 9])
@@ -48,24 +47,60 @@ def truths() -> dict:
     }
 
 
-def beside_salib() -> None:
-    """Print the largest difference from SALib's estimates on SALib's own sample."""
+def drawn(points: int = 512) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Answers of Ishigami's function at two samples, and at the first with one column from the second: (n,), (n,), (3, n)."""
+    a, b = np.random.default_rng(0).uniform(-PI, PI, (2, points, 3))
+    mixed = np.stack([ishigami(np.where(np.arange(3) == j, b, a)) for j in range(3)])
+    return ishigami(a), ishigami(b), mixed
+
+
+def peer() -> None:
+    """Print SALib's estimates: on the answers drawn here, and on its own sample with the answers."""
     from SALib.analyze import sobol
     from SALib.sample import sobol as sampled
 
     problem = {"num_vars": 3, "names": ["a", "b", "c"], "bounds": [[-PI, PI]] * 3}
+    f_a, f_b, f_ab = drawn()
+    same = sobol.analyze(problem, np.column_stack([f_a, *f_ab, f_b]).ravel(), calc_second_order=False, seed=1)
     answers = ishigami(sampled.sample(problem, 1024, calc_second_order=False, seed=1))
-    theirs = sobol.analyze(problem, answers, calc_second_order=False, seed=1)
-    blocks = answers.reshape(1024, 5)
-    ours, _ = measured(blocks[:, 0][None], blocks[:, 4][None], blocks[:, 1:4].T[:, None])
-    off = max(np.abs(ours[0, :, 0] - theirs["S1"]).max(), np.abs(ours[1, :, 0] - theirs["ST"]).max())
+    own = sobol.analyze(problem, answers, calc_second_order=False, seed=1)
     print(
-        f"SALib on Ishigami, 1024 points: S1 {theirs['S1'].round(4)}, ST {theirs['ST'].round(4)}; largest difference of ours {off:.1e}"
+        json.dumps(
+            {
+                "version": version("SALib"),
+                **{f"same {k}": list(map(float, same[k])) for k in ("S1", "ST")},
+                **{f"own {k}": list(map(float, own[k])) for k in ("S1", "ST")},
+                "answers": list(map(float, answers)),
+            }
+        )
     )
+
+
+def beside_salib() -> None:
+    """Print the largest difference from SALib's estimates on the same answers."""
+    from environments import python_of, run
+
+    from modelglass.analysis.sobol_indices import measured
+
+    theirs = run(python_of("salib", "SALib==1.6.0"), "sobol.py", "--peer")
+    if "failed" in theirs:
+        print(f"SALib: {theirs['failed']}")
+        return
+    blocks = np.array(theirs["answers"]).reshape(1024, 5)
+    cases = {"same": drawn(), "own": (blocks[:, 0], blocks[:, 4], blocks[:, 1:4].T)}
+    for name, (f_a, f_b, f_ab) in cases.items():
+        ours, _ = measured(f_a[None], f_b[None], f_ab[:, None])
+        off = max(np.abs(ours[k, :, 0] - theirs[f"{name} {s}"]).max() for k, s in enumerate(("S1", "ST")))
+        print(
+            f"SALib {theirs['version']} on Ishigami, {'its own 1,024 Sobol points' if name == 'own' else '512 random points'}: "
+            f"S1 {theirs[f'{name} S1']}, ST {theirs[f'{name} ST']}; largest difference of ours {off:.1e}"
+        )
 
 
 def coverage(runs: int) -> None:
     """Print how often 95 % intervals hold the truth."""
+    from modelglass.analysis.sobol_indices import of_function
+
     for name, (function, draws, truth) in truths().items():
         for points in (256, 1024, 2048):
             hits = np.zeros((len(truth), 2))
@@ -82,7 +117,10 @@ def coverage(runs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=150)
+    parser.add_argument("--peer", action="store_true", help="SALib's side, in its environment")
     given = parser.parse_args()
-    if find_spec("SALib"):
+    if given.peer:
+        peer()
+    else:
         beside_salib()
-    coverage(given.runs)
+        coverage(given.runs)

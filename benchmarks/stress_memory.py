@@ -21,9 +21,10 @@ from shapley import Memory
 COLUMNS = 20
 
 
-def numbers(rows: int) -> Any:
-    """Boosted trees of 20 columns of numbers."""
+def numbers(rows: int, linear: bool = False) -> Any:
+    """Boosted trees of 20 columns of numbers, or a linear model."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
 
     from modelglass.analysis import Evaluation
 
@@ -31,8 +32,8 @@ def numbers(rows: int) -> Any:
     X = pd.DataFrame(rng.normal(size=(rows, COLUMNS)), columns=[f"x{i}" for i in range(COLUMNS)])
     y = (X.x0 + X.x1 * X.x2 + rng.logistic(size=rows) > 0).astype(int)
     fitted = slice(0, min(rows, 20_000))
-    model = HistGradientBoostingClassifier(max_iter=100).fit(X[fitted], y[fitted])
-    return Evaluation(model, X.assign(y=y), target="y")
+    model = LogisticRegression() if linear else HistGradientBoostingClassifier(max_iter=100)
+    return Evaluation(model.fit(X[fitted], y[fitted]), X.assign(y=y), target="y")
 
 
 def adult(folder: Path, final: Any) -> Any:
@@ -64,6 +65,8 @@ def case_of(name: str, folder: Path) -> tuple[Any, Any]:
         return numbers(100_000), lambda ev: adversarial(ev, budget=None)
     if name == "cheapest, 100,000 rows of 20 columns, 30 seconds":
         return numbers(100_000), lambda ev: adversarial(ev, rows=None, budget=30.0)
+    if name == "cheapest, 100,000 rows of 20 columns, linear, 30 seconds":
+        return numbers(100_000, linear=True), lambda ev: adversarial(ev, rows=None, budget=30.0)
     final = HistGradientBoostingClassifier(random_state=0) if "trees" in name else LogisticRegression(max_iter=2_000)
     return adult(folder, final), lambda ev: adversarial(ev, rows=5_000, budget=None)
 
@@ -73,6 +76,7 @@ CASES = (
     "cheapest, 1,000 rows of 20 columns",
     "cheapest, 100 of 100,000 rows of 20 columns",
     "cheapest, 100,000 rows of 20 columns, 30 seconds",
+    "cheapest, 100,000 rows of 20 columns, linear, 30 seconds",
     "cheapest, 5,000 rows of adult, trees",
     "cheapest, 5,000 rows of adult, linear",
 )

@@ -218,3 +218,26 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(LogisticRegression, "decision_function", broken)
         assert certificate(ev, space, np.nan).none == "its raw output cannot be read (ours)"
+
+
+@pytest.mark.parametrize("by", ["sum", "difference"])
+@pytest.mark.parametrize("way", ["bare", "scaled"])
+def test_a_number_that_follows_from_two_others_moves_with_them_in_the_bound(by, way):
+    """It was free to go anywhere in its range at no cost, so that next to nothing was certified."""
+    rng = np.random.default_rng(5)
+    X = pd.DataFrame({"a": rng.integers(0, 9, 300), "b": rng.integers(0, 7, 300), "k": rng.integers(-2, 3, 300)})
+    X["years"] = X.a + X.b if by == "sum" else X.a - X.b  # the name that every_row leaves out of the cost
+    value = X.a + X.b / 2 + X.k + 2 * X.years
+    y = np.where(value + rng.normal(size=300) > value.median(), "yes", "no")
+    model = LogisticRegression(C=0.3)
+    model = model if way == "bare" else make_pipeline(StandardScaler(), model)
+    ev = Evaluation(model.fit(X, y), X.assign(y=y), target="y")
+    rules = constraints(ev, given={"inferred": False, "together": [{"derived": "years", "from": ["a", "b"], "by": by}]})
+    got = adversarial(ev, constraints=rules, rows=25, rounds=1, budget=None)
+    assert got.no_certificate == ""
+    true = np.array([cheapest(ev, rules, r, np.nan) for r in got.rows.row])
+    assert np.isfinite(true).mean() > 0.9
+    assert (got.rows.certified <= true + 1e-9).all()
+    assert (got.rows.cost >= true - 1e-9).all()
+    far = np.isfinite(true)
+    assert np.median(got.rows.certified[far] / true[far]) > 0.5

@@ -46,6 +46,27 @@ def test_coverage_is_what_was_promised_on_simulated_data():
         assert coverage - 0.004 < held < coverage + 1 / (n + 1) + 0.004
 
 
+@pytest.mark.parametrize(
+    ("coverage", "half", "sizes"),
+    [
+        (0.8, 1.2910791720693182, [0, 233, 266, 1]),
+        (0.9, 1.7177908678318374, [0, 124, 303, 73]),
+        (0.95, 1.9836915025078716, [0, 68, 292, 140]),
+    ],
+)
+def test_equals_what_mapie_gave(coverage, half, sizes):
+    """Recorded from MAPIE 1.6.0 (split, absolute residuals; "lac") on the same models and rows: benchmarks/conformal.py."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 3))
+    t = X @ [1, 2, 0] + rng.normal(size=1500)
+    y = np.digitize(X[:, 0] + rng.normal(size=1500), [-0.5, 0.7])
+    line, classes = LinearRegression().fit(X[:500], t[:500]), LogisticRegression().fit(X[:500], y[:500])
+    assert cut_of(conformity(t[500:1000], line.predict(X[500:1000])), coverage) == pytest.approx(half, rel=1e-9)
+    cut = cut_of(conformity(y[500:1000], classes.predict_proba(X[500:1000])), coverage)
+    sets = 1 - classes.predict_proba(X[1000:]) <= cut
+    assert np.bincount(sets.sum(axis=1), minlength=4).tolist() == sizes
+
+
 def test_sets_of_classes_are_those_of_a_loop(three):
     model, frame = three
     ev = mg.Evaluation(model, frame, target="y", ignore=["g", "c", "w"])

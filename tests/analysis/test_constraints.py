@@ -111,6 +111,17 @@ def test_a_number_between_large_steps_is_seen():
     assert rules.violations(X.astype("float32")).empty
 
 
+def test_a_total_of_whole_numbers_is_not_off_by_one():
+    """What rounding allows was counted twice: a total of 8 passed for 3 + 4."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.integers(0, 40, 200), "b": rng.integers(0, 40, 200)}).assign(c=lambda d: d.a + d.b)
+    rules = constraints(Evaluation(lambda x: x.a.to_numpy(), X.assign(t=X.a), target="t", task="regression"))
+    assert [t.text() for t in rules.together] == ["c = a + b"]
+    assert rules.violations(X).empty
+    off = X.assign(c=np.where(X.c < X.c.max(), X.c + 1, X.c - 1))
+    assert rules.violations(off).rule.tolist() == ["not c = a + b"] * 200
+
+
 def test_what_belongs_together_is_what_was_made_so(found):
     assert {(t.kind, t.by, t.columns) for t in found.together} == {
         ("sum", "", ("rent", "food", "rest")),

@@ -44,6 +44,16 @@ def test_equals_salib_on_the_same_answers():
     assert np.isnan(got[:, :, 1:]).all()
 
 
+def test_equals_what_salib_gave():
+    """Recorded from SALib 1.6.0, sobol.analyze(calc_second_order=False), on the same answers: benchmarks/sobol.py."""
+    a, b = np.random.default_rng(0).uniform(-PI, PI, (2, 512, 3))
+    mixed = np.stack([ishigami(np.where(np.arange(3) == j, b, a)) for j in range(3)])
+    got, _ = measured(ishigami(a)[None], ishigami(b)[None], mixed[:, None])
+    first = [0.31088535640123466, 0.5168020283060325, 0.031759117981711285]
+    total = [0.5427291409168997, 0.4979177557915679, 0.2250764330733761]
+    np.testing.assert_allclose(got[:, :, 0], [first, total], rtol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def ev():
     rng = np.random.default_rng(0)
