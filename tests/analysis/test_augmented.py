@@ -27,16 +27,30 @@ from modelglass.analysis.groups import Rows
 from modelglass.analysis.result import result_json
 from modelglass.analysis.steadier_fit import CHANGE, ERROR, MOVE, RIGHT, STEADY, WITH, measured
 from modelglass.sample_models.catalogue import make
-from tests.analysis.test_constraints import table
+
+
+def table(n, seed):
+    """Columns of every kind; shares add up to one, years follow from school, low is at most top, ratio is weight / height."""
+    rng = np.random.default_rng(seed)
+    shares, school = rng.dirichlet([2, 3, 4], n), rng.choice(["none", "primary", "higher"], n)
+    weight, height, low = rng.uniform(50, 100, n).round(1), rng.uniform(150, 200, n).round(), rng.normal(10, 3, n).round(2)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, n), "x": rng.normal(size=n), "tens": 10 * rng.integers(0, 30, n), "school": school,
+            "years": pd.Series(school).map({"none": 0, "primary": 6, "higher": 14}), "rent": shares[:, 0], "food": shares[:, 1],
+            "rest": shares[:, 2], "low": low, "top": (low + rng.exponential(2, n)).round(2), "flag": rng.random(n) < 0.4,
+            "code": np.where(rng.random(n) < 0.1, -999, rng.integers(0, 40, n)), "weight": weight, "height": height,
+            "ratio": (weight / height).round(3), "y": rng.choice(["a", "b"], n),
+        }
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def people():
-    frame, train = table(), table(300, seed=5)
-    X = ["age", "x", "tens", "school", "years", "rent", "food", "rest", "low", "top", "flag", "code", "weight", "height", "ratio"]  # fmt: skip
-    coded = train[X].assign(school=train.school.astype("category"))
+    frame, train = table(400, 0), table(300, 5)
+    coded = train.drop(columns="y").assign(school=train.school.astype("category"))
     model = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype").fit(coded, train.y)
-    return mg.Evaluation(model, frame[[*X, "y"]], target="y", train=train[[*X, "y"]])
+    return mg.Evaluation(model, frame, target="y", train=train)
 
 
 @pytest.fixture(scope="module")
