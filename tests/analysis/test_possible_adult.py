@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,19 @@ def adult(data_file):
     return Evaluation(model.fit(train.drop(columns="income"), train.income), test, target="income", train=train)
 
 
+class AllLeftOut(Exception):
+    """Narrow rules may leave out all of a few rows."""
+
+
+def _searched(ev, rules):
+    try:
+        adversarial(ev, constraints=rules, rows=8, rounds=0, budget=None)
+    except InputError as error:
+        if "constraints that hold for some rows" in str(error):
+            raise AllLeftOut from error
+        raise
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(RULES)
 def test_every_probe_is_a_possible_row(adult, said):
@@ -91,10 +106,8 @@ def test_every_probe_is_a_possible_row(adult, said):
 
         patch.setattr(Answers, "ask", asked)
         patch.setattr(Prober, "answers", probed)
-        try:
-            adversarial(adult, constraints=rules, rows=8, rounds=0, budget=None)
-        except InputError as error:  # narrow rules may leave out all of 8 rows
-            assert "constraints that hold for some rows" in str(error)
+        with contextlib.suppress(AllLeftOut):
+            _searched(adult, rules)
         noise_robustness(adult, constraints=rules, rows=300, levels=[0.2], features=["age", "education"])
         assert sum(seen) > 100
         more = augmented(adult, constraints=rules, noise=0.2)
