@@ -30,8 +30,8 @@ FRAGILE, MEDIUM = 0.02, 0.04
 ALPHA, TWICE, NARROW = 0.05, 2.0, 0.5
 """At the values named, the share of such rows must be so many times that of the rest, and they hold at most so large a share of all rows."""
 _ADVICE = (
-    "Check this column's input (unit, rounding, who enters it) before it is used; a monotone constraint, a smoother model of this column or a band of "
-    "manual review around these values make decisions steadier."
+    "Check this column's input (unit, rounding, who enters it) before it is used; a monotone constraint, training rows with noise on it (Cheapest change gives "
+    "the lines for it), a smoother model of this column or a band of manual review around these values make decisions steadier."
 )
 
 

@@ -17,8 +17,8 @@ ROWS, DRAWS = 2_000, 4
 MUCH, MUCH_OF_SEVERAL = 0.1, 0.2
 """Share of decisions that noise of 0.1 spreads surely changes, from which it is told: one smooth boundary through bell-shaped data gives 3 to 5 %."""
 _ADVICE = (
-    "Decisions hang on digits that nobody measures so well: fit a smoother model (stronger regularisation, more rows a leaf, averaging), measure the inputs "
-    "better, or let people decide the rows named here."
+    "Decisions hang on digits that nobody measures so well: fit a smoother model (stronger regularisation, more rows a leaf, averaging), train with noisy rows too "
+    "(Which rows break first gives the lines for it), measure the inputs better, or let people decide the rows named here."
 )
 
 

@@ -83,8 +83,8 @@ class InputFaults(ProbedResult):
         return text + refused_text(self.refused)
 
     def recipe(self) -> Recipe | None:
-        """Give a check of what comes in; None where it would catch nothing that is felt."""
-        return of_faults(self.faults, EVIDENT)
+        """Give a check of what comes in, and rounded training rows; None where none of that is felt."""
+        return of_faults(self.faults, EVIDENT, POSSIBLE, self.settings)
 
 
 def _named(row: Any) -> str:

@@ -140,28 +140,35 @@ def of_rows(parts: pd.DataFrame, settings: Mapping[str, Any]) -> Recipe | None:
     return Recipe(text=text, code=training_code(settings, noise=float(settings["strength"]), where=where, copies=3))
 
 
-def of_faults(faults: pd.DataFrame, evident: float) -> Recipe | None:
-    """Give the recipe for faults, from the table of ``input_faults``: a check of inputs; None where none is felt."""
+def of_faults(faults: pd.DataFrame, evident: float, rounding: str, settings: Mapping[str, Any]) -> Recipe | None:
+    """Give the recipe for faults, from the table of ``input_faults``: a check of inputs, and rounded training rows; None where none is felt."""
     felt = faults[(faults.moved > 0) & (faults.caught >= evident)]
-    if felt.empty:
-        return None
-    kinds = listed(list(dict.fromkeys(f"{r.fault} of {r.feature}" for r in felt.head(MOST).itertuples())))
-    text = (
-        f"Refuse rows outside ranges, steps and levels before the model is asked: that catches at least {evident:.0%} of the rows with {kinds}, measured here "
-        "(caught); clipping numbers to their range instead is measured beside it (clipped). Training cannot help: such rows are not possible ones, and no "
-        "outcome is known for them."
-    )
-    code = "\n".join(
-        [
-            "from modelglass.analysis import constraints",
-            "",
-            "# ev = modelglass.Evaluation(model, data, target=...); rows: what comes in, with the columns in list(ev.features)",
-            "rules = constraints(ev)",
-            "broken = rules.violations(rows[list(ev.features)])    # place, column, rule in plain words",
-            "kept = rows.drop(index=rows.index[broken.place.unique()])",
-        ]
-    )
-    return Recipe(text=text, code=code)
+    coarse = faults[(faults.fault == rounding) & (faults.moved_low > 0)].drop_duplicates("feature").head(MOST)
+    texts, codes = [], []
+    if len(felt):
+        kinds = listed(list(dict.fromkeys(f"{r.fault} of {r.feature}" for r in felt.head(MOST).itertuples())))
+        texts.append(
+            f"Refuse rows outside ranges, steps and levels before the model is asked: that catches at least {evident:.0%} of the rows with {kinds}, measured here "
+            "(caught); clipping numbers to their range instead is measured beside it (clipped). Training cannot help: such rows are not possible ones, and no "
+            "outcome is known for them."
+        )
+        codes.append(_CHECK)
+    if len(coarse):
+        names = list(coarse.feature)
+        texts.append(
+            f"Rounded values of {listed(names)} are possible ones, which no check catches: record them as precisely as in training, or add training rows with "
+            f"rounded ones. {NOT_MEASURED}"
+        )
+        codes.append(training_code(settings, features=names, noise=0, digits=1))
+    return Recipe(text=" ".join(texts), code="\n\n".join(codes)) if texts else None
+
+
+_CHECK = """from modelglass.analysis import constraints
+
+# ev = modelglass.Evaluation(model, data, target=...); rows: what comes in, with the columns in list(ev.features)
+rules = constraints(ev)
+broken = rules.violations(rows[list(ev.features)])    # place, column, rule in plain words
+kept = rows.drop(index=rows.index[broken.place.unique()])"""
 
 
 def of_ranges(verdicts: pd.DataFrame, bad: Sequence[str], ends: Mapping[str, tuple[Any, Any]]) -> Recipe | None:

@@ -288,6 +288,11 @@ def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
         else:
             opening = visible(outcome.result.opening(), keep="")
             parts.append(f"{outcome.analysis.title}\n{opening}\n\n{outcome.result.text()}")
+            recipe = outcome.result.recipe()
+            if recipe is not None:
+                parts.append(
+                    f"What could be done\n{visible(recipe.text, keep='')}\n\n{visible(recipe.code, keep=chr(10))}"
+                )
     return "\n\n".join(parts)
 
 

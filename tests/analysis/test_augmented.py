@@ -230,6 +230,27 @@ def test_every_weakness_has_a_recipe_that_runs(credit):
             assert (made["steadier"].predict(credit.inputs()) == credit.estimator.predict(credit.inputs())).mean() > 0.8
 
 
+def test_rounding_that_is_felt_has_training_rows_and_faults_a_check(credit):
+    recipe = input_faults(credit, features=["bureau_score", "amount"], rows=800).recipe()
+    assert "Rounded values of bureau_score" in recipe.text
+    assert "Refuse rows outside ranges" in recipe.text
+    made = {"ev": credit, "rows": credit.inputs()}
+    exec(recipe.code, made)
+    assert len(made["kept"]) == credit.n
+    assert made["more"].bureau_score.isin([400, 450, 500, 600, 700, 800]).all()
+
+
+def test_a_notebook_shows_the_recipe_as_text():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a<b>", "c"])
+    y = np.where(X["a<b>"] > 0, "yes", "no")
+    got = noise_robustness(mg.Evaluation(LogisticRegression().fit(X, y), X.assign(y=y), target="y"), levels=[0.1])
+    shown = got._repr_html_()
+    assert "<summary>What could be done</summary>" in shown
+    assert "&#x27;a&lt;b&gt;&#x27;" in shown
+    assert "a<b>" not in shown.split("<details", 1)[1].split("</details>", 1)[0]
+
+
 def test_sizes_are_in_the_unit_of_the_column(credit):
     rules = constraints(credit).columns
     got = noise_robustness(credit, rows=300, levels=[0.2]).frame().set_index("feature")["size"]

@@ -335,6 +335,16 @@ def test_constraints_that_let_nothing_change_and_a_budget_of_nothing_are_told(co
     assert "budget" in err
 
 
+def test_what_could_be_done_is_told_with_its_lines(command):
+    code, out, _ = command("show", "noise_robustness", *COMMON, "--quiet")
+    assert code == 0
+    told = out[out.index("What could be done") :].splitlines()
+    assert told[1].startswith("Training rows once more, with noise of 0.1 spreads")
+    assert any(line.startswith("more = augmented(ev, features=[") for line in told)
+    code, out, _ = command("show", "noise_robustness", *COMMON, "--quiet", "--json")
+    assert "augmented(ev" in json.loads(out)["results"][0]["recipe"]["code"]
+
+
 def test_a_place_for_results_and_a_folder_of_nobody_are_refused(command):
     for words in (("report", *COMMON, "-o", "~no-such-user/r.html"), ("--folder", "~no-such-user")):
         code, out, err = command(*words)
