@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import accuracy_score, precision_score
 
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
@@ -19,40 +21,89 @@ def people(n=4000, seed=0, gap=0.0):
     return pd.DataFrame({"sex": sex, "race": race}), (rng.random(n) < p).astype(int), p
 
 
-def test_rates_and_spreads_equal_fairlearn():
-    from fairlearn import metrics as theirs
+RATES = ("selection_rate", "recall", "fpr", "precision", "calibration_gap", "accuracy")
 
-    frame, y, p = people()
-    predicted = (p > 0.4).astype(int)
-    weight = np.random.default_rng(1).gamma(2, 1, len(y))
-    for w in (None, weight):
-        found = measure(y, predicted, {"sex": frame["sex"], "race": frame["race"]}, weight=w)
-        given = (
-            {}
-            if w is None
-            else {"sample_params": {k: {"sample_weight": w} for k in ("selection_rate", "recall", "fpr")}}
-        )
-        cut = theirs.MetricFrame(
-            metrics={
-                "selection_rate": theirs.selection_rate,
-                "recall": theirs.true_positive_rate,
-                "fpr": theirs.false_positive_rate,
-            },
+
+def gap(y_true, score, sample_weight=None):
+    """Mean score less the share that came true."""
+    return np.average(score, weights=sample_weight) - np.average(y_true, weights=sample_weight)
+
+
+def theirs(y, predicted, score, groups, weight):
+    """Give fairlearn's frame of each rate, of its own or scikit-learn's functions."""
+    from fairlearn import metrics as fairlearn
+
+    functions = {
+        "selection_rate": fairlearn.selection_rate,
+        "recall": fairlearn.true_positive_rate,
+        "fpr": fairlearn.false_positive_rate,
+        "precision": precision_score,
+        "calibration_gap": gap,
+        "accuracy": accuracy_score,
+    }
+    given = {} if weight is None else {"sample_params": {"sample_weight": weight}}
+    return {
+        name: fairlearn.MetricFrame(
+            metrics=function,
             y_true=y,
-            y_pred=predicted,
-            sensitive_features=frame["race"],
+            y_pred=score if name == "calibration_gap" else predicted,
+            sensitive_features=groups,
             **given,
         )
-        mine = found.frame()[found.frame()["columns"] == "race"].pivot(
-            index="group", columns="metric", values="estimate"
-        )
-        for metric in ("selection_rate", "recall", "fpr"):
-            np.testing.assert_allclose(
-                mine[metric].sort_index(), cut.by_group[metric].sort_index().astype(float), rtol=1e-12
-            )
-            spread = found.spread[(found.spread["columns"] == "race") & (found.spread["metric"] == metric)].iloc[0]
-            assert spread["difference"] == pytest.approx(cut.difference()[metric])
-            assert spread["ratio"] == pytest.approx(cut.ratio()[metric])
+        for name, function in functions.items()
+    }
+
+
+def same_as_fairlearn(found, columns, frames, level_of=str):
+    """Compare rates, and differences and ratios: between groups, and each against a reference group."""
+    table = found.frame()[found.frame()["columns"] == columns]
+    assert set(table["metric"]) == set(RATES)
+    for metric, frame in frames.items():
+        by_group = frame.by_group.astype(float)
+        mine = table[table["metric"] == metric].set_index("group")
+        assert len(mine) == len(by_group) > 1
+        spread = found.spread[(found.spread["columns"] == columns) & (found.spread["metric"] == metric)].iloc[0]
+        assert spread["difference"] == pytest.approx(frame.difference(method="between_groups"), abs=1e-12)
+        if metric != "calibration_gap":  # a signed gap has no ratio
+            assert spread["ratio"] == pytest.approx(frame.ratio(method="between_groups"), rel=1e-12)
+        reference = by_group[next(g for g in by_group.index if level_of(g) == mine["reference"].iloc[0])]
+        for group, value in by_group.items():
+            row = mine.loc[level_of(group)]
+            assert row["estimate"] == pytest.approx(value, abs=1e-12)
+            if level_of(group) == row["reference"]:
+                continue
+            assert row["difference"] == pytest.approx(value - reference, abs=1e-12)
+            if metric != "calibration_gap":
+                assert row["ratio"] == pytest.approx(value / reference, rel=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("columns", ["sex", "race"])
+def test_rates_differences_and_ratios_equal_fairlearn(columns, weighted):
+    frame, y, p = people(gap=0.1)
+    predicted = (p > 0.4).astype(int)
+    weight = np.random.default_rng(1).gamma(2, 1, len(y)) if weighted else None
+    found = measure(y, predicted, {columns: frame[columns]}, score=p, weight=weight, metrics=RATES)
+    same_as_fairlearn(found, columns, theirs(y, predicted, p, frame[columns], weight))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("weighted", [False, True])
+def test_adult_equals_fairlearn(data_file, weighted):
+    """By the door, with labels, a model, groups that cross, and the census' own weights."""
+    train, test = (pd.read_csv(data_file(f"adult_{part}.csv"), na_values="?") for part in ("train", "test"))
+    numeric = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
+    model = HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(train[numeric], train["income"])
+    ev = Evaluation(model, test, target="income", positive=">50K", weight="fnlwgt" if weighted else None)
+    found = fairness(ev, groups=["sex", "race", ("sex", "race")])
+    y = (test["income"] == ">50K").astype(int)
+    score = model.predict_proba(test[numeric])[:, 1]
+    predicted = (model.predict(test[numeric]) == ">50K").astype(int)
+    weight = test["fnlwgt"] if weighted else None
+    for columns in ("sex", "race", ["sex", "race"]):
+        frames = theirs(y, predicted, score, test[columns], weight)
+        one = isinstance(columns, str)
+        same_as_fairlearn(found, columns if one else "*".join(columns), frames, str if one else ", ".join)
 
 
 def test_by_hand():
