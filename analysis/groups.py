@@ -308,10 +308,12 @@ class Groups:
         codes, weight = (self._units[1], self._unit_weight) if self.clustered else (self.codes, self.rows.weight)
         a, df = _freed(self._of_units(first), weight, codes, self.count)[:2]
         b = _freed(self._of_units(second), weight, codes, self.count)[0]
-        first_square, product, second_square, fourth = (
-            np.bincount(codes, weights=v, minlength=self.count) for v in (a * a, a * b, b * b, (a * a) ** 2)
+        size = largest(a)
+        squares = (a / size) ** 2
+        scaled, fourth, product, second_square = (
+            np.bincount(codes, weights=v, minlength=self.count) for v in (squares, squares**2, a * b, b * b)
         )
-        return first_square, product, second_square, tail_df(first_square, fourth, df)
+        return scaled * size**2, product, second_square, tail_df(scaled, fourth, df)
 
     def _of_units(self, values: Floats) -> Floats:
         if not self.clustered:
@@ -338,7 +340,7 @@ class Moments:
     @property
     def skewness(self) -> Floats:
         """Third moment over variance to 3/2; 0 where the variance is 0."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(self.variance > 0, self.third / self.variance**1.5, 0.0)
 
 
@@ -357,18 +359,25 @@ def sample_moments(influence: Floats, weight: Floats | None, codes: np.ndarray, 
     def total(values: Floats | None) -> Floats:
         return np.bincount(codes, weights=values, minlength=count).astype(float)
 
+    size = largest(influence)  # fourth powers of squared errors are no numbers far sooner than the errors
+    influence = influence / size
     if weight is None:
         second = influence * influence
-        return plain_moments(total(second), total(second * influence), total(None), total(second * second))
-    freed, df, kish = _freed(influence, weight, codes, count)
-    second = freed * freed
-    variance = total(second)
-    return Moments(
-        np.where(kish > 1 + 1e-9, variance, np.nan),
-        total(second * freed) * _unbiased(kish),
-        df,
-        tail_df(variance, total(second * second), df),
-    )
+        found = plain_moments(total(second), total(second * influence), total(None), total(second * second))
+    else:
+        freed, df, kish = _freed(influence, weight, codes, count)
+        second = freed * freed
+        variance = np.where(kish > 1 + 1e-9, total(second), np.nan)
+        tails = tail_df(total(second), total(second * second), df)
+        found = Moments(variance, total(second * freed) * _unbiased(kish), df, tails)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Moments(found.variance * size**2, found.third * size**3, found.df, found.tail_df)
+
+
+def largest(values: Floats) -> np.float64:
+    """Give the largest size among finite values, down to a power of two, which changes no digit; 1 where all are 0."""
+    most = np.abs(finite(values)).max(initial=0.0)
+    return np.float64(np.ldexp(1.0, np.frexp(most)[1] - 1)) if most > 0 else np.float64(1.0)
 
 
 def tail_df(second: Floats, fourth: Floats, df: Floats) -> Floats:

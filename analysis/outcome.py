@@ -18,6 +18,8 @@ from modelglass.analysis.plain import different, plain
 
 TASKS = ("binary", "multiclass", "regression")
 MOST_CLASSES_GUESSED = 20
+LARGEST = 1e40
+"""Outcomes and predictions of this size and less can be squared, and the squares' third powers be summed, also after a fault has multiplied them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -192,7 +194,19 @@ def _numbers(known: pd.Series) -> np.ndarray:
             f"{rows_text(odd)} {agree(odd, 'holds', 'hold')} infinity.",
             "Repair or remove these rows.",
         )
+    too_large(y, known.index, f"the target column {known.name!r}")
     return y
+
+
+def too_large(values: np.ndarray, index: Any, where: str) -> None:
+    """Refuse numbers beyond ``LARGEST`` in size; ``index`` (n,) names their rows, ``where`` what holds them."""
+    beyond = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(beyond):
+        raise InputError(
+            f"Expected numbers of at most {LARGEST:g} in size in {where}: powers of larger errors cannot be worked with.",
+            f"{rows_text(len(beyond))} {agree(len(beyond), 'holds', 'hold')} larger ones, the first row {index[beyond[0]]}: {values[beyond[0]]:g}.",
+            "Repair these rows, or give the target in a larger unit, or as its logarithm, to model and data alike.",
+        )
 
 
 def _no_numbers(bad: pd.Series) -> InputError:

@@ -21,7 +21,7 @@ from modelglass.analysis.feeding import Feed, plan_feed, predict_all, unseen_lev
 from modelglass.analysis.models.base import Model
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.offering import not_by_default, refuse_nested
-from modelglass.analysis.outcome import Target, in_seconds, understand
+from modelglass.analysis.outcome import Target, in_seconds, too_large, understand
 from modelglass.analysis.roles import check_columns, role_arrays, role_notes
 from modelglass.analysis.selfcheck import Note, self_check
 from modelglass.analysis.settling import settled
@@ -299,6 +299,7 @@ def checked_predictions(predicted: np.ndarray, understood: Target, frame: pd.Dat
             f"{int((~np.isfinite(values)).sum()):,} are infinite.",
             "Repair the model or these rows.",
         )
+    too_large(values, frame.index, "the predictions")
     return values
 
 
