@@ -151,7 +151,7 @@ class _Search:
         self.loss = loss if weight is None else loss * weight
         self.weight = np.zeros(0) if weight is None else np.asarray(weight, np.float64)
         self.support, self.keep = max(int(support), 1), keep
-        whole = float(len(loss)) if weight is None else float(self.weight.sum())
+        whole = float(len(loss)) if weight is None else max(float(self.weight.sum()), 1e-300)
         mean = float(self.loss.sum() / whole)
         spread = (loss - mean) ** 2
         sd = float(np.sqrt((spread if weight is None else spread * self.weight).sum() / whole))
@@ -162,7 +162,7 @@ class _Search:
         self.lock = threading.Lock()
         self.best: list[tuple[np.ndarray, np.ndarray, np.ndarray, Floats, Floats, Floats]] = []
         self.held = 0
-        self.floor = 0.0  # a slice no worse than the whole is of no interest
+        self.floor = 1e-9  # rounding: a slice no worse than the whole is of no interest
 
     # counting --------------------------------------------------------------------------------------------------
 
