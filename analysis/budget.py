@@ -40,7 +40,7 @@ def checked_seconds(seconds: Any, *, or_none: bool = False, name: str = "a budge
         or seconds < 0
         or (seconds == 0 and not or_none)
     ):
-        least = "0 seconds or more" if or_none else "above 0 seconds"
+        least = "of 0 seconds or more" if or_none else "above 0 seconds"
         raise InputError(f"Expected {name} {least}.", f"Got {seconds!r}.", "Give a number of seconds such as 30.")
     return float(seconds)
 

@@ -363,10 +363,11 @@ def _sides_in_words(
     parts = [(values[s], None if weight is None else weight[s]) for s in sides]
     if any(not len(v) or (w is not None and not w.sum() > 0) for v, w in parts):
         return [np.nan, np.nan], ""
-    middles = [quantile(v, w, 0.5) for v, w in parts]
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs have no middle and no mean
+        middles = [quantile(v, w, 0.5) for v, w in parts]
+        means = [float(np.average(v, weights=w)) for v, w in parts]
     if len({show(m) for m in middles}) == 2:
         return middles, f"middle {show(middles[0])} here, {show(middles[1])} there"
-    means = [float(np.average(v, weights=w)) for v, w in parts]
     return middles, f"mean {show(means[0])} here, {show(means[1])} there" if np.isfinite(means).all() else ""
 
 

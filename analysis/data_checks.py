@@ -23,9 +23,10 @@ from modelglass.analysis.checks_scores import check_scores
 from modelglass.analysis.checks_shift import check_shift
 from modelglass.analysis.checks_training import check_training
 from modelglass.analysis.checks_units import check_units
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
+from modelglass.analysis.given import names, whole
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
@@ -219,9 +220,8 @@ def measure(
     """
     if isinstance(data, pd.DataFrame):
         data = of_frame(data, target)
-    chosen = list(CHECKS) if not checks else [_known(name) for name in checks]
-    if data.rows < 100:
-        raise InputError("Expected at least 100 rows.", f"Got rows={data.rows}.", "Leave it out, or give more.")
+    chosen = [_known(name) for name in names(checks, "checks")] or list(CHECKS)
+    whole(data.rows, "rows", 100)
     hits: list[tuple[str, Hit]] = []
     silent: dict[str, str] = {}
     for i, name in enumerate(chosen):

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.coding import OTHER, Coding
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
-from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
+from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
+from modelglass.analysis.estimated import many
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.given import names, part_of_one, whole
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
@@ -27,6 +30,7 @@ from modelglass.analysis.ranges import ranges
 from modelglass.analysis.result import Result
 from modelglass.analysis.search import rows_in
 from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.weighted import as_equal_rows, equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -87,7 +91,7 @@ class FoundSlices(Result):
         """Say the worst slice, or that there is none and where it was looked for."""
         s = self.settings
         label = metric_label(s["metric"], self.source.task, s.get("class_"))
-        about = f"{s['slices']:,} slices of up to {s['depth']} conditions over {len(s['columns'])} columns"
+        about = f"{many(s['slices'], 'slice')} of up to {many(s['depth'], 'condition')} over {many(len(s['columns']), 'column')}"
         early = (
             "" if s["complete"] else f" The time ran out after {s['searched']:,} of {s['prefixes']:,} pairs of columns."
         )
@@ -143,7 +147,8 @@ def find_slices(
     Notes
     -----
     Half of the rows (whole clusters) proposes: the search is exact over all conjunctions (``search``), proposals that say the same are dropped,
-    and a longer condition that adds nothing loses to the shorter one. All numbers come from the other half.
+    and a longer condition that adds nothing loses to the shorter one. All numbers come from the other half. In which half a row falls follows
+    from its content (``halves``), so the order of the rows changes nothing.
 
     Raises
     ------
@@ -177,9 +182,14 @@ def codings_of(
     ev: Evaluation, columns: Sequence[str] | None = None, bins: Sequence[int] = BINS, *, recurring: bool = True
 ) -> list[Coding]:
     """Give the codings to search: categories, numbers in bins (coarse and fine), dates by period and by recurring part."""
-    for name in columns or ():
+    columns = names(columns, "columns")
+    for name in columns:
         if name not in ev.columns:
-            raise unknown_name("column", str(name), ev.columns)
+            raise unknown_name("column", name, ev.columns)
+        if name == ev.target:
+            raise InputError(
+                f"Expected columns to search in beside the target, {name!r}.", "Got the target.", "Leave it out."
+            )
     wanted = [
         c
         for c in ev.columns.values()
@@ -200,6 +210,9 @@ def codings_of(
                 raise
     if not codings:
         raise NotApplicable("the data has no column to search for slices")
+    if columns and not any(np.ptp(c.codes) for c in codings):
+        held = listed(dict.fromkeys(f"{c.column}: {c.labels[int(c.codes[0])]}" for c in codings))
+        raise NotApplicable(f"all of these rows hold the same ({held}), so there are no slices to compare")
     return codings
 
 
@@ -230,18 +243,13 @@ def measure(
     metric = METRICS[metric] if isinstance(metric, str) else metric
     if adjust not in ("holm", "bh"):
         raise unknown_name("way to adjust p-values", str(adjust), ("holm", "bh"))
-    if k < 1 or not 0 < alpha < 1:
-        raise InputError(
-            "Expected at least one proposal and an alpha between 0 and 1.", f"Got k={k!r} and alpha={alpha!r}."
-        )
+    whole(k, "k", 1), part_of_one(alpha, "alpha"), whole(depth, "depth", 1, 3)
+    seconds = None if seconds is None else checked_seconds(seconds, or_none=True)
     level = check_level(level)
     codes = _table(codings)
     first, second = halves(rows, seed, codes)
-    if len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
-        raise NotApplicable(
-            f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are {len(rows.y):,}"
-        )
-    least = support or max(30, len(first) // 100)
+    _enough(rows, first, second)
+    least = max(30, len(first) // 100) if support in (None, 0) else whole(support, "support", 1, len(first))
     proposing = Proposing(rows.cut(first), np.take(codes.T, first, axis=1).T, codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
     if not proposals and metric.function is None:  # none is worse, or nothing can be measured
@@ -281,6 +289,16 @@ def measure(
         source=source,
         settings=settings,
     )
+
+
+def _enough(rows: Rows, first: np.ndarray, second: np.ndarray) -> None:
+    """Refuse halves of too few rows, and weights that make rows count for too few."""
+    few = equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS * (1 - 1e-9)
+    if few or len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
+        raise NotApplicable(
+            f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are "
+            f"{as_equal_rows(rows.weight, len(rows.y))}"
+        )
 
 
 def _table(codings: Sequence[Coding]) -> np.ndarray:

@@ -16,6 +16,7 @@ from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metr
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.given import whole
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.growing import inflation_of
 from modelglass.analysis.halves import halves
@@ -142,9 +143,8 @@ def error_heatmap(
     NotApplicable
         A column without levels (text, ids), fewer than two columns, or too few rows to choose.
     """
-    if not 2 <= bins <= 10:
-        raise InputError("Expected 2 to 10 bins.", f"Got {bins!r}.", "Choose for example 5.")
-    x, y = x or None, y or None
+    whole(bins, "bins", 2, 10)
+    x, y = (_one_column(v, ev) for v in (x, y))
     if x is not None and x == y:
         raise InputError(
             "Expected two different columns.", f"Got {x!r} twice.", "Choose another one, or leave one out."
@@ -159,6 +159,14 @@ def error_heatmap(
     return replace(found, settings={**found.settings, "class_": chosen_class(class_)})
 
 
+def _one_column(name: str | None, ev: Evaluation) -> str | None:
+    if name is None or name == "":
+        return None
+    if not isinstance(name, str) or name not in ev.columns:
+        raise unknown_name("column", str(name), ev.columns)
+    return name
+
+
 def _names(ev: Evaluation) -> list[str]:
     found = list(dict.fromkeys(c.column for c in codings_of(ev, None, (5,), recurring=False)))
     if len(found) < 2:
@@ -168,8 +176,6 @@ def _names(ev: Evaluation) -> list[str]:
 
 def _coding(ev: Evaluation, name: str, bins: int) -> Coding:
     """Give the levels of a column; of many categories only the most frequent stand alone."""
-    if name not in ev.columns:
-        raise unknown_name("column", name, ev.columns)
     coding = ev.coding(name, bins)
     if len(coding.labels) <= MOST_LEVELS or coding.bounds is not None:
         return coding
@@ -216,6 +222,8 @@ def measure(
     own = Bootstrap(seed=seed, progress=span(progress, 0.5, 1.0))
     cells = _cells(rows, across, up, metric, level, own, span(progress, 0.5, 1.0))
     overall = estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1), level).estimate[0]
+    if metric.function is None and not np.isfinite(overall):
+        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
     return ErrorHeatmap(
         cells=cells,
         x_levels=across.labels,

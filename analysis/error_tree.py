@@ -14,9 +14,10 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metric
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.given import whole
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.growing import Node, grow, members
 from modelglass.analysis.halves import halves
@@ -24,11 +25,13 @@ from modelglass.analysis.joining import conjoined
 from modelglass.analysis.losses import losses_of
 from modelglass.analysis.metrics import METRICS, Function, Metric
 from modelglass.analysis.own_metrics import Bootstrap
+from modelglass.analysis.paired import value_of
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.regions import region
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.weighted import as_equal_rows, equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -174,19 +177,20 @@ def measure(
 ) -> ErrorTree:
     """The same from rows and codings; parameters as above."""
     metric = METRICS[metric] if isinstance(metric, str) else metric
-    if not 1 <= depth <= 6 or not 2 <= max_leaves <= 64 or (support is not None and support < 1):
-        raise InputError(
-            "Expected a depth of 1 to 6, 2 to 64 leaves, and leaves of at least one row.",
-            f"Got depth={depth!r}, max_leaves={max_leaves!r}, support={support!r}.",
-        )
+    whole(depth, "depth", 1, 6), whole(max_leaves, "max_leaves", 2, 64)
+    least = None if support in (None, 0) else whole(support, "support", 1)
     level = check_level(level)
     codes = np.column_stack([c.codes for c in codings])
     first, second = halves(rows, seed, codes)
-    if len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
+    few = equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS * (1 - 1e-9)
+    if few or len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
         raise NotApplicable(
-            f"a tree needs at least {FEWEST_ROWS} rows, half of them to grow it and half to judge it; there are {len(rows.y):,}"
+            f"a tree needs at least {FEWEST_ROWS} rows, half of them to grow it and half to judge it; there are "
+            f"{as_equal_rows(rows.weight, len(rows.y))}"
         )
-    least = support or max(30, len(first) // 50)
+    if metric.function is None and not np.isfinite(value_of(metric, rows)):
+        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+    least = least or max(30, len(first) // 50)
     nodes = _grown(rows.cut(first), codes[first], codings, metric, depth, max_leaves, least, span(progress, 0.0, 0.4))
     judged = rows.cut(second)
     own = Bootstrap(seed=seed, progress=span(progress, 0.4, 1.0))

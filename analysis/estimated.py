@@ -79,6 +79,15 @@ def rows_text(count: int) -> str:
     return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
+def many(count: int, one: str) -> str:
+    """Write a number of things whose name takes an s.
+
+    >>> many(1, "slice"), many(1200, "slice")
+    ('1 slice', '1,200 slices')
+    """
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def agree(count: int, one: str, many: str) -> str:
     """Give the form of a verb that goes with a number of rows.
 

@@ -13,6 +13,7 @@ from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimates import estimate
+from modelglass.analysis.given import part_of_one
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics, reason_against
 from modelglass.analysis.performance import check_level, metric_label, shown
@@ -170,7 +171,7 @@ def _measure(
     source: Source,
     progress: Progress | None,
 ) -> Fairness:
-    level = check_level(level)
+    level, alpha = check_level(level), part_of_one(alpha, "alpha")
     parts = []
     for i, (columns, codes, labels, conditions) in enumerate(cuts):
         sizes = np.bincount(codes, minlength=len(labels))

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.budget import checked_seconds
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
+from modelglass.analysis.given import whole
 from modelglass.analysis.odd_signs import visible
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.registry import Analysis, analyses, lacking
@@ -161,8 +162,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
     run, and listed so: what is found then follows from the answers there are. Findings without a test (counts of duplicates, say) stand by themselves.
     """
     budget = checked_seconds(budget)
-    if most < 1:
-        raise InputError("Expected at least one finding.", f"Got most={most!r}.", "Give e.g. most=12.")
+    most = whole(most, "most", 1)
     asked = sorted(
         (a for a in analyses().values() if a.find and ev.task in a.tasks and lacking(ev, a) is None),
         key=lambda a: (_COST[a.cost], a.order),

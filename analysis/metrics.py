@@ -142,7 +142,8 @@ def chosen_metrics(
     """
     if metrics is None:
         return list(default)
-    asked = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else list(metrics)
+    one = isinstance(metrics, (str, Metric)) or callable(metrics) or not isinstance(metrics, Iterable)
+    asked = [metrics] if one else list(metrics)
     if not asked:
         raise InputError(
             "Expected at least one metric.", "Got an empty list.", "Leave metrics out to get the usual ones."

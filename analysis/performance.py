@@ -29,6 +29,7 @@ from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.wording import MOST_DIGITS
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -118,7 +119,7 @@ def shown(value: float) -> str:
     """
     if not np.isfinite(value):
         return "unknown"
-    if abs(value) >= 999.5:
+    if 999.5 <= abs(value) < MOST_DIGITS:
         return f"{value:,.0f}"
     if abs(value) >= 10 or 0 < abs(value) < 0.001:
         return f"{value:.3g}"

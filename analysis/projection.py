@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.encoding import HOW, Encoded, encode, of_numbers
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.given import whole
 from modelglass.analysis.nearness import NEIGHBOURS, NONE, Nearness, nearness
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.plane import METHODS, NAMES, NEIGHBOURHOODS, SUPERVISED, WEIGHTED, Plane, plane, strongest
@@ -139,8 +140,7 @@ def projection(
     level = check_level(level)
     if method not in METHODS:
         raise unknown_name("method of projection", str(method), METHODS)
-    if n is not None and n < 4:
-        raise InputError("Expected four rows or more.", f"Got {n}.", "Leave n out, or raise it.")
+    n = None if n is None else whole(n, "n", 4)
     seed = ev.seed_or(seed)
     _check_colour(ev, color, cohort)
     chosen, source, matrix, said = _chosen(ev, of, n, method, seed, span(progress, 0.0, 0.3))

@@ -40,9 +40,10 @@ class Result:
 
     def text(self) -> str:
         """Give the numbers as they stand in a terminal: the table, long ones shortened, nothing in it that a terminal would obey."""
-        return _seen(self.frame()).to_string(
-            index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}"
-        )
+        frame = self.frame()
+        if not len(frame):
+            return "(an empty table)"
+        return _seen(frame).to_string(index=False, max_rows=60, max_colwidth=40, float_format=lambda v: f"{v:.4g}")
 
     def more(self) -> Mapping[str, Any]:
         """Give what its JSON object holds besides sentence, frame and settings."""

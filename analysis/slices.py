@@ -198,7 +198,7 @@ def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
         if not names:
             raise NotApplicable("the data has no column to slice by")
         return [(name,) for name in names]
-    asked = [by] if isinstance(by, str) else list(by)
+    asked = list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
     if not asked:
         raise InputError(
             "Expected at least one column to slice by.", "Got an empty list.", "Leave by out to slice by every column."

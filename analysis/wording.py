@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
+MOST_DIGITS = 1e15
+"""From here on a number is not written out."""
+
 
 def say(value: float) -> str:
-    """Write a number: whole from 1,000 on, else three digits that count.
+    """Write a number: whole from 1,000 on, else (and where nobody reads so many digits) three digits that count.
 
-    >>> say(12345.6), say(999.7), say(0.012345)
-    ('12,346', '1,000', '0.0123')
+    >>> say(12345.6), say(999.7), say(0.012345), say(1.7e308)
+    ('12,346', '1,000', '0.0123', '1.7e+308')
     """
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+    return f"{value:,.0f}" if 999.5 <= abs(value) < MOST_DIGITS else f"{value:.3g}"
 
 
 def signed(value: float) -> str:

@@ -167,7 +167,7 @@ def test_budget_progress_and_refusals(ev):
     assert budget.used == 1000
     with pytest.raises(InputError, match="duplicates"):
         data_checks(ev, checks=["duplicate"])
-    with pytest.raises(InputError, match="at least 100 rows"):
+    with pytest.raises(InputError, match="100 or more as rows"):
         data_checks(ev, rows=5)
     seen = []
 

@@ -210,7 +210,7 @@ def test_refusals():
         error_heatmap(ev, x="towm", y="age")
     with pytest.raises(InputError, match="two different columns"):
         error_heatmap(ev, x="age", y="age")
-    with pytest.raises(InputError, match="2 to 10 bins"):
+    with pytest.raises(InputError, match="from 2 to 10 as bins"):
         error_heatmap(ev, bins=1)
     with pytest.raises(NotApplicable, match="name the columns x and y"):
         error_heatmap(ev.take(np.arange(100)))

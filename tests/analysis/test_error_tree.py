@@ -287,7 +287,7 @@ def test_refusals():
         error_tree(ev, metric="acuracy")
     with pytest.raises(InputError, match="jbo"):
         error_tree(ev, columns=["jbo"])
-    with pytest.raises(InputError, match="depth of 1 to 6"):
+    with pytest.raises(InputError, match="from 1 to 6 as depth"):
         error_tree(ev, depth=0)
     with pytest.raises(NotApplicable, match="at least 200 rows"):
         error_tree(ev.take(np.arange(150)))

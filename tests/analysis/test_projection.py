@@ -428,7 +428,7 @@ def test_a_model_without_errors_says_so():
         ({"of": "nothing"}, InputError, "nothing"),
         ({"color": "colour"}, InputError, "colour"),
         ({"color": "cohort"}, NotApplicable, "no cohort"),
-        ({"n": 3}, InputError, "four rows"),
+        ({"n": 3}, InputError, "4 or more as n"),
         ({"color": "cohort", "cohort": "agee < 3"}, InputError, "agee"),
     ],
 )
