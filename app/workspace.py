@@ -161,19 +161,48 @@ def _parsed(path: Path) -> Workspace:
     except OSError as error:
         raise MachineError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_each_key_once)
         if isinstance(content, dict) and isinstance(content.get("version"), int) and content["version"] > VERSION:
             raise InputError(
                 f"Expected a workspace file of version {VERSION} at {path}.",
                 f"A newer modelglass wrote it (version {content['version']}). It is left as it is.",
                 "Update modelglass, or set MODELGLASS_HOME to another folder.",
             )
-        return Workspace.model_validate(content)
+        return _names_apart(Workspace.model_validate(content))
     except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
         raise _BrokenError(_why(error)) from error
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object in which a key stands twice: one of the two would be lost."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        known = [key for key, _ in pairs]
+        raise _TwiceError(next(key for key in known if known.count(key) > 1))
+    return made
+
+
+class _TwiceError(ValueError):
+    """A key that stands twice in one object."""
+
+
+def _names_apart(found: Workspace) -> Workspace:
+    """Give cohorts of one data that a hand gave one name names of their own, so that each can be used, renamed and deleted."""
+    taken: set[tuple[str, str]] = set()
+    apart = []
+    for cohort in found.cohorts:
+        name, again = cohort.name, 1
+        while (cohort.fingerprint, name.casefold()) in taken:
+            again += 1
+            name = f"{cohort.name[: LONGEST_NAME - 8]} ({again})"
+        taken.add((cohort.fingerprint, name.casefold()))
+        apart.append(cohort if name == cohort.name else cohort.model_copy(update={"name": name}))
+    return found.model_copy(update={"cohorts": apart})
+
+
 def _why(error: Exception) -> str:
+    if isinstance(error, _TwiceError):
+        return f"the key {str(error)[:100]!r} stands twice in one object"
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]
         return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"

@@ -144,6 +144,11 @@ BROKEN = {
     "nested": b"[" * 200_000,
     "other keys": b'{"version": 1, "run": "rm -rf"}',
     "wrong types": b'{"version": 1, "recent": [{"given": 3}]}',
+    "a key twice": b'{"version": 1, "cohorts": [], "cohorts": []}',
+    "no number": b'{"version": NaN}',
+    "half a sign": b'{"version": 1, "cohorts": [{"name": "\\ud800", "condition": "a", "data": "d", "fingerprint": "f", "when": "2026-01-01"}]}',
+    "a cohort in another cohort's place": b'{"version": 1, "cohorts": {"name": "c"}}',
+    "too many": json.dumps({"version": 1, "cohorts": [{}] * 1_001}).encode(),
     "version text": b'{"version": "1; DROP"}',
     "version zero": b'{"version": 0}',
     "a long name": json.dumps(
@@ -174,6 +179,42 @@ def test_a_broken_file_is_said_and_kept_aside_and_never_written_over(kind, folde
         workspace.read()
     assert len(workspace.set_aside()) == 2
     assert workspace.read() == workspace.Workspace()
+
+
+def test_cohorts_of_one_name_are_told_apart_and_none_is_lost(folder, ev):
+    """By hand a name can stand there twice; other data may have it, too."""
+    folder.mkdir()
+    same = {"data": "shop.csv", "fingerprint": ev.source.data_fingerprint, "when": "2026-01-01T00:00:00Z"}
+    written = [
+        ("low", "a < 0"),
+        ("Low", "a < -1"),
+        ("low (2)", "a < -2"),
+        ("low", "a < -3"),
+        ("x" * 100, "a < 1"),
+        ("x" * 100, "a < 2"),
+    ]
+    cohorts = [{"name": name, "condition": sql, **same} for name, sql in written]
+    cohorts.append({**cohorts[0], "fingerprint": "other"})
+    workspace.place().write_text(json.dumps({"version": 1, "cohorts": cohorts}))
+    found = {c.condition: c.name for c in workspace.cohorts_of(ev)}
+    assert found == {
+        "a < 0": "low", "a < -1": "Low (2)", "a < -2": "low (2) (2)", "a < -3": "low (3)", "a < 1": "x" * 100, "a < 2": "x" * 92 + " (2)"
+    }  # fmt: skip
+    workspace.delete_cohort(next(c for c in workspace.cohorts_of(ev) if c.condition == "a < 0"))
+    workspace.save_cohort("new", "a > 0", ev)
+    assert {c.condition for c in workspace.cohorts_of(ev)} == {sql for _, sql in written if sql != "a < 0"} | {"a > 0"}
+    assert [c.name for c in workspace.read().cohorts if c.fingerprint == "other"] == ["low"]
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])
+def test_what_an_editor_saved_in_another_coding_is_read(coding, folder, ev):
+    workspace.save_cohort("ältere", "a < 0", ev)
+    workspace.place().write_bytes(workspace.place().read_text(encoding="utf-8").encode(coding))
+    assert [c.name for c in workspace.cohorts_of(ev)] == ["ältere"]
+    workspace.place().write_bytes('{"version": 1, "cohorts": ["ä"]}'.encode("latin-1"))
+    with pytest.raises(InputError, match="not JSON"):
+        workspace.read()
+    assert len(workspace.set_aside()) == 1
 
 
 def test_a_huge_file_and_a_folder_in_its_place_are_kept_aside(folder):
