@@ -11,10 +11,13 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Budget, Finding, Severity
 from modelglass.analysis.performance import in_sentence, shown
+from modelglass.analysis.weighted import as_equal_rows, equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+FEWEST_WEIGHED = 200
+"""Weights that leave rows to count for fewer than these leave many a good model not surely better than a simple one."""
 ALIKE = 0.995
 """Rank correlation of predictions above which a baseline is the model itself by another name."""
 
@@ -27,9 +30,13 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
     if not result.table["gain_low"].notna().any():
         raise NotApplicable("no difference from a simple prediction has an interval here")
     out = []
+    told = equal_rows(ev.weight, ev.n) >= FEWEST_WEIGHED or ev.weight is None
+    if not told:
+        budget.note = f"that it is not surely better is not told of {as_equal_rows(ev.weight, ev.n)}"
     for key in ("constant", "single", "linear"):
         rows = result.table[(result.table["baseline"] == key) & result.table["gain_low"].notna()]
-        found = [f for row in rows.to_dict("records") if (f := _finding(ev, result, row)) is not None]
+        records = [row for row in rows.to_dict("records") if told or row["gain_high"] < 0]
+        found = [f for row in records if (f := _finding(ev, result, row)) is not None]
         out += found[:1]
     return out
 

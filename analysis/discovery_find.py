@@ -133,7 +133,7 @@ def _is_off(row: Mapping[str, Any]) -> bool:
 
 
 def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int) -> Finding:
-    metric, share = search.metric, row["rows"] / ev.n
+    metric, share = search.metric, _share(ev, row)
     surely = _surely(row["low"], row["high"])
     lost = share * (surely**2 if metric in SIGNED else surely) / max(search.whole, 1e-300)
     columns = columns_in(row["where"], ev.columns)
@@ -158,6 +158,13 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
         harm=lost if metric in OFF else share * abs(row["effect"]) / search.unit,
         **shows,
     )
+
+
+def _share(ev: Evaluation, row: Mapping[str, Any]) -> float:
+    """Give the share of all weight that lies in a slice."""
+    if ev.weight is None:
+        return float(row["rows"] / ev.n)
+    return float(np.sum(ev.where(row["where"]).weight) / ev.weight.sum())
 
 
 def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from scipy import special
 from modelglass.analysis.blas import one_openmp_thread
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.weighted import equal_rows
 
 Floats = NDArray[Any]
 FOLDS = 4
@@ -124,7 +125,7 @@ def flatness(
     if n == 0 or w.sum() <= 0:
         return Flatness(n=n, contradicted=hits, note="cannot say: no rows")
     rate = float(w @ contradicted / w.sum())
-    note = _why_not(n, hits, rate, prior, different, risk)
+    note = _why_not(n, hits, rate, prior, different, risk) or _why_not_weighed(weight, hits, rate)
     if note:
         return Flatness(n=n, contradicted=hits, note=note)
     safe = _safest(risk, fold, w)
@@ -159,6 +160,18 @@ def _why_not(n: int, hits: int, rate: float, prior: float, different: float, ris
     if different < FEWEST_DIFFERENT or np.isnan(risk).any():
         return "cannot say: the columns tell too few rows apart to see whether surer ones are contradicted less"
     return ""
+
+
+def _why_not_weighed(weight: Floats | None, hits: int, rate: float) -> str:
+    if weight is None:
+        return ""
+    counted = rate * equal_rows(weight, len(weight))
+    if counted >= FEWEST * (1 - 1e-9):
+        return ""
+    return (
+        f"cannot say: the {hits} labels that contradict the model where it is sure count for no more than {counted:.3g} by their weights, at "
+        f"least {FEWEST} are needed"
+    )
 
 
 def _safest(risk: Floats, fold: np.ndarray, w: Floats) -> Floats:

@@ -15,8 +15,10 @@ from modelglass.analysis.halves import content_of, parts
 from modelglass.analysis.joining import rows_in
 from modelglass.analysis.progress import Progress
 from modelglass.analysis.sql_text import LONGEST
+from modelglass.analysis.weighted import as_equal_rows, equal_rows
 
 ALPHA = 0.05
+FEWEST_ROWS = 100
 ALL = "(all classes)"
 PAIRS = ["given", "likely", "where", "found", "joint", "doubt", "estimate", "low", "high", "n", "note"]
 SIDES = ["likely", "n", "found", "share", "safest", "others", "noise", "low", "high", "p", "p_adjusted", "note"]
@@ -40,9 +42,14 @@ def sides_of(
     one level in every column are one: a copy of a row would vouch for its label.
     """
     sure = np.flatnonzero(likely >= 0)
-    if codes is None or not len(sure):
+    few = (
+        rows.weight is not None and equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS
+    )  # how frequent classes are would be unknown
+    if codes is None or not len(sure) or few:
         hits = int((likely[sure] != rows.y[sure]).sum())
         note = f"cannot be said: {no_columns}, so nobody can see whether surer rows are contradicted less"
+        if codes is not None:
+            note = f"cannot be said: there are {as_equal_rows(rows.weight, len(rows.y))}; at least {FEWEST_ROWS} are needed"
         return {-1: Flatness(n=len(sure), contradicted=hits, note=note if len(sure) else "cannot be said: no rows")}
     content = content_of(rows.cut(sure), codes[sure])
     sure = sure[np.argsort(content, kind="stable")]

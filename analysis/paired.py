@@ -19,7 +19,9 @@ from modelglass.analysis.estimates_values import ROUNDING, pinball_losses, rows_
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
+from modelglass.analysis.paired_spread import spread_of, weights_df
 from modelglass.analysis.sides import these
+from modelglass.analysis.weighted import equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -31,7 +33,7 @@ DEFAULT = {"binary": ("roc_auc", "accuracy"), "multiclass": ("log_loss", "accura
 
 
 FEWEST = 20
-"""Rows (or clusters) below which no interval of a change is given."""
+"""Rows (or clusters; with weights Kish's number) below which no interval of a change is given."""
 
 
 def default_metric(ev: Evaluation, metric: Any = None, class_: Any = None) -> Metric:
@@ -127,11 +129,9 @@ def change(
     if len(first) < 2:
         raise NotApplicable("one row says nothing about a change")
     gains = np.mean([psi for _, psi in found], axis=0) - first  # type: ignore[arg-type]
-    own = _by_unit(clean, gains)
-    units = len(own)
-    variance = float((own**2).sum()) * units / max(units - 1, 1)
-    enough = units >= FEWEST and enough_beyond(metric, clean, FEWEST_BEYOND_PAIRED)
-    half = float(intervals.critical(level, max(units - 1.0, 1.0)) * np.sqrt(variance)) if enough else np.nan
+    variance, df, units = spread_of(metric, clean, gains)
+    enough = units >= FEWEST * (1 - ROUNDING) and enough_beyond(metric, clean, FEWEST_BEYOND_PAIRED)
+    half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
     middle = float(repeats.mean())
     return Change(estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(clean))
 
@@ -229,7 +229,8 @@ class Tally:
         total = float((own**2).sum())
         total = max(total + squares + 2.0 * float((own * mean).sum()), total / 2)
         both = (own + mean) ** 2
-        df = float(tail_df(both.sum(), (both**2).sum(), np.asarray(max(units - 1.0, 1.0))))
+        free = weights_df(self.clean)  # below 1 one row's weight leaves no interval
+        df = min(float(tail_df(both.sum(), (both**2).sum(), np.asarray(max(free, 1.0)))), free)
         return total * units / max(units - 1, 1), df
 
     def change(self, level: float = 0.95) -> Change:
@@ -272,14 +273,16 @@ def _enough_to_shuffle(clean: Rows, shuffles: int) -> bool:
 
 def enough_rows(clean: Rows) -> bool:
     """Say whether there are rows, clusters and rows of each outcome enough for the interval of a change to hold its level."""
-    if len(clean.y) < FEWEST_TO_SHUFFLE:
+    if equal_rows(clean.weight, len(clean.y)) < FEWEST_TO_SHUFFLE * (1 - ROUNDING):
         return False
     if clean.cluster is not None and len(np.unique(clean.cluster)) < FEWEST_CLUSTERS_TO_SHUFFLE:
         return False
     if clean.task != "binary":
         return True
     fewest = FEWEST_OF_OUTCOME if clean.cluster is None else FEWEST_OF_OUTCOME_CLUSTERED
-    return bool(np.bincount(clean.y, minlength=2).min() >= fewest)
+    sides = [None if clean.weight is None else clean.weight[clean.y == code] for code in (0, 1)]
+    rows = np.bincount(clean.y, minlength=2)
+    return min(equal_rows(w, n) for w, n in zip(sides, rows)) >= fewest * (1 - ROUNDING)
 
 
 def enough_beyond(metric: Metric, clean: Rows, fewest: int) -> bool:
@@ -287,13 +290,6 @@ def enough_beyond(metric: Metric, clean: Rows, fewest: int) -> bool:
     if metric.needs != "quantile":
         return True
     return bool(rows_beyond(clean, np.zeros(len(clean.y), np.int64), 1)[0] >= fewest * (1 - ROUNDING))
-
-
-def _by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
-    """Sum influences (n,) within clusters; rows where there are none."""
-    if clean.cluster is None:
-        return values
-    return np.bincount(np.unique(clean.cluster, return_inverse=True)[1].reshape(-1), weights=values)
 
 
 def influence_of(metric: Metric, rows: Rows) -> tuple[float, np.ndarray | None]:
@@ -353,7 +349,7 @@ def _bootstrap(
     metric: Metric, clean: Rows, changed: Sequence[Rows], level: float, seed: int
 ) -> tuple[float, float, str]:
     """Percentile bootstrap over rows or clusters, the same draw before and after; none for a metric that chance alone lifts."""
-    if metric.name == "ece":
+    if metric.name == "ece" or equal_rows(clean.weight, len(clean.y)) < FEWEST * (1 - ROUNDING):
         return np.nan, np.nan, "none"
     rng = np.random.default_rng((seed, 20_003))
     unit = np.arange(len(clean.y)) if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1]

@@ -12,6 +12,7 @@ from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Budget, Finding
 from modelglass.analysis.performance import shown
+from modelglass.analysis.weighted import as_equal_rows, equal_rows
 from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.accumulated_local_effects import accumulated_local_effects
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 STRETCHES, COLUMNS, ROWS, LEVELS = 6, 20, 5_000, 12
 FEWEST = 80
-"""Rows of a stretch below which it is not judged."""
+"""Rows of a stretch (with weights Kish's number) below which it is not judged."""
 LEVEL = 0.05
 """Chance that any stretch of any column of a set is told where nothing is wrong, at most (``benchmarks/turned.py``)."""
 WORTH = 0.15
@@ -61,6 +62,8 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
             edges, effect = (curve[c].to_numpy(dtype=float) for c in ("value", "estimate"))
             judged = turned(x, errors[:, g], edges, effect, others, ev.weight)
             found += [{"feature": name, "group": group, "spread": spread[g]} | one for one in judged]
+    if not found and ev.weight is not None:
+        raise NotApplicable(f"no stretch of a column holds {FEWEST} rows: there are {as_equal_rows(ev.weight, ev.n)}")
     told = [f for f in found if f["p"] * len(found) <= LEVEL and abs(f["model"]) >= WORTH * f["spread"]]
     best: dict[str, dict[str, Any]] = {}
     for one in sorted(told, key=lambda f: -abs(f["model"]) / f["spread"]):
@@ -103,7 +106,8 @@ def turned(
     for s in range(1, len(edges)):
         here = np.flatnonzero(((bins == s) | ((s == 1) & (x == edges[0]))) & np.isfinite(x) & (weight > 0))
         half, move = edges[s] / 2 - edges[s - 1] / 2, effect[s] - effect[s - 1]
-        if len(here) < max(FEWEST, 5 * (others.shape[1] + 2)) or not half > 0 or move == 0:
+        many = equal_rows(weight[here], len(here)) * (1 + 1e-9)  # few rows of much weight say no more than themselves
+        if many < max(FEWEST, 5 * (others.shape[1] + 2)) or not half > 0 or move == 0:
             continue
         # 0 to 1 whatever the unit: squares of the values may be no numbers
         along = (x[here] / 2 - edges[s - 1] / 2) / half

@@ -1,0 +1,64 @@
+"""How sure a change of a metric on the same rows is: variance of a sum of influences, and what of it the weights leave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelglass.analysis.estimates_scores import AVERAGES
+from modelglass.analysis.groups import Groups, Moments, Rows, join, sample_moments
+from modelglass.analysis.metrics import Metric
+from modelglass.analysis.weighted import equal_rows
+
+BY_CLASS = (
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "fpr",
+    "fnr",
+    "mcc",
+    "precision_weighted",
+    "f1_weighted",
+    *AVERAGES,
+)
+"""Metrics made of shares of classes, or of ranks of one class beside another."""
+
+
+def spread_of(metric: Metric, clean: Rows, gains: np.ndarray) -> tuple[float, float, float]:
+    """Give variance and degrees of freedom of a sum of influences (n,), and the number of units (with weights Kish's) that it rests on.
+
+    A row that carries much of the weight draws what it is compared with to itself, so its influence is too small by its own part, and its
+    spread is known from that row alone (``Groups.moments``): in metrics made of shares of a class that class is what it is compared with.
+    """
+    if clean.weight is None:
+        own = by_unit(clean, gains)
+        return float((own**2).sum()) * len(own) / max(len(own) - 1, 1), max(len(own) - 1.0, 1.0), len(own)
+    n = len(clean.y)
+    units = equal_rows(by_unit(clean, clean.weight), n)
+    if clean.cluster is not None or metric.name not in BY_CLASS:
+        found = Groups(clean, np.zeros(n, np.int64), 1).moments(gains)
+    else:
+        found = _joined(sample_moments(gains, clean.weight, clean.y, clean.classes), np.bincount(clean.y, clean.weight))
+    return float(found.variance[0]), float(np.asarray(found.df)[0]), units
+
+
+def _joined(classes: Moments, weight: np.ndarray) -> Moments:
+    """Add up the moments of the classes that have weight."""
+    used = np.flatnonzero(weight > 0)
+    return join([Moments(classes.variance[[c]], classes.third[[c]], classes.df[[c]]) for c in used])
+
+
+def by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
+    """Sum influences (n,) within clusters; rows where there are none."""
+    if clean.cluster is None:
+        return values
+    return np.bincount(np.unique(clean.cluster, return_inverse=True)[1].reshape(-1), weights=values)
+
+
+def weights_df(clean: Rows) -> float:
+    """Give the degrees of freedom that the weights of units leave to a variance (Satterthwaite's, as in ``Groups.moments``); with equal weights units - 1."""
+    weight = by_unit(clean, np.ones(len(clean.y)) if clean.weight is None else clean.weight)
+    if clean.weight is None:
+        return max(len(weight) - 1.0, 1.0)
+    squares = (weight / max(weight.max(initial=0.0), 1e-300)) ** 2
+    return float(squares.sum() ** 2 / max((squares**2).sum(), 1e-300)) - 1
