@@ -162,9 +162,9 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
 
 def _share(ev: Evaluation, row: Mapping[str, Any]) -> float:
     """Give the share of all weight that lies in a slice."""
-    if ev.weight is None:
-        return float(row["rows"] / ev.n)
-    return float(np.sum(ev.where(row["where"]).weight) / ev.weight.sum())
+    whole = ev.weight
+    inside = None if whole is None else ev.where(row["where"]).weight
+    return float(row["rows"] / ev.n) if whole is None or inside is None else float(inside.sum() / whole.sum())
 
 
 def _sentence(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:

@@ -142,8 +142,8 @@ def chosen_metrics(
     """
     if metrics is None:
         return list(default)
-    one = isinstance(metrics, (str, Metric)) or callable(metrics) or not isinstance(metrics, Iterable)
-    asked = [metrics] if one else list(metrics)
+    several = isinstance(metrics, Iterable) and not isinstance(metrics, (str, Metric)) and not callable(metrics)
+    asked: list[str | Function | Metric] = list(metrics) if several else [metrics]  # type: ignore[arg-type, list-item]
     if not asked:
         raise InputError(
             "Expected at least one metric.", "Got an empty list.", "Leave metrics out to get the usual ones."
