@@ -173,3 +173,33 @@ def test_residuals_are_measured_in_their_own_group():
     assert abs(np.median(z[400:])) < 1e-9
     assert 0.8 < z[:400].std() < 1.2
     assert 0.8 < z[400:].std() < 1.2
+
+
+def coarse(seed, task):
+    """Columns of five values: most rows here are like some training row, and so are training rows among themselves."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.integers(0, 5, (N, 3)), columns=list("xzu")).astype(float)
+    pull = 1.2 * (frame["x"] - 2) - 0.8 * (frame["z"] - 2)
+    if task == "regression":
+        return frame.assign(y=pull + rng.standard_t(5, N))
+    return frame.assign(y=np.where(rng.random(N) < 1 / (1 + np.exp(-pull)), "yes", "no"))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_columns_of_few_values_make_rows_alike_but_not_known(task):
+    """Rows that training holds by chance are asked of the model that saw none like them; copies on top of chance cannot be judged."""
+    train, clean = coarse(50, task), coarse(60, task)
+    assert not looked(clean, train).found
+    if task == "regression":
+        rng = np.random.default_rng(1)
+        off = rng.random(N) < 0.05
+        spoiled = clean.assign(y=clean["y"] + np.where(off, rng.choice([-1, 1], N) * rng.uniform(8, 14, N), 0))
+        found = looked(spoiled, train).found
+        assert found[0].estimate == pytest.approx(0.05, abs=0.01)
+    else:
+        found = looked(flipped(clean, 0.15), train).found
+        assert found[0].low < 0.15 < found[0].high
+    assert found[0].severity == "high"
+    fine = train.assign(x=train["x"] + np.arange(N) / N)  # no two training rows are alike now
+    copied = pd.concat([fine.iloc[: N // 2], clean.iloc[: N // 4]], ignore_index=True)
+    assert "most of the rows also stand" in looked(copied, fine).checks["said"][0]
