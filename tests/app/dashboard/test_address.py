@@ -85,6 +85,15 @@ def test_a_bad_threshold_in_a_link_is_a_box(value, binary, show):
         {"slice_metrics.by": "age*nothing"},
         {"slice_metrics.metrics": "<script>"},
         {"slice_metrics.level": "nan"},
+        {"find_slices.metric": "acuracy"},
+        {"find_slices.metric": "mae"},
+        {"find_slices.columns": "agee"},
+        {"find_slices.depth": "4"},
+        {"find_slices.support": "-1"},
+        {"error_tree.columns": "agee"},
+        {"error_tree.max_leaves": "1"},
+        {"error_heatmap.x": "agee"},
+        {"error_heatmap.bins": "99"},
     ],
 )
 def test_bad_settings_in_a_link_are_a_box(params, binary, show, go):
