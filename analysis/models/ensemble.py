@@ -106,7 +106,6 @@ def ensemble(
     *,
     single: bool,
     weight: float = 1.0,
-    unknown_as_missing: bool = False,
 ) -> Ensemble:
     """Lay trees side by side.
 
@@ -121,8 +120,6 @@ def ensemble(
         Whether the library compares in 32 bits.
     weight : float
         What each leaf's value is multiplied by (1 over the number of trees in a forest).
-    unknown_as_missing : bool
-        Whether a category that no tree knows goes where missing values go (HistGradientBoosting).
     """
     sizes = np.array([len(t.left) for t in trees], dtype=np.int64)
     offset = np.concatenate([[0], np.cumsum(sizes)])[:-1]
@@ -147,7 +144,7 @@ def ensemble(
     value[split] = 0.0
     level = depth[order]
     same, together = _same(parent, feature, share, level)
-    cut, shift, listed, goes_left, tables = _cuts(trees, order, split, feature, n_features, single, unknown_as_missing)
+    cut, shift, listed, goes_left, tables = _cuts(trees, order, split, feature, n_features, single)
     starts = np.concatenate([place[offset], [total]])
     return Ensemble(
         starts=starts, output=np.asarray(output, dtype=np.int64), right=new_right.astype(np.int64), feature=feature, parent=parent,
@@ -221,7 +218,6 @@ def _cuts(
     feature: np.ndarray,
     n_features: int,
     single: bool,
-    unknown_as_missing: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[np.ndarray | int]]:
     threshold = np.concatenate([t.threshold for t in trees])[order]
     missing_left = np.concatenate([t.missing_left for t in trees])[order]
@@ -253,8 +249,6 @@ def _cuts(
         lut = np.full(size, right_listed, dtype=np.uint8)
         lut[np.asarray(chosen[i], dtype=np.int64)] = not right_listed
         lut[-1] = missing_left[i]
-        if unknown_as_missing:
-            lut[-2] = missing_left[i]
         listed[i], at = at, at + size
         goes_left.append(lut)
     luts = np.concatenate(goes_left) if goes_left else np.zeros(0, dtype=np.uint8)

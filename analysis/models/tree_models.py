@@ -36,7 +36,6 @@ class _Read:
     n_outputs: int
     single: bool
     weight: float = 1.0
-    unknown_as_missing: bool = False
     encode: Callable[[Any], np.ndarray]
 
 
@@ -75,9 +74,8 @@ def tree_model(
     if any(not np.isfinite(t.cover).all() for t in read.trees):
         return "its trees do not say how many training rows reached them"
     trees = ensemble(
-        read.trees, read.output, read.n_features, np.zeros(read.n_outputs), single=read.single, weight=read.weight,
-        unknown_as_missing=read.unknown_as_missing,
-    )  # fmt: skip
+        read.trees, read.output, read.n_features, np.zeros(read.n_outputs), single=read.single, weight=read.weight
+    )
     made = _checked(TreeModel(trees=trees, encode=read.encode), rows, raw, output)
     if isinstance(made, TreeModel) and type(estimator).__hash__ is not None:
         _known[estimator] = made
@@ -184,7 +182,9 @@ def _hist(estimator: Any) -> _Read:
     def encode(X: Any) -> np.ndarray:
         if categorical is None or not np.any(categorical):
             return _numbers(X)
-        seen = np.asarray(estimator._preprocess_X(X, reset=False), dtype=float)
+        seen = np.asarray(
+            estimator._preprocess_X(X, reset=False), dtype=float
+        )  # an unknown category becomes a missing one
         out = np.empty_like(seen)
         out[:, place] = seen
         return out
@@ -195,7 +195,6 @@ def _hist(estimator: Any) -> _Read:
         n_features=columns,
         n_outputs=k,
         single=False,
-        unknown_as_missing=True,
         encode=encode,
     )
 
