@@ -179,8 +179,10 @@ def nearest_others(
     per = np.where(np.isfinite(space.per), space.per, 0.0)
     for i, place in enumerate(places):
         at = np.flatnonzero(beyond[i])
-        off = np.abs(others[at] - space.X[place])
-        off[:, ~space.number] = off[:, ~space.number] > 0
-        near = at[np.argsort((np.nan_to_num(off) * per).sum(axis=1), kind="stable")[:most]]
+        with np.errstate(invalid="ignore"):  # infinite values: the same ones are not apart, others as far as can be
+            off = np.abs(others[at] - space.X[place])
+            off[:, ~space.number] = off[:, ~space.number] > 0
+            cost = np.nan_to_num(off * per, nan=0.0, posinf=np.inf)
+        near = at[np.argsort(cost.sum(axis=1), kind="stable")[:most]]
         out[i, : len(near)] = others[near]
     return out

@@ -227,7 +227,7 @@ class Searcher:
         self.found.alone[lot, j] = flips.min(axis=1)
         self.flip[lot, j] = np.where(beyond.any(axis=1), value[np.arange(len(lot)), flips.argmin(axis=1)], np.nan)
         for side in (-1, 1) if self.space.number[j] else ():
-            ours = np.sign(value - now[:, None]) == side
+            ours = (value > now[:, None]) if side > 0 else (value < now[:, None])
             has = np.flatnonzero((beyond & ours).any(axis=1))
             if len(has):
                 first = np.where(beyond & ours, cost, np.inf)[has].argmin(axis=1)
@@ -376,7 +376,8 @@ class Searcher:
         X[back] = origin[back]
         shrunk = np.where(np.isin(kind, (2, 3)), rng.uniform(0.5, 1.0, m), 1.0)[:, None]
         numbers = changed & ~back & space.number
-        X[numbers] = (origin + (X - origin) * shrunk)[numbers]
+        with np.errstate(invalid="ignore"):  # an infinite value stays, and is none of these
+            X[numbers] = (origin + (X - origin) * shrunk)[numbers]
         weight = np.maximum(self.gain[places], 0)[:, space.free] + 1e-9
         pick = space.free[
             (rng.random(weight.shape) ** (1 / np.maximum(weight / weight.max(axis=1, keepdims=True), 1e-6))).argmax(
@@ -388,7 +389,8 @@ class Searcher:
         j = pick[rows]
         near, far = self.move[places[rows], j], self.far[places[rows], j]
         u = rng.random(len(rows))
-        value = np.where(rng.random(len(rows)) < 0.5, near, origin[rows, j] + u * (far - origin[rows, j]))
+        with np.errstate(invalid="ignore"):
+            value = np.where(rng.random(len(rows)) < 0.5, near, origin[rows, j] + u * (far - origin[rows, j]))
         value = np.where(space.number[j], value, near)
         use = np.isfinite(value)
         X[rows[use], j[use]] = value[use]

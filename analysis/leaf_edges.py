@@ -30,7 +30,11 @@ class Edges:
     def off(self, j: int, x: np.ndarray) -> np.ndarray:
         """How far numbers (m,) are from each leaf, (m, L); infinite where the range or the direction forbids it."""
         low, high, rule = self.low[:, j], self.high[:, j], self.reach.space.of[j]
-        below, above = np.maximum(low[None] - x[:, None], 0.0), np.maximum(x[:, None] - high[None], 0.0)
+        with np.errstate(invalid="ignore"):
+            below, above = np.maximum(low[None] - x[:, None], 0.0), np.maximum(x[:, None] - high[None], 0.0)
+        if not np.isfinite(x).all():  # as far as the end that it is at: inside, unless nothing is
+            below = np.where(np.isnan(below), np.where(low > 0, np.inf, 0.0)[None], below)
+            above = np.where(np.isnan(above), np.where(high < 0, np.inf, 0.0)[None], above)
         off = np.maximum(below, above)
         edge = 2 * FAR * rule.step + _rounding(self.regions)
         bad = ((low > rule.high + edge) | (high < rule.low - edge))[None] & (off > 0)

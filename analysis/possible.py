@@ -77,7 +77,7 @@ class Space:
         return np.where(stays, before, low), np.where(stays, before, high)
 
     def stays(self, places: np.ndarray) -> np.ndarray:
-        """Tell which cells of rows never move, shape (m, p): missing ones, and codes that stand for something else."""
+        """Tell which cells of rows never move, shape (m, p): missing or infinite ones, and codes that stand for something else."""
         return self._stays[places]
 
     def keep(self, cells: np.ndarray) -> None:
@@ -85,8 +85,8 @@ class Space:
         self._stays = self._stays | cells
 
     def _staying(self) -> np.ndarray:
-        """Cells that never move: missing ones, and codes that stand for something else."""
-        out = np.isnan(self.X)
+        """Cells that never move: missing or infinite ones, and codes that stand for something else."""
+        out = ~np.isfinite(self.X)
         for j, rule in enumerate(self.of):
             if rule.codes:
                 out[:, j] |= np.isin(self.X[:, j], rule.codes)
@@ -111,10 +111,11 @@ class Space:
 
     def costs(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Cost of each column of changed rows, shape (m, p)."""
-        off = np.abs(X - self.X[places])
-        off[:, ~self.number] = off[:, ~self.number] > 0
-        per = np.where(np.isfinite(self.per), self.per, 0.0)
-        return np.where(np.isnan(off), 0.0, off * per)
+        with np.errstate(invalid="ignore"):  # an infinite value that stays costs nothing
+            off = np.abs(X - self.X[places])
+            off[:, ~self.number] = off[:, ~self.number] > 0
+            cost = off * np.where(np.isfinite(self.per), self.per, 0.0)
+        return np.where(np.isnan(cost), 0.0, cost)
 
     def project(self, places: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Move rows to the nearest possible values: cells that stay, ranges, steps, directions, derived columns, sums. A copy."""

@@ -204,7 +204,7 @@ def _straighten(out: Reach, j: int, made: Provenance, ask: Callable[..., np.ndar
     """Find the straight lines that a number goes through, and tell whether all rows lie on them."""
     space, columns = out.space, out.block[j]
     x, rule = space.X[:, j], space.of[j]
-    there = np.flatnonzero(~np.isnan(x))
+    there = np.flatnonzero(np.isfinite(x))  # an infinite value stays as it is
     if not len(there) or not len(columns):  # it is nowhere, or nothing is made of it: nothing to know
         out.slope[columns], out.shift[columns] = 1.0, 0.0
         return True

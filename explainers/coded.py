@@ -17,8 +17,8 @@ class Coded:
     """Codes of raw columns, learnt from reference rows.
 
     Numbers without missing values stay numbers. All other columns become levels: categories and booleans with "missing" as a level;
-    dates, and numbers with missing values, are cut at the quartiles of the reference, with "missing" beside the four bins. What the
-    codes of one explained row are does not depend on which others are explained with it.
+    dates, and numbers with missing or infinite values, are cut at the quartiles of the reference, with "missing" beside the four bins.
+    What the codes of one explained row are does not depend on which others are explained with it.
 
     Attributes
     ----------
@@ -47,7 +47,8 @@ class Coded:
             )
             dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
             gaps = ev.columns[name].missing > 0 or column.isna().any()
-            if ordered and not dates and not gaps and not pd.api.types.is_bool_dtype(column.dtype):
+            infinite = _infinite(ev.whole.frame[name])
+            if ordered and not dates and not gaps and not infinite and not pd.api.types.is_bool_dtype(column.dtype):
                 self._codes[:, j] = _numbers(column)
                 continue
             codes, texts = _bins(column, self._n) if ordered else _categories(column)
@@ -56,8 +57,9 @@ class Coded:
             levels[j] = texts
             if ordered:
                 self.cut.add(j)
-                why = "holds dates" if dates else "has missing values"
-                self.notes.append(f"{name} {why}: cut at its quartiles, missing is a level of its own")
+                why = "holds dates" if dates else "has infinite values" if infinite else "has missing values"
+                missing = ", missing is a level of its own" if gaps or dates else ""
+                self.notes.append(f"{name} {why}: cut at its quartiles{missing}")
         self.levels = levels
 
     @property
@@ -99,6 +101,10 @@ class Coded:
         return made
 
 
+def _infinite(column: pd.Series) -> bool:
+    return column.dtype.kind == "f" and bool(np.isinf(column.to_numpy(dtype="float64", na_value=np.nan)).any())
+
+
 def _numbers(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.to_numpy(dtype="datetime64[ns]").astype("int64").astype("float64")
@@ -138,7 +144,11 @@ def _bins(column: pd.Series, n: int) -> tuple[np.ndarray, list[str]]:
     if not known.any():
         return np.zeros(len(column), dtype=np.int64), ["missing"]
     learnt = values[:n][known[:n]] if known[:n].any() else values[known]
-    edges = np.unique(np.quantile(learnt, [0.25, 0.5, 0.75]))
+    quartiles = [0.25, 0.5, 0.75]
+    if np.isfinite(learnt).all():
+        edges = np.unique(np.quantile(learnt, quartiles))
+    else:  # between infinite values is no middle
+        edges = np.unique(np.quantile(learnt, quartiles, method="lower"))
     codes = np.searchsorted(edges, values, side="left")
     shown = [
         text(v)

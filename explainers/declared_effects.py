@@ -66,7 +66,7 @@ EFFECTS: list[Analysis] = [
                 help="Small steps of rows that are near, or both columns set on every row.",
             ),
             Setting(name="grid", kind="integer", default=10, low=2, high=50, label="Values of a column"),
-            Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=2_000, low=10, high=1_000_000, label="Rows used"),
             ONE_CLASS,
             ADDITIVE,
             LEVEL,

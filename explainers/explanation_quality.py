@@ -165,7 +165,8 @@ def nudged(
         if not is_number(column) or pd.api.types.is_bool_dtype(column.dtype):
             continue
         values, known = (c.to_numpy(dtype=float, na_value=np.nan) for c in (column, whole[name]))
-        spread = float(np.nanstd(known)) if np.isfinite(known).any() else 0.0
+        finite = known[np.isfinite(known)]
+        spread = float(np.std(finite)) if len(finite) else 0.0  # an infinite value stays where it is
         moved = values + NUDGE * spread * rng.normal(size=len(frame))
         if pd.api.types.is_integer_dtype(column.dtype):
             moved = np.round(moved)

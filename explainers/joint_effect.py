@@ -15,7 +15,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.performance import check_level, shown
-from modelglass.analysis.progress import Progress, span
+from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
@@ -25,9 +25,10 @@ from modelglass.explainers.accumulated_local_effects import Steps, measure, step
 from modelglass.explainers.effect_answers import Answers
 from modelglass.explainers.effect_grid import FEW, Grid, grid_of, nearest
 from modelglass.explainers.interaction_strength import OTHERS, interaction_strength
+from modelglass.explainers.joint_intervals import FEW_ROWS, intervals, reasons
 from modelglass.explainers.partial_dependence import chosen_features
 
-ROWS, GRID, COARSE_ROWS = 1_000, 10, 60
+ROWS, GRID, COARSE_ROWS = 2_000, 10, 60
 METHODS = ("accumulated_local_effects", "partial_dependence")
 ASKED = {
     METHODS[0]: "each step asked only of rows near it",
@@ -40,9 +41,9 @@ class JointEffect(Result):
     """The model's answer as two raw columns change together.
 
     cells       value, other_value (of the first and the second column, as in the data), group (class or target), estimate (mean answer),
-                low, high (interval over rows or clusters; NaN by accumulated local effects, where none was found to hold its level), n
-                (rows it was worked out from), beyond (what of it is more than the mean and each column by itself; 0 on average over the
-                rows), near (rows of the evaluation nearest to the cell)
+                low, high (interval over rows or clusters; NaN where none holds its level), n (rows it was worked out from), beyond (what
+                of it is more than the mean and each column by itself; 0 on average over the rows), near (rows of the evaluation nearest
+                to the cell), note (why there is no interval; '' where there is one)
     features    the two columns;  kinds: feature -> "ordered" (numbers, dates) or "levels"
     scale       unit of estimate and beyond
     how         how the pair was chosen, where nobody named it; else ''
@@ -58,7 +59,7 @@ class JointEffect(Result):
     settings: Mapping[str, Any]
 
     def frame(self) -> pd.DataFrame:
-        """Give value, other_value, group, estimate, low, high, n, beyond, near."""
+        """Give value, other_value, group, estimate, low, high, n, beyond, near, note."""
         return self.cells
 
     def widest(self) -> str:
@@ -86,16 +87,17 @@ class JointEffect(Result):
             if few
             else ""
         )
-        if held.low.isna().all():
-            why = (
-                "cells hold few rows" if self.settings["method"] == METHODS[0] else "there are too few rows or clusters"
-            )
-            guess += f" No interval of these answers, because {why} and none was found to hold its level."
         return (
-            f"{a} and {b} together{chosen}: {self.scale}{of} from {shown(low.estimate)} at {place(low)} to {shown(high.estimate)} at {place(high)}; "
+            f"{a} and {b} together{chosen}: {self.scale}{of} from {self._said(low)} at {place(low)} to {self._said(high)} at {place(high)}; "
             f"{shown(typical)} of it is typically more than the sum of both, most {signed(most.beyond)} at {place(most)}; "
-            f"{rows_text(int(self.cells.n.iloc[0]))}, {ASKED[self.settings['method']]}.{guess}"
+            f"{rows_text(int(self.cells.n.iloc[0]))}, {ASKED[self.settings['method']]}.{guess}{reasons(list(every.note))}"
         )
+
+    def _said(self, cell: pd.Series) -> str:
+        if cell.low != cell.low:
+            return shown(cell.estimate)
+        level = f"{100 * self.settings['level']:.4g} % interval"
+        return f"{shown(cell.estimate)} ({level} {shown(cell.low)} to {shown(cell.high)})"
 
 
 def joint_effect(
@@ -145,18 +147,18 @@ def joint_effect(
     pair, how = _pair(ev, model, features, grid, additive, span(progress, 0.0, 0.3))
     chosen = ev.sample(rows)
     compute = _by_steps if method == METHODS[0] else _by_setting
-    grids, n, surfaces, beyond, intervals = compute(
+    grids, n, surfaces, beyond, (low, high, note) = compute(
         chosen, model, pair, grid, level, span(progress, 0.3 if how else 0.0, 1.0)
     )
     groups = shared.groups(ev)
     near = _near(ev, *grids)
     parts = [_cells(grids, g, surfaces[:, :, i], beyond[:, :, i], near) for i, g in enumerate(groups)]
     for i, part in enumerate(parts):
-        part["low"], part["high"], part["n"] = intervals[0][:, :, i].ravel(), intervals[1][:, :, i].ravel(), n
+        part["low"], part["high"], part["note"], part["n"] = (*(a[:, :, i].ravel() for a in (low, high, note)), n)
     wanted = groups if group is None else (groups[group],)
     cells = pd.concat([p for p, g in zip(parts, groups, strict=True) if g in wanted], ignore_index=True)
     return JointEffect(
-        cells=cells[["value", "other_value", "group", "estimate", "low", "high", "n", "beyond", "near"]],
+        cells=cells[["value", "other_value", "group", "estimate", "low", "high", "n", "beyond", "near", "note"]],
         features=pair,
         kinds={g.name: g.kind for g in grids},
         groups=wanted,
@@ -198,8 +200,8 @@ def _pair(
     ), f"the pair that works together most in a coarse pass over {rows_text(min(COARSE_ROWS, ev.n))}"
 
 
-Found = tuple[tuple[Grid, Grid], int, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
-"""Both grids, rows used, surface and what is beyond the sum (one, other, groups), ends of intervals of the same shape."""
+Found = tuple[tuple[Grid, Grid], int, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""Both grids, rows used, surface and what is beyond the sum (one, other, groups); ends of intervals and why there are none, of the same shape."""
 
 
 def _asked(
@@ -239,19 +241,30 @@ def _by_steps(
     other = np.concatenate([pairs.other_step + 1, pairs.other_step + 1, pairs.other_step, pairs.other_step])
     corners = _asked(used, model, (own, one, other), grids, span(progress, 0.0, 0.7))
     moves = corners[:m] - corners[m : 2 * m] - corners[2 * m : 3 * m] + corners[3 * m :]
-    mean = np.average(model.said(used, used.inputs()), axis=0, weights=used.weight)
-    alone = [_main(used, model, s, span(progress, 0.7, 1.0)) for s in (pairs.one, pairs.other)]
-    beyond = np.stack([joint_steps.second_order(d, pairs, used.weight) for d in moves.T], axis=2)
-    surface = mean + alone[0][:, None] + alone[1][None, :] + beyond
-    nothing = np.full(surface.shape, np.nan)
-    return grids, used.n, surface, beyond, (nothing, nothing)
+    answers = model.said(used, used.inputs())
+    alone = [_moves(used, model, s, span(progress, 0.7, 0.9)) for s in (pairs.one, pairs.other)]
+    second = joint_steps.SecondOrder(pairs, used.weight)
+    surfaces, beyonds, ends = [], [], []
+    for i, (said, d) in enumerate(zip(answers.T, moves.T, strict=True)):
+        effects = [
+            measure(m[:, i], s.row, s.step, s.stands, used.weight, len(s.grid.values))
+            for m, s in zip(alone, (pairs.one, pairs.other), strict=True)
+        ]
+        mean, beyond = second.share @ said, second.surface(d)
+        surface = mean + effects[0][0][:, None] + effects[1][0][None, :] + beyond
+        first = second.share * (said - mean), effects[0][1], effects[1][1]
+        ends.append(intervals(used, second, d, first, surface, level))
+        surfaces.append(surface)
+        beyonds.append(beyond)
+        tell(progress, 0.9 + 0.1 * (i + 1) / len(moves.T), "intervals")
+    low, high, why = (np.stack(parts, axis=2) for parts in zip(*ends, strict=True))
+    return grids, used.n, np.stack(surfaces, axis=2), np.stack(beyonds, axis=2), (low, high, why)
 
 
-def _main(ev: Evaluation, model: Answers, steps: Steps, progress: Progress | None) -> np.ndarray:
-    """Give the effect of the first order of these rows, shape (values, groups)."""
-    name, m = steps.grid.name, len(steps.grid.values)
-    moves = model.steps(ev, {name: steps.grid}, {name: (steps.row, steps.step)}, progress)[name]
-    return np.stack([measure(d, steps.row, steps.step, steps.stands, ev.weight, m)[0] for d in moves.T], axis=1)
+def _moves(ev: Evaluation, model: Answers, steps: Steps, progress: Progress | None) -> np.ndarray:
+    """Give what the steps of one column do to these rows, shape (pairs, groups)."""
+    name = steps.grid.name
+    return model.steps(ev, {name: steps.grid}, {name: (steps.row, steps.step)}, progress)[name]
 
 
 def _by_setting(
@@ -264,7 +277,8 @@ def _by_setting(
     k = answers.shape[1]
     flat = np.moveaxis(answers.reshape(-1, ev.n, k), 1, 0).reshape(ev.n, -1)
     surface, low, high = (a.reshape(*shape, k) for a in shared.mean_interval(ev, flat, level))
-    return (one, other), ev.n, surface, _beyond(surface, ev, (one, other)), (low, high)
+    why = np.where(np.isnan(low), FEW_ROWS, "").astype(object)
+    return (one, other), ev.n, surface, _beyond(surface, ev, (one, other)), (low, high, why)
 
 
 def _beyond(surface: np.ndarray, ev: Evaluation, grids: tuple[Grid, Grid]) -> np.ndarray:

@@ -40,33 +40,131 @@ def pairs_of(one: Steps, other: Steps) -> Pairs:
     return Pairs(rows=rows, row=one.row[left], step=one.step[left], other_step=other.step[right], one=one, other=other)
 
 
-def second_order(differences: np.ndarray, pairs: Pairs, weight: np.ndarray | None = None) -> np.ndarray:
-    """Add up second differences: what two columns do together beyond what each does alone (Apley and Zhu 2020, section 3.2).
+STACK = 256
+"""Surfaces that are worked on at once."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Influence:
+    """What each row does to a surface, in parts that are cheap to keep; they add up.
+
+    own         (pairs,): what the row of a pair does to the mean of its cell, and so, by ``SecondOrder.lever_of_filled``, to the surface
+    one, other  (rows, values): what a row does to all values of one row or column of the surface;  every (rows,): to all of it
+    """
+
+    own: np.ndarray
+    one: np.ndarray
+    other: np.ndarray
+    every: np.ndarray
+
+
+class SecondOrder:
+    """Adds up second differences (Apley and Zhu 2020, section 3.2): the work that does not depend on what the model answers, done once.
+
+    The surface is 0 on average over the rows, and so is the effect of each column in it. A cell that no row could take has the mean of
+    the nearest one that some could (counted in steps), as in the authors' program.
 
     Parameters
     ----------
-    differences : array, shape (pairs,)
-        What the step of one column does after the step of the other, minus what it does before.
+    pairs : Pairs
     weight : array, shape (rows,), optional
 
-    Returns
-    -------
-    array, shape (values of the one column, values of the other)
-        0 on average over the rows, and so is the effect of each column in it. A cell that no row could take has the mean of the nearest
-        one that some could (counted in steps), as in the authors' program.
+    Attributes
+    ----------
+    cell    (pairs,): the cell of each pair of steps
+    source  (cells,): the cell whose mean each one has, itself where rows took it
+    lever   (cells, values * other values): what the surface gains with the mean of a cell, were it not filled from another
     """
-    stands, other_stands = pairs.one.stands, pairs.other.stands
-    weight = np.ones(len(pairs.rows)) if weight is None else np.asarray(weight, dtype=float)
-    shape = len(pairs.one.grid.values) - 1, len(pairs.other.grid.values) - 1
-    cell, w = pairs.step * shape[1] + pairs.other_step, weight[pairs.row]
-    total = np.bincount(cell, weights=w, minlength=shape[0] * shape[1])
-    added = np.bincount(cell, weights=w * differences, minlength=shape[0] * shape[1])
-    mean = np.divide(added, total, out=np.full(len(total), np.nan), where=total > 0).reshape(shape)
-    surface = np.zeros((shape[0] + 1, shape[1] + 1))
-    surface[1:, 1:] = _filled(mean).cumsum(axis=0).cumsum(axis=1)
-    alone = _alone(surface, pairs.one, other_stands, weight), _alone(surface.T, pairs.other, stands, weight)
-    surface = surface - alone[0][:, None] - alone[1][None, :]
-    return surface - np.average(at_rows(surface, stands, other_stands), weights=weight)
+
+    def __init__(self, pairs: Pairs, weight: np.ndarray | None = None):
+        self.pairs = pairs
+        self.weight = np.ones(len(pairs.rows)) if weight is None else np.asarray(weight, dtype=float)
+        self.share = self.weight / self.weight.sum()
+        self.shape = len(pairs.one.grid.values) - 1, len(pairs.other.grid.values) - 1
+        self.cell = pairs.step * self.shape[1] + pairs.other_step
+        self.total = np.bincount(self.cell, weights=self.weight[pairs.row], minlength=self.shape[0] * self.shape[1])
+        self.source = nearest_filled(self.total.reshape(self.shape) > 0)
+        self._moves = self._moving(pairs.one, pairs.other.stands), self._moving(pairs.other, pairs.one.stands)
+        self._reach = self._reached()
+        cells = len(self.total)
+        some = [slice(i, i + STACK) for i in range(0, cells, STACK)]
+        self.lever = np.concatenate(
+            [self._apart(self._added(np.eye(cells)[at])).reshape(-1, self._reach.size) for at in some]
+        )
+
+    def lever_of_filled(self) -> np.ndarray:
+        """Give the same with what a cell does through those that are filled from it; 0 for these."""
+        out = np.zeros_like(self.lever)
+        np.add.at(out, self.source, self.lever)
+        return out
+
+    def means(self, differences: np.ndarray) -> np.ndarray:
+        """Give the mean second difference of each cell, that of its source where no row took it; (cells,)."""
+        added = np.bincount(self.cell, weights=self.weight[self.pairs.row] * differences, minlength=len(self.total))
+        return np.divide(added, self.total, out=np.zeros(len(added)), where=self.total > 0)[self.source]
+
+    def surface(self, differences: np.ndarray) -> np.ndarray:
+        """Give what both columns do together beyond what each does alone, (values, other values), from second differences (pairs,)."""
+        return self._apart(self._added(self.means(differences)[None]))[0]
+
+    def influence(self, differences: np.ndarray, correction: np.ndarray) -> Influence:
+        """Give the influence of each row on ``surface``; correction (cells,): by which what rows do to the mean of their cell is multiplied."""
+        pairs, means = self.pairs, self.means(differences)
+        own = self.weight[pairs.row] * (differences - means[self.cell])
+        own = np.divide(own, self.total[self.cell], out=np.zeros(len(own)), where=self.total[self.cell] > 0)
+        added = self._added(means[None])[0]
+        one, of_one = self._alone(added, pairs.one, pairs.other.stands)
+        other, of_other = self._alone(added.T, pairs.other, pairs.one.stands)
+        here = at_rows(added - one[:, None] - other[None, :], pairs.one.stands, pairs.other.stands)
+        every = of_one @ self._reach.sum(axis=1) + of_other @ self._reach.sum(axis=0)
+        every -= self.share * (here - self.share @ here)
+        return Influence(own=own * correction[self.cell], one=-of_one, other=-of_other, every=every)
+
+    def _added(self, means: np.ndarray) -> np.ndarray:
+        """Add up means of cells (stack, cells): (stack, values, other values)."""
+        out = np.zeros((len(means), self.shape[0] + 1, self.shape[1] + 1))
+        out[:, 1:, 1:] = means.reshape(-1, *self.shape).cumsum(axis=1).cumsum(axis=2)
+        return out
+
+    def _apart(self, added: np.ndarray) -> np.ndarray:
+        """Take each column's own effect and the mean over rows away from a stack of surfaces."""
+        one = self._effect(added, *self._moves[0])
+        other = self._effect(added.transpose(0, 2, 1), *self._moves[1])
+        left = added - one[:, :, None] - other[:, None, :]
+        return left - np.einsum("sab,ab->s", left, self._reach)[:, None, None]
+
+    def _moving(self, steps: Steps, other_stands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Say where rows stand that take each step of a column, (steps, other values) of sum 1; and where all stand, (values,)."""
+        m, k = len(steps.grid.values), int(other_stands.max(initial=0)) + 1
+        weight = np.repeat(self.weight[steps.row] / 2, 2)
+        place = (steps.step[:, None] * k + other_stands[steps.row]).ravel()
+        moving = np.bincount(place, weights=weight, minlength=(m - 1) * k).reshape(m - 1, k)
+        total = moving.sum(axis=1, keepdims=True)
+        stand = np.bincount(steps.stands.ravel(), weights=np.repeat(self.share / 2, 2), minlength=m)
+        return np.divide(moving, total, out=np.zeros_like(moving), where=total > 0), stand
+
+    def _reached(self) -> np.ndarray:
+        """Give the share of rows that stand at each value of the surface."""
+        stands, other = self.pairs.one.stands, self.pairs.other.stands
+        width = self.shape[1] + 1
+        places = np.concatenate([stands[:, i] * width + other[:, j] for i in (0, 1) for j in (0, 1)])
+        found = np.bincount(places, weights=np.tile(self.share / 4, 4), minlength=(self.shape[0] + 1) * width)
+        return found.reshape(-1, width)
+
+    @staticmethod
+    def _effect(added: np.ndarray, moving: np.ndarray, stand: np.ndarray) -> np.ndarray:
+        """Give the effect of the first column in a stack of surfaces, as ``measure`` does by the same steps of the same rows."""
+        k = moving.shape[1]
+        mean = np.einsum("sak,ak->sa", np.diff(added[:, :, :k], axis=1), moving)
+        curve = np.concatenate([np.zeros((len(added), 1)), np.cumsum(mean, axis=1)], axis=1)
+        return curve - (curve @ stand)[:, None]
+
+    def _alone(self, surface: np.ndarray, steps: Steps, other_stands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the effect of the first column in a surface, and the influence of each row on it, were the surface known."""
+        there = other_stands[steps.row]
+        up, down = surface[steps.step + 1], surface[steps.step]
+        moves = np.take_along_axis(up - down, there, axis=1).mean(axis=1)
+        return measure(moves, steps.row, steps.step, steps.stands, self.weight, len(surface))
 
 
 def at_rows(surface: np.ndarray, stands: np.ndarray, other_stands: np.ndarray) -> np.ndarray:
@@ -74,19 +172,16 @@ def at_rows(surface: np.ndarray, stands: np.ndarray, other_stands: np.ndarray) -
     return np.mean([surface[stands[:, i], other_stands[:, j]] for i in (0, 1) for j in (0, 1)], axis=0)
 
 
-def _alone(surface: np.ndarray, steps: Steps, other_stands: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Give the effect of the first column in a surface, by the same steps of the same rows."""
-    there = other_stands[steps.row]
-    up, down = surface[steps.step + 1], surface[steps.step]
-    moves = np.take_along_axis(up - down, there, axis=1).mean(axis=1)
-    return measure(moves, steps.row, steps.step, steps.stands, weight, len(surface))[0]
+def nearest_filled(filled: np.ndarray) -> np.ndarray:
+    """Give, for each cell of a grid, the number of the nearest one that is filled (the first of several), itself where it is.
 
-
-def _filled(mean: np.ndarray) -> np.ndarray:
-    known = np.argwhere(np.isfinite(mean))
-    if not len(known):
-        return np.zeros(mean.shape)
-    out = mean.copy()
-    for place in np.argwhere(~np.isfinite(mean)):
-        out[tuple(place)] = mean[tuple(known[np.argmin(((known - place) ** 2).sum(axis=1))])]
-    return out
+    >>> nearest_filled(np.array([[True, False, False, True]])).tolist()
+    [0, 0, 3, 3]
+    """
+    known, out = np.argwhere(filled), np.arange(filled.size).reshape(filled.shape)
+    if len(known):
+        for place in np.argwhere(~filled):
+            out[tuple(place)] = np.ravel_multi_index(
+                tuple(known[np.argmin(((known - place) ** 2).sum(axis=1))]), filled.shape
+            )
+    return out.ravel()

@@ -44,7 +44,8 @@ def by_likeness(others: pd.DataFrame, codes: np.ndarray, levels: np.ndarray) -> 
             x = column.to_numpy(dtype="float64", na_value=np.nan)
             if np.isnan(x).all():
                 continue
-            cut = np.unique(np.nanquantile(x, np.linspace(0, 1, BINS + 1)[1:-1]))
+            finite = x[np.isfinite(x)]  # infinite ones are at the ends, whatever the cuts
+            cut = np.unique(np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1])) if len(finite) else np.zeros(1)
             found = np.where(np.isnan(x), len(cut) + 1, np.searchsorted(cut, x, side="left"))
         else:
             found = pd.factorize(column.astype(object).where(column.notna(), None), use_na_sentinel=False)[0]

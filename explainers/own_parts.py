@@ -147,6 +147,16 @@ def _at(parts: Parts, inputs: pd.DataFrame, j: int, donors: np.ndarray) -> np.nd
     return parts.of(shared.Stack(inputs).rows(choice))[:, j]
 
 
+def _slope(values: np.ndarray, found: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Tell whether what is found (values, groups) lies on a straight line, and its slope (groups,); no line leads to infinite values."""
+    if not np.isfinite(values).all():
+        return False, np.full(found.shape[1], np.nan)
+    run = values[-1] - values[0]
+    slope = (found[-1] - found[0]) / run if run > 0 else np.zeros(found.shape[1])
+    off = np.abs(found - found[0] - (values - values[0])[:, None] * slope).max(axis=0)
+    return bool((off <= STRAIGHT * np.maximum(np.ptp(found, axis=0), 1e-12)).all()), slope
+
+
 def _number_terms(
     parts: Parts, inputs: pd.DataFrame, j: int, points: int, mean: np.ndarray, weight: np.ndarray
 ) -> list[dict[str, Any]]:  # fmt: skip
@@ -160,11 +170,8 @@ def _number_terms(
         places = places[~column.iloc[places].duplicated().to_numpy()]
         values = _floats(column.iloc[places])
         found = _at(parts, inputs, j, places)
-        run = values[-1] - values[0]
-        slope = (found[-1] - found[0]) / run if run > 0 else np.zeros(found.shape[1])
-        off = np.abs(found - found[0] - (values - values[0])[:, None] * slope).max(axis=0)
-        date = pd.api.types.is_datetime64_any_dtype(column.dtype)
-        if not date and (off <= STRAIGHT * np.maximum(np.ptp(found, axis=0), 1e-12)).all():
+        straight, slope = _slope(values, found)
+        if straight and not pd.api.types.is_datetime64_any_dtype(column.dtype):
             numbers = _floats(column.iloc[known])
             middle = np.average(numbers, weights=weight[known])
             spread = np.sqrt(np.average((numbers - middle) ** 2, weights=weight[known]))

@@ -1,4 +1,4 @@
-"""Draw two columns together: the answer in cells, below what of it is more than a sum; dots where rows are, hatched where hardly any."""
+"""Draw two columns together: the answer in cells, below what of it is more than a sum, and how sure it is; dots where rows are, hatched where hardly any."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ def _(result: JointEffect) -> go.Figure:
     shape = len(xs), len(ys)
     named = f"{style.short(group, 30)}: " if len(result.groups) > 1 or result.settings.get("class_") else ""
     title = f"{named}Dots: rows; hatched: fewer than {FEW} rows"
-    made = make_subplots(rows=2, cols=1)
+    panels = [(cells.estimate, f"{result.scale}, average"), (cells.beyond, "of it more than the sum of both")]
+    if cells.low.notna().any():
+        level = f"{100 * result.settings['level']:.4g} %"
+        panels.append(((cells.high - cells.low) / 2, f"half of its {level} interval; empty: none"))
+    made = make_subplots(rows=len(panels), cols=1)
     style.dress(made, style.new_figure(title))
     top = int(made.layout.margin.t) + 20
-    inside = 2 * (PLOT + BELOW)
+    inside = len(panels) * (PLOT + BELOW)
     made.update_layout(height=top + inside + 8, margin={"t": top, "b": 8, "l": 12, "r": 12})
-    for i, (values, said) in enumerate(
-        ((cells.estimate, f"{result.scale}, average"), (cells.beyond, "of it more than the sum of both"))
-    ):
-        high = 1 - i / 2
-        _panel(made, result, values.to_numpy().reshape(shape).T, cells, (xs, ys), i, [high - PLOT / inside, high])
+    for i, (values, said) in enumerate(panels):
+        high = 1 - i / len(panels)
+        z = values.to_numpy(dtype=float).reshape(shape).T
+        _panel(made, result, z, cells, (xs, ys), i, [high - PLOT / inside, high])
         made.add_annotation(
             text=style.short(said, 50),
             x=0,
@@ -62,8 +65,10 @@ def _panel(
     at: dict[str, Any] = {"row": i + 1, "col": 1}
     a, b = result.features
     near = cells.near.to_numpy().reshape(len(xs), len(ys)).T
-    most = float(np.abs(z).max()) or 1.0
-    scale = {"colorscale": style.SEQUENTIAL} if i == 0 else {"colorscale": style.DIVERGING, "zmin": -most, "zmax": most}
+    most = float(np.nanmax(np.abs(z))) or 1.0
+    scale: dict[str, Any] = {"colorscale": style.SEQUENTIAL}
+    if i:
+        scale = {"colorscale": style.DIVERGING, "zmin": -most, "zmax": most} if i == 1 else {**scale, "zmin": 0.0}
     made.add_heatmap(
         z=z,
         x=list(range(len(xs))),
@@ -129,5 +134,8 @@ def _hover(result: JointEffect, cells: pd.DataFrame) -> list[str]:
         "rows near": cells.near,
     }
     if cells.low.notna().any():
-        parts |= {"low": cells.low, "high": cells.high}
+        parts["interval"] = [
+            f"{style.number(low)} to {style.number(high)}" if low == low else f"none: {why}"
+            for low, high, why in zip(cells.low, cells.high, cells.note, strict=True)
+        ]
     return style.hover_texts(**parts)
