@@ -129,8 +129,10 @@ def accumulated_local_effects(
     names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
     samples = {c: one.sample(rows) for c, one in cohorts.items()}
     groups, parts, start = shared.groups(ev), [], 0.2 if how else 0.0
-    for i, (cohort, chosen) in enumerate(samples.items()):
-        taken = {name: steps_of(chosen, name, grid) for name in names}
+    named = features is not None and len(features) > 0
+    every, without = _steps(samples, names, grid, named=named)
+    for i, (cohort, taken) in enumerate(every.items()):
+        chosen = samples[cohort]
         if not i:
             first, grids = chosen, {c: s.grid for c, s in taken.items()}
             model.check(chosen, grids)
@@ -139,7 +141,7 @@ def accumulated_local_effects(
         parts += [part for c, s in taken.items() for part in _curves(chosen, s, found[c], groups, level, cohort)]
     curves = pd.DataFrame({field: np.concatenate([part[field] for part in parts]) for field in parts[0]})
     if len(cohorts) > 1:
-        first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in names}
+        first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in grids}
     wanted = groups if group is None else (groups[group],)
     return AccumulatedLocalEffects(
         curves=curves[curves.group.isin(wanted)].reset_index(drop=True),
@@ -148,11 +150,11 @@ def accumulated_local_effects(
         groups=wanted,
         cohorts=tuple(cohorts),
         scale=model.scale,
-        how=how,
+        how="; ".join(filter(None, (how, without))),
         way=model.how,
         source=first.source,
         settings={
-            "features": names,
+            "features": list(grids),
             "grid": grid,
             "rows": sum(s.n for s in samples.values()),
             "by": by or None,
@@ -258,13 +260,34 @@ def _of_linear(a: np.ndarray, b: np.ndarray, count: np.ndarray, sums: np.ndarray
     )
 
 
+def _steps(
+    samples: Mapping[str, Evaluation], names: list[str], grid: int, *, named: bool
+) -> tuple[dict[str, dict[str, Steps]], str]:
+    """Say which rows of each cohort take which steps of which column; what nobody ``named`` and has no steps is left out, and said."""
+    out: dict[str, dict[str, Steps]] = {cohort: {} for cohort in samples}
+    left_out: dict[str, NotApplicable] = {}
+    for name in names:
+        try:
+            found = {cohort: steps_of(one, name, grid) for cohort, one in samples.items()}
+        except NotApplicable as answer:
+            if named:
+                raise
+            left_out[name] = answer
+            continue
+        for cohort, taken in found.items():
+            out[cohort][name] = taken
+    if len(left_out) == len(names):
+        raise next(iter(left_out.values()))
+    return out, "; ".join(f"without {name}, because {answer.reason}" for name, answer in left_out.items())
+
+
 def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     """Say which rows take which steps of a column.
 
     Raises
     ------
     NotApplicable
-        The column has one value among these rows.
+        The column has one value among these rows, or all rows that have one weigh 0.
     """
     made = grid_of(ev, name, grid, ends=True)
     column = ev.frame[name]
@@ -275,6 +298,7 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     edges, x = floats(made.values), floats(column if there.all() else column.iloc[known])
     if len(edges) < 2 or not len(x):
         raise NotApplicable(f"the column {name!r} has one value only")
+    _check_weights(ev, name, known)
     place = steps_above(edges[1:], x)
     filled = 1 + np.flatnonzero(np.bincount(place))
     kept = np.concatenate([[filled[0] - 1], filled])  # a bin without rows joins the one above
@@ -298,6 +322,7 @@ def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
     place_of[present] = np.arange(len(present))
     place = place_of[codes]
     known = np.flatnonzero(place >= 0)
+    _check_weights(ev, made.name, known)
     place = place[known]
     up, down = np.flatnonzero(place < len(present) - 1), np.flatnonzero(place > 0)
     used = Grid(
@@ -314,6 +339,11 @@ def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
         place=place,
         each_once=False,
     )
+
+
+def _check_weights(ev: Evaluation, name: str, rows: np.ndarray) -> None:
+    if ev.weight is not None and not ev.weight[rows].any():
+        raise NotApplicable(f"all rows that have a value of {name!r} weigh 0")
 
 
 def _has_order(ev: Evaluation, name: str, column: pd.Series) -> bool:

@@ -235,6 +235,8 @@ def _by_steps(
     if not len(pairs.rows):
         raise NotApplicable(f"no row has a value of both {pair[0]!r} and {pair[1]!r} among the most frequent ones")
     used = ev.take(pairs.rows)
+    if used.weight is not None and not used.weight.any():
+        raise NotApplicable(f"all rows that have a value of both {pair[0]!r} and {pair[1]!r} weigh 0")
     grids = pairs.one.grid, pairs.other.grid
     m, own = len(pairs.row), np.tile(pairs.row, 4)
     one = np.concatenate([pairs.step + 1, pairs.step, pairs.step + 1, pairs.step])

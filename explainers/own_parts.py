@@ -157,6 +157,14 @@ def _slope(values: np.ndarray, found: np.ndarray) -> tuple[bool, np.ndarray]:
     return bool((off <= STRAIGHT * np.maximum(np.ptp(found, axis=0), 1e-12)).all()), slope
 
 
+def _spread(numbers: np.ndarray, weight: np.ndarray) -> float:
+    """Give the standard deviation of numbers; NaN where all weigh 0."""
+    if not weight.any():
+        return float("nan")
+    middle = np.average(numbers, weights=weight)
+    return float(np.sqrt(np.average((numbers - middle) ** 2, weights=weight)))
+
+
 def _number_terms(
     parts: Parts, inputs: pd.DataFrame, j: int, points: int, mean: np.ndarray, weight: np.ndarray
 ) -> list[dict[str, Any]]:  # fmt: skip
@@ -173,8 +181,7 @@ def _number_terms(
         straight, slope = _slope(values, found)
         if straight and not pd.api.types.is_datetime64_any_dtype(column.dtype):
             numbers = _floats(column.iloc[known])
-            middle = np.average(numbers, weights=weight[known])
-            spread = np.sqrt(np.average((numbers - middle) ** 2, weights=weight[known]))
+            spread = _spread(numbers, weight[known])
             about = {"term": "one more", "n": len(known), "where": f"{name} IS NOT NULL"}
             out.append({**about, "estimate": slope, "per_spread": slope * spread})
         else:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import accumulated_local_effects
+from modelglass.explainers import accumulated_local_effects, joint_effect
 from modelglass.explainers.accumulated_local_effects import measure, powers_of, steps_of
 from modelglass.explainers.effect_answers import Answers, asked
 from modelglass.explainers.effect_steps import answers_at
@@ -212,3 +212,29 @@ def test_refusals_and_stop(made):
 
     with pytest.raises(Stopped):
         accumulated_local_effects(ev, features="age", progress=stop)
+
+
+def test_a_column_whose_rows_all_weigh_nothing_is_left_out_and_said():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    X.loc[100:, "a"] = np.nan
+    X["s"] = np.where(np.arange(300) < 100, "p", None)
+    X.loc[:40, "s"] = "q"
+    given = X.assign(t=rng.normal(size=300), w=np.where(np.arange(300) < 100, 0.0, 1.0))
+
+    def model(frame):
+        return (frame["a"].fillna(0) * frame["b"] + frame["c"] + (frame["s"] == "p")).to_numpy()
+
+    ev = Evaluation(model, given, target="t", task="regression", features=list("abcs"), weight="w")
+    for name in ("a", "s"):
+        with pytest.raises(NotApplicable, match=f"all rows that have a value of '{name}' weigh 0"):
+            accumulated_local_effects(ev, features=[name])
+    with pytest.raises(NotApplicable, match="all rows that have a value of 'a' weigh 0"):
+        joint_effect(ev, features=["a", "b"])
+    got = accumulated_local_effects(ev)
+    assert set(got.curves.feature) == {"b", "c"}
+    assert got.settings["features"] == ["b", "c"]
+    assert "without a, because all rows that have a value of 'a' weigh 0; without s, because" in got.sentence()
+    assert np.isfinite(got.curves.estimate).all()
+    by = accumulated_local_effects(ev.where("a IS NULL"), by="b > 0")
+    assert set(by.curves.feature) == {"b", "c"}

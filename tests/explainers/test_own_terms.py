@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, PolynomialFeatures, SplineTransformer, StandardScaler
@@ -202,3 +203,16 @@ def test_a_constant_column_and_a_tree_that_asks_nothing():
     assert "one tree of 1 leaf" in got.sentence()
     assert "the tree asks nothing" in decision_path(stump, row=0).sentence()
     mg.figure(got)
+
+
+def test_a_column_known_on_rows_of_weight_nothing_alone_has_a_slope_and_no_spread():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(200, 2)), columns=list("ab"))
+    y = (X.a + X.b + rng.normal(size=200) > 0).astype(int)
+    X.loc[50:, "a"] = np.nan
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(X, y)
+    ev = Evaluation(model, X.assign(t=y, w=np.where(np.arange(200) < 50, 0.0, 1.0)), target="t", weight="w")
+    terms = own_terms(ev).terms.set_index(["feature", "term"])
+    assert np.isclose(terms.estimate["a", "one more"], model[-1].coef_[0, 0])
+    assert np.isnan(terms.per_spread["a", "one more"])
+    assert np.isfinite(terms.per_spread["b", "one more"])
