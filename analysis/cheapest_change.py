@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelglass.analysis.budget import left
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress, lots, tell
 
@@ -22,6 +23,9 @@ WIDE, POINTS = 2_800, 32
 """Rows that one call of a bisection may ask, and parts that it cuts a way into at most: a call costs more than few rows."""
 HALVINGS, ROUGH, TOGETHER, EACH, ASKED = 14, 5, 6, 6, 16_384
 """Bisection steps, and those within a round; columns changed together at first; kinds of proposals; rows asked at once."""
+
+KEPT = 0.5
+"""Seconds of a budget given to all analyses together that are kept for what follows the search, at most."""
 
 Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(places (m,), possible rows (m, p)) -> whether each is beyond the boundary (m,), and how far it pulls towards it (m,), NaN: unknown."""
@@ -115,14 +119,17 @@ class Searcher:
         self.far, self.far_gain = np.full((n, p), np.nan), np.zeros((n, p))  # the same of the strongest change
         self.flip = np.full((n, p), np.nan)  # the value of the cheapest change of each column that flips alone
         self._tight = np.full(n, np.nan)  # cost at which nothing more could be taken back
+        given = left()  # of all analyses together, a tenth kept for summing up
+        if given is not None:
+            seconds = min(np.inf if seconds is None else seconds, max(0.0, given[0] - min(given[1] / 10, KEPT)))
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._progress, self.now = progress, (0.0, "")
 
     def tell(self) -> None:
         """Report, and stop where the time is over."""
-        tell(self._progress, *self.now)
         if self._ends is not None and time.monotonic() > self._ends:
             raise Spent
+        tell(self._progress, *self.now)
 
     def offer(
         self, places: np.ndarray, X: np.ndarray, *, all_of: bool = False

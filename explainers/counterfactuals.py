@@ -57,6 +57,10 @@ class Counterfactuals(Result):
     def sentence(self) -> str:
         """Say the cheapest change in words, and how many others there are."""
         end = " The time was over before the search was done: these are the best so far." if self.stopped else ""
+        if not self.asked and self.stopped:
+            return (
+                f"Row {self.row} is {self.before}. The time was over before any changed row was asked about: give more."
+            )
         if not len(self.ways):
             return (
                 f"Row {self.row} is {self.before}. No possible change was found that makes it {self.wanted}: within the constraints the answer "

@@ -28,7 +28,8 @@ def tree_of(ev: Evaluation) -> ExactWay | str:
         return "the model is no object that can be read"
     way = exact_way(ev, ("tree",))
     if isinstance(way, str):
-        return "the model is no decision tree" if way.startswith("the model is of kind") else way
+        no_tree = way.startswith(("the model is of kind", "there is no exact method"))
+        return "the model is no decision tree" if no_tree else way
     if way.trees is None:
         return f"the trees of {type(way.made.estimator).__name__} cannot be read"
     count = len(way.trees.trees.starts) - 1

@@ -102,6 +102,9 @@ class PermutationImportance(Result):
         return f" {' and '.join(group['columns'])} {why}: shuffled as one they cost {shown(row.estimate)}{more}."
 
     def _settled(self) -> str:
+        wanted, settle = self.settings["n_repeats"], self.settings["settle"]
+        if self.made < wanted and (self.made < 2 or self.unsettled or not settle):
+            return f" The time was over after {self.made} of {wanted} shuffles: this is what there is."
         if len(self.single) < 2 or self.made < 2:
             return ""
         if not self.unsettled:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import agree, rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows
@@ -65,7 +65,7 @@ class Prototypes(Result):
         alike = f" The nearest of them is of the row's own group for {percent(nearest.estimate, nearest.low, nearest.high)}." if len(
             self.groups) > 1 else ""  # fmt: skip
         return (
-            f"{len(self.rows)} rows ({each}) stand for {percent(within.estimate, within.low, within.high)} of "
+            f"{rows_text(len(self.rows))} ({each}) {agree(len(self.rows), 'stands', 'stand')} for {percent(within.estimate, within.low, within.high)} of "
             f"{rows_text(int(within.n))} among which they were not sought, each for rows that differ from it by at most "
             f"{say(self.radius)} of 1, all columns counting alike.{alike}{lacking}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from modelglass.analysis.budget import BudgetSpent, left
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.known_features import known_features
@@ -112,7 +113,13 @@ def shuffled(
     low, made = (0.1 if conditional else 0.0), 0
     while made < n_repeats:
         share = [low + (1 - low) * (made + i) / n_repeats for i in (0, 1)]
-        _round(ev, judge, parts, tallies, draws, codes, span(progress, *share))
+        try:
+            _round(ev, judge, parts, tallies, draws, codes, span(progress, *share))
+        except BudgetSpent:
+            if not made:
+                raise
+            progress = None  # the whole rounds are what there is
+            break
         made += 1
         if settle and made > 1 and not unsettled(parts, tallies):
             break
@@ -145,7 +152,8 @@ def _round(
     progress: Progress | None,
 ) -> None:
     orders = [rng.permutation(ev.n) if s is None else within(s, rng) for rng, s in zip(draws, strata, strict=True)]
-    answers = judge.answers([part.columns for part in parts], orders, progress)
+    found = judge.answers([part.columns for part in parts], orders, progress)
+    answers = found if left() is None else list(found)  # a round that the time ends counts for no part
     for tally, order, rows in zip(tallies, orders, answers, strict=True):
         tally.add(rows, order)
 

@@ -164,6 +164,8 @@ def trust_score(
     )
     if np.isnan(score).all():
         raise NotApplicable("no row has reference rows of its class and of another")
+    if np.nanmin(score) == np.nanmax(score):
+        raise NotApplicable("no row is more like those of its class than another: all have the same trust score")
     return TrustScore(
         parts=_parts(chosen, score, right, level),
         rows=table,
