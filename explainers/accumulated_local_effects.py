@@ -312,7 +312,8 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
 
 
 def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
-    codes = pd.Categorical(column.astype(object), categories=list(made.values.dropna())).codes.astype(np.int64)
+    levels = pd.Index(list(made.values.dropna()), dtype=object)
+    codes = levels.get_indexer(pd.Index(column, dtype=object)).astype(np.int64)  # -1: missing, or not on the grid
     present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(made.values)) > 0)
     if len(present) < 2:
         raise NotApplicable(f"the column {made.name!r} has one value only")

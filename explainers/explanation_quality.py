@@ -25,6 +25,10 @@ from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of
 
 LARGEST, BACKGROUND, EXACT_ROWS, SAMPLED_ROWS, MOST_ASKED = 3, 10, 200, 20, 200_000
 CARRIED, NUDGE = 0.8, 0.05
+POOL = 2_000
+"""Rows of which each row gets background rows of its own: were they the same for all rows, no interval over rows would know what another
+draw of them gives.
+"""
 TAKEN, KNOWN, STABLE, AGREES, COMPACT, ERROR = (
     "taken away", "known alone", "stable", "other method agrees", "columns needed", "sampling error",
 )  # fmt: skip
@@ -100,8 +104,8 @@ def explanation_quality(
 ) -> ExplanationQuality:
     """Test the Shapley values that ``shapley_values`` gives.
 
-    Deletion and insertion after Samek et al. (2017) and Petsiuk et al. (2018), with background rows in place of what is taken away and
-    random columns beside the largest; stability after Alvarez-Melis and Jaakkola (2018). The largest columns are the 3 of the largest
+    Deletion and insertion after Samek et al. (2017) and Petsiuk et al. (2018), with the mean over 10 background rows, drawn for each row
+    anew, in place of what is taken away and random columns beside the largest; stability after Alvarez-Melis and Jaakkola (2018). The largest columns are the 3 of the largest
     |value| (fewer where there are fewer than 6 columns), of the class that the model likes best for the row.
 
     Parameters
@@ -179,17 +183,22 @@ def nudged(
 class Answers:
     """The model's answers to rows some of whose columns take the values of background rows, averaged over these.
 
-    here    answers to the rows themselves, shape (n,); group: which class is meant for each row
+    here    answers to the rows themselves, shape (n,); group: which class is meant for each row; seed: of all that is drawn
+
+    With ``same`` all rows meet the same background rows, else each its own.
     """
 
     def __init__(
         self, ev: Evaluation, group: int | None, seed: int, progress: Progress | None, *, background: int = BACKGROUND,
-        times: int | None = None,
+        times: int | None = None, same: bool = False,
     ):  # fmt: skip
-        self._ev, self._progress, self._done = ev, progress, 0
+        self._ev, self.seed, self._progress, self._done = ev, seed, progress, 0
         inputs = ev.inputs()
-        others = shared.background_of(ev, background, seed)
-        self._stack, self._n, self._b = shared.Stack(inputs, others), len(inputs), len(others)
+        others = shared.background_of(ev, background if same else POOL, seed)
+        self._stack, self._n, self._b = shared.Stack(inputs, others), len(inputs), min(background, len(others))
+        rng = np.random.default_rng((seed, 20_022))
+        own = np.arange(self._b) if same else rng.integers(len(others), size=(self._n, self._b))
+        self._others = self._n + np.broadcast_to(own, (self._n, self._b)).ravel()
         out = shared.output(ev, inputs)
         self.group = out.argmax(axis=1) if group is None else np.full(len(inputs), group)
         self.here = out[np.arange(len(inputs)), self.group]
@@ -198,10 +207,9 @@ class Answers:
     def without(self, away: np.ndarray) -> np.ndarray:
         """Answer where away (n, p) marks the columns that are taken from the background; shape (n,)."""
         at = np.repeat(np.arange(self._n), self._b)
-        other = self._n + np.tile(np.arange(self._b), self._n)
         got = np.empty(len(at))
         for part in blocks(len(at), start=256):
-            choice = np.where(away[at[part]], other[part, None], at[part, None])
+            choice = np.where(away[at[part]], self._others[part, None], at[part, None])
             got[part] = shared.output(self._ev, self._stack.rows(choice))[np.arange(len(choice)), self.group[at[part]]]
             tell(self._progress, (self._done + part.stop / len(at)) / self.total, "Testing the explanation")
         self._done += 1
@@ -221,7 +229,7 @@ def _tests(
     n, p = found.values.shape[:2]
     rows = np.arange(n)
     size, later = (np.abs(v[rows, :, answers.group]) for v in (found.values, again))
-    top, drawn = largest_of(size, m), largest_of(np.random.default_rng(ev.seed).random((n, p)), m)
+    top, drawn = largest_of(size, m), largest_of(np.random.default_rng(answers.seed).random((n, p)), m)
     taken, random_taken = (np.abs(answers.without(a) - answers.here) for a in (top, drawn))
     left, random_left = (np.abs(answers.without(~a) - answers.here) for a in (top, drawn))
     alone = np.column_stack(

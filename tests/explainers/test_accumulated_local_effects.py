@@ -238,3 +238,17 @@ def test_a_column_whose_rows_all_weigh_nothing_is_left_out_and_said():
     assert np.isfinite(got.curves.estimate).all()
     by = accumulated_local_effects(ev.where("a IS NULL"), by="b > 0")
     assert set(by.curves.feature) == {"b", "c"}
+
+
+def test_levels_beyond_the_grid_are_left_out_without_a_word_of_pandas():
+    """Most frequent levels only; pandas 3 warns of values without a category, and warnings are errors here."""
+    frame = pd.DataFrame({"city": np.repeat(list("abcde"), [50, 40, 30, 20, 10]), "x": np.arange(150.0)})
+    frame["t"] = frame.city.map({"a": 0.0, "b": 1, "c": 3, "d": 7, "e": 20}) + frame.x
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="passthrough"),
+        LinearRegression(),
+    ).fit(frame[["city", "x"]], frame.t)
+    curve = accumulated_local_effects(Evaluation(model, frame, target="t"), features="city", grid=3).curves
+    assert sorted(curve.value) == ["a", "b", "c"]
+    effect = curve.set_index("value").estimate
+    np.testing.assert_allclose([effect["b"] - effect["a"], effect["c"] - effect["a"]], [1, 3])
