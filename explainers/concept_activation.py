@@ -19,7 +19,11 @@ from modelglass.analysis.source import Source
 from modelglass.explainers import rows as shared
 from modelglass.explainers.hidden_layers import Network, network_of
 
-ROWS, RANDOM, FEWEST = 5_000, 199, 20
+ROWS, FEWEST = 5_000, 20
+RANDOM, MOST_RANDOM, EACH_TEST = 199, 1_999, 40
+"""Random concepts where none are asked for: at least so many, at most so many, and so many for each test, because none can have a smaller p
+than one over them, times the number of tests.
+"""
 RIDGE = 1e-3
 """Added to the activations' covariance, as a share of its mean diagonal."""
 DIRECTIONS = ("means", "separating")
@@ -58,7 +62,12 @@ class ConceptActivation(Result):
         random = f"{self.settings['random']} random concepts of as many rows"
         without = f" No interval of these shares, because {NO_INTERVAL}."
         if sure.empty:
-            one = table.loc[table.p.idxmin()]
+            one, least = table.loc[table.p.idxmin()], min(1.0, len(table) / (1 + self.settings["random"]))
+            if least > ALPHA:
+                return (
+                    f"Cannot say whether the answer leans on a concept: with {random} no p of {len(table)} tests can be below "
+                    f"{least:.2f} after adjustment; take {EACH_TEST * len(table) - 1:,} random concepts, or fewer concepts, layers or classes.{without}"
+                )
             return (
                 f"No concept moves the answer more than {random} do; nearest comes {one.concept} in {one.layer} for {one.group} (p "
                 f"{one.p_adjusted:.2f} after adjustment for {len(table)} tests).{without}"
@@ -78,7 +87,7 @@ def concept_activation(
     *,
     concepts: Any = None,
     layers: Any = None,
-    random: int = RANDOM,
+    random: int | None = None,
     rows: int | None = ROWS,
     direction: str = "means",
     class_: Any = None,
@@ -100,8 +109,9 @@ def concept_activation(
         Conditions may name columns that the model does not read.
     layers : names, optional
         Without it all hidden layers: "layer 1", ... of scikit-learn's perceptrons; activations of torch modules by their names.
-    random : int
-        Random concepts.
+    random : int, optional
+        Random concepts. Without it 199, with more than five tests (concepts times layers times classes) 40 a test, at most 1,999: no test
+        can have a p below one over them.
     rows : int or None
         Rows looked at, a stratified sample; None: all.
     direction : {"means", "separating"}
@@ -123,8 +133,8 @@ def concept_activation(
     named = _named(concepts)
     if direction not in DIRECTIONS:
         raise unknown_name("direction", str(direction), DIRECTIONS)
-    if random < 19:
-        raise InputError("Expected at least 19 random concepts.", f"Got {random}.", "Take the default of 199.")
+    if random is not None and random < 19:
+        raise InputError("Expected at least 19 random concepts.", f"Got {random}.", "Leave it out.")
     only = shared.group_of(ev, class_)
     network, seed = network_of(ev, layers), ev.seed_or(seed)
     chosen = ev.whole.sample(rows, seed)
@@ -134,8 +144,10 @@ def concept_activation(
             raise NotApplicable(
                 f"the concept {name!r} holds for {inside.sum():,} of {rows_text(chosen.n)}, and its direction needs at least {FEWEST} rows on either side"
             )
-    test = _Test(network, chosen, random, direction, seed, progress)
     groups = [(g, n) for g, n in enumerate(shared.groups(ev)) if only in (None, g)]
+    tests = len(named) * len(network.names) * len(groups)
+    random = random or min(max(RANDOM, EACH_TEST * tests - 1), MOST_RANDOM)
+    test = _Test(network, chosen, random, direction, seed, progress)
     table = test.scores(members, groups)
     return ConceptActivation(
         scores=table,

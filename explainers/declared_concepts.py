@@ -25,7 +25,14 @@ ANALYSES: list[Analysis] = [
                 help="Conditions in SQL with ; between them, such as age < 30; sector = 'Private'; empty: none.",
             ),
             Setting(name="layers", kind="text", label="Layers", help="Names with commas between them; empty: all."),
-            Setting(name="random", kind="integer", default=199, low=19, high=9_999, label="Random concepts"),
+            Setting(
+                name="random",
+                kind="integer",
+                low=19,
+                high=9_999,
+                label="Random concepts",
+                help="Empty: 199, more where concepts, layers and classes make many tests.",
+            ),
             Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows looked at"),
             Setting(
                 name="direction",

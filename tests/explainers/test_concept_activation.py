@@ -154,6 +154,24 @@ def test_numbers_classes_and_order_of_labels():
     assert nothing.sentence().endswith(f"because {NO_INTERVAL}.")
 
 
+def test_many_tests_get_random_concepts_enough_to_find_something(ev):
+    """Two concepts, two layers, three classes: with 199 random concepts no p could be below 12 / 200 after adjustment."""
+    of = fitted("y3")
+    concepts = {"high a": "a > 0.7", "noise": "noise > 0"}
+    got = concept_activation(of, concepts=concepts)
+    assert got.settings["random"] == 40 * 12 - 1
+    table = got.frame()
+    assert set(table.concept[table.p_adjusted <= 0.05]) == {"high a"}
+    assert "high a raises the score of top" in got.sentence()
+    few = concept_activation(of, concepts=concepts, random=199)
+    assert few.frame().p_adjusted.min() == pytest.approx(12 / 200)
+    assert few.sentence().startswith(
+        "Cannot say whether the answer leans on a concept: with 199 random concepts of as many rows no p of 12 tests can be below 0.06 after "
+        "adjustment; take 479 random concepts, or fewer concepts, layers or classes."
+    )
+    assert concept_activation(ev, concepts="a > 0.7").settings["random"] == 199
+
+
 def test_refusals(ev):
     with pytest.raises(InputError, match="at least one concept"):
         concept_activation(ev)
