@@ -19,7 +19,7 @@ from modelglass.analysis.estimates_values import ROUNDING, pinball_losses, rows_
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
-from modelglass.analysis.paired_spread import spread_of, weights_df
+from modelglass.analysis.paired_spread import of_two_more, spread_of, weights_df
 from modelglass.analysis.sides import these
 from modelglass.analysis.weighted import equal_rows
 
@@ -98,7 +98,9 @@ def change(
     """Estimate metric(changed) - metric(clean), mean over repeats.
 
     The variance is that of the rows' paired influences on the difference (DeLong's for ROC AUC; delta method), over clusters where
-    given; it holds the spread between repeats too, because each row's influence is averaged over them.
+    given; it holds the spread between repeats too, because each row's influence is averaged over them. Shares of decisions (accuracy,
+    selection rate, recall, rates of false alarms ...) get that of two more rows, one changed either way (after Bonett and Price 2012, Journal
+    of Educational and Behavioral Statistics 37, 479-488): where few decisions change their spread is hardly seen, where none does not at all.
 
     Parameters
     ----------
@@ -130,6 +132,7 @@ def change(
         raise NotApplicable("one row says nothing about a change")
     gains = np.mean([psi for _, psi in found], axis=0) - first  # type: ignore[arg-type]
     variance, df, units = spread_of(metric, clean, gains)
+    variance += of_two_more(metric, clean) * units / max(units - 1, 1)
     enough = units >= FEWEST * (1 - ROUNDING) and enough_beyond(metric, clean, FEWEST_BEYOND_PAIRED)
     half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
     middle = float(repeats.mean())

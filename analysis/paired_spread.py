@@ -22,6 +22,8 @@ BY_CLASS = (
     *AVERAGES,
 )
 """Metrics made of shares of classes, or of ranks of one class beside another."""
+SHARES = {"accuracy": None, "selection_rate": None, "recall": 1, "fnr": 1, "fpr": 0}
+"""Metrics that are a share of decisions among all rows, or among those of one outcome (binary)."""
 
 
 def spread_of(metric: Metric, clean: Rows, gains: np.ndarray) -> tuple[float, float, float]:
@@ -46,6 +48,16 @@ def _joined(classes: Moments, weight: np.ndarray) -> Moments:
     """Add up the moments of the classes that have weight."""
     used = np.flatnonzero(weight > 0)
     return join([Moments(classes.variance[[c]], classes.third[[c]], classes.df[[c]]) for c in used])
+
+
+def of_two_more(metric: Metric, clean: Rows) -> float:
+    """Give the sum of squared influences of two changed decisions on a metric that is a share of decisions; 0 of any other."""
+    if metric.name not in SHARES or (SHARES[metric.name] is not None and clean.task != "binary"):
+        return 0.0
+    among, weight = SHARES[metric.name], np.ones(len(clean.y)) if clean.weight is None else clean.weight
+    share = by_unit(clean, weight if among is None else weight * (clean.y == among))
+    share = share[share > 0]
+    return 2 * float((share**2).mean() / share.sum() ** 2) if len(share) else 0.0
 
 
 def by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:

@@ -105,9 +105,37 @@ def test_accuracy_by_hand():
     clean = Rows(task="binary", y=y, predicted=before)
     found = change(METRICS["accuracy"], clean, [Rows(task="binary", y=y, predicted=after)])
     d = after - before
-    half = 2.0930240544 * np.sqrt(d.var(ddof=1) / 20)
+    half = 2.0930240544 * np.sqrt(d.var(ddof=1) / 20 + 2 / 20**2 / 19 * 20)  # and two rows more
     assert found.estimate == pytest.approx(-0.3)
     assert found.high - found.estimate == pytest.approx(half)
+
+
+@pytest.mark.parametrize(
+    ("n", "worse", "better"), [(50, 0.01, 0.0), (200, 0.002, 0.0), (200, 0.01, 0.005), (1_000, 0.002, 0.001)]
+)
+def test_few_changed_decisions_hold_their_level(n, worse, better):
+    """Without the two rows more 40, 33, 86 and 90 % held; where no decision changed the interval had no width at all."""
+    rng, held = np.random.default_rng(1), []
+    for counts in rng.multinomial(n, [worse, better, 1 - worse - better], 400):
+        right = np.repeat([1, 0, 1], counts)
+        clean = Rows(task="binary", y=np.ones(n, int), predicted=right)
+        found = change(METRICS["accuracy"], clean, [replace(clean, predicted=np.repeat([0, 1, 1], counts))])
+        held.append(found.low <= better - worse <= found.high)
+    assert np.mean(held) > 0.94
+
+
+def test_where_no_decision_changes_as_few_as_may_be_are_not_ruled_out():
+    rng = np.random.default_rng(0)
+    y, weight = rng.integers(0, 2, 400), rng.uniform(1, 3, 400)
+    clean = Rows(task="binary", y=y, predicted=y, weight=weight)
+    wide = {m: change(METRICS[m], clean, [clean]) for m in ("accuracy", "selection_rate", "recall", "fpr")}
+    for m, found in wide.items():
+        among = weight if m in ("accuracy", "selection_rate") else weight[y == (m == "recall")]
+        half = 1.9659273 * np.sqrt(2 * (among**2).mean() / among.sum() ** 2 * 400 / 399)
+        assert (found.estimate, found.high) == pytest.approx((0, half), rel=1e-6)
+        assert found.low == -found.high
+    clustered = change(METRICS["accuracy"], replace(clean, cluster=np.arange(400) // 5), [clean])
+    assert clustered.high > 4 * wide["accuracy"].high
 
 
 def test_few_rows_give_no_interval():
