@@ -96,6 +96,8 @@ class ShapleyValues(Result):
             else f"; standard error of a single value {np.sqrt(np.nanmean(self.error**2)):.2g} on average"
         )
         because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
+        if self.reason and self.method == "given":
+            because = f" {self.reason[0].upper()}{self.reason[1:]}."
         return (
             f"The columns that move predictions{of} most: {names}; mean absolute Shapley value in {self.scale} over {rows_text(len(self.rows))} "
             f"({self.how}; {self.absent}{unsure}; sums are off by at most {self.additivity_gap:.1g}).{because}"

@@ -65,6 +65,45 @@ def test_several_classes():
     assert given_shapley_values(ev, theirs, class_="mid").groups == ("mid",)
 
 
+def test_what_shap_hands_out_is_taken_as_it_is():
+    """An Explanation; of two classes both; a base for each row; a list with an array for each class."""
+    model, frame = fitted(RandomForestClassifier(5, max_depth=4, random_state=0))
+    explanation = shap.TreeExplainer(model)(frame[list("abc")].to_numpy())
+    assert explanation.values.shape == (300, 3, 2)
+    for positive, place in (("yes", 1), ("no", 0)):
+        ev = Evaluation(model, frame, target="y", positive=positive)
+        wanted = explanation.values[:, :, place]
+        given = [
+            given_shapley_values(ev, explanation),
+            given_shapley_values(ev, explanation[..., place]),
+            given_shapley_values(ev, explanation.values, base=explanation.base_values),
+            given_shapley_values(ev, explanation.values, base=explanation.base_values[0]),
+            given_shapley_values(ev, wanted, base=explanation.base_values[:, place]),
+            given_shapley_values(ev, [explanation.values[:, :, 0], explanation.values[:, :, 1]]),
+        ]
+        for found in given:
+            np.testing.assert_array_equal(found.values[:, :, 0], wanted)
+            assert (found.scale, found.reason) == ("probability", "")
+            np.testing.assert_allclose(found.base, explanation.base_values[0, place], atol=1e-9)
+    with pytest.raises(InputError, match="base for each of 1"):
+        given_shapley_values(ev, wanted, base=np.arange(300.0))
+
+
+def test_raw_scores_of_several_classes_add_up_before_the_softmax():
+    model, frame = fitted(HistGradientBoostingClassifier(max_iter=10), "y3")
+    ev, X = Evaluation(model, frame, target="y"), frame[list("abc")]
+    theirs, ours = shap.TreeExplainer(model)(X), shapley_values(ev)
+    for found in (given_shapley_values(ev, theirs), given_shapley_values(ev, theirs.values)):
+        assert (found.scale, found.reason) == ("raw score", "")
+        assert found.additivity_gap < 1e-4
+        np.testing.assert_allclose(np.ptp(found.base - ours.base), 0, atol=1e-4)  # up to what the softmax takes away
+    np.testing.assert_allclose(given_shapley_values(ev, theirs).prediction, model.decision_function(X), atol=1e-4)
+    wrong = given_shapley_values(ev, theirs.values + np.array([0.0, 0.3, 0.0]) * frame.a.to_numpy()[:, None, None])
+    assert wrong.additivity_gap > 0.1
+    assert " They do not add up to the model's answers (off by up to" in wrong.sentence()
+    assert "exact way" not in wrong.sentence()
+
+
 def test_bad_input():
     model, frame = fitted(HistGradientBoostingClassifier(max_iter=3))
     ev = Evaluation(model, frame, target="y", positive="yes")
