@@ -181,7 +181,9 @@ def _tests(
     p, m = len(size), int(top.sum())
     others = other_sets(top[0], m, seed)
     sets = np.concatenate([top, others])
-    answers = Answers(ev.take(np.full(len(sets), place)), group, seed, progress, background=BACKGROUND, times=3, same=True)
+    answers = Answers(
+        ev.take(np.full(len(sets), place)), group, seed, progress, background=BACKGROUND, times=3, same=True
+    )
     away, alone = (np.abs(answers.without(a) - answers.here) for a in (sets, ~sets))
     single = Answers(ev.take(np.full(p, place)), group, seed, None, background=BACKGROUND, times=1, same=True)
     each = np.abs(single.without(np.eye(p, dtype=bool)) - single.here)

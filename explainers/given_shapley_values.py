@@ -57,7 +57,7 @@ def given_shapley_values(
     array, place = _array(ev, values, features, len(names))
     given = None if base is None else _base(base, len(names), ev.n, place)
     found, reason = _best(ev, array, given)
-    importance = importance_of(found.values, ev, level, features)
+    importance = importance_of(found, ev, level, features)
     if group is not None:
         names, found = (names[group],), found.of_group(group)
         importance = importance[importance.group == names[0]].reset_index(drop=True)

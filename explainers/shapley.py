@@ -19,6 +19,7 @@ from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
+from modelglass.explainers.shapley_exact import Attribution
 from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan, way_of
 
 
@@ -34,7 +35,8 @@ class ShapleyValues(Result):
     scale       "log-odds", "probability", "decision", "raw score" (before softmax), the target's name, "log of <target>"
     method      "tree", "linear" or "sampling"; exact: no sampling of orders
     how, absent what was done, and what stands in for a feature that is left out; reason: why not exactly, else ''
-    importance  feature, group, estimate (weighted mean of |value|), low, high (t interval over rows or clusters), n
+    importance  feature, group, estimate (weighted mean of |value|), low, high (interval over rows or clusters, and over background rows
+                where sampled), n
     additivity_gap   largest |base + sum - prediction|
     """
 
@@ -166,8 +168,9 @@ def shapley_values(
 ) -> ShapleyValues | ShapleyRow:
     """Explain predictions by Shapley values in the raw columns (Lundberg and Lee 2017).
 
-    Trees and linear models are explained exactly, through a Pipeline too where every transformed column comes from one raw column;
-    other models by sampling orders of features against background rows, and the result says so.
+    Trees and linear models are explained exactly, through a Pipeline too where every transformed column comes from one raw column (its
+    values are then the sum of those of the columns made from it, each a player of its own); other models by sampling orders of raw
+    columns against background rows, and the result says so.
 
     Parameters
     ----------
@@ -184,7 +187,8 @@ def shapley_values(
     class_ : label of a class, optional
         Of several classes only this one.
     level : float
-        Of the intervals of the importance.
+        Of the intervals of the importance: over rows (clusters), and over background rows where sampled; where exact the background counts
+        as given.
 
     Raises
     ------
@@ -200,7 +204,7 @@ def shapley_values(
     way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = ev.sample(n)
     found, reason = explained(chosen, way, reason, asked, progress)
-    names, importance = shared.groups(ev), importance_of(found.values, chosen, level)
+    names, importance = shared.groups(ev), importance_of(found, chosen, level)
     if group is not None:
         names, found = (names[group],), found.of_group(group)
         importance = importance[importance.group == names[0]].reset_index(drop=True)
@@ -313,11 +317,25 @@ def shapley_row(
 
 
 def importance_of(
-    values: np.ndarray, ev: Evaluation, level: float, features: tuple[str, ...] | None = None
+    found: Attribution, ev: Evaluation, level: float, features: tuple[str, ...] | None = None
 ) -> pd.DataFrame:
-    """Weighted mean |value| of each feature and group, with a t interval over rows (or clusters)."""
-    n, p, k = values.shape
-    estimate, low, high = shared.mean_interval(ev, np.abs(values).reshape(n, p * k), level)
+    """Weighted mean |value| of each feature and group, with an interval over rows (or clusters), and background rows where sampled.
+
+    A sampled value's size is too large by what its error adds, most where it is near 0; low and high are moved down by that.
+    """
+    n, p, k = found.values.shape
+    size = np.abs(found.values)
+    estimate, low, high = shared.mean_interval(ev, size.reshape(n, p * k), level)
+    if found.error is not None and found.lent is not None:
+        share = np.full(n, 1.0 / n) if ev.weight is None else ev.weight / ev.weight.sum()
+        own = np.einsum("r,rfg->fg", share**2, found.error**2)  # what each row meets alone is in the interval over rows
+        lent = np.sqrt(np.maximum(found.lent**2 - own, 0.0)).ravel()
+        spread = special.stdtrit(max(found.background - 1, 1), 0.5 + level / 2) * lent
+        above = np.average(_above(size, found.error), axis=0, weights=ev.weight).ravel()
+        low, high = (
+            estimate - np.hypot(estimate - low, spread) - above,
+            np.maximum(estimate, estimate + np.hypot(high - estimate, spread) - above),
+        )
     out = pd.DataFrame(
         {
             "feature": np.repeat(np.array(features or ev.features, dtype=object), k),
@@ -329,6 +347,14 @@ def importance_of(
         }
     )
     return out.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+
+
+def _above(size: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Say how much larger the size of a number with a normal error is on average than the number's own; 0 without an error."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = size / error
+        more = error * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) - 2 * size * special.ndtr(-z)
+    return np.where(error > 0, more, 0.0)
 
 
 def _over_groups(importance: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,7 @@ class Attribution:
     error       standard error of each value, shape of values; None where exact
     how         the way, for people; absent: what stands in for a feature that is left out
     background  rows of the background; 0 where none is used
+    lent        standard error that the choice of background rows adds to each weighted mean |value|, (n_features, n_groups); None where exact
     """
 
     values: np.ndarray
@@ -51,12 +52,14 @@ class Attribution:
     absent: str
     background: int
     error: np.ndarray | None = None
+    lent: np.ndarray | None = None
 
     def of_group(self, group: int) -> Attribution:
         """Give the same of one group, by its place."""
         error = None if self.error is None else self.error[:, :, [group]]
+        lent = None if self.lent is None else self.lent[:, [group]]
         values, prediction = self.values[:, :, [group]], self.prediction[:, [group]]
-        return replace(self, values=values, base=self.base[[group]], prediction=prediction, error=error)
+        return replace(self, values=values, base=self.base[[group]], prediction=prediction, error=error, lent=lent)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

@@ -14,6 +14,34 @@ MOST_CELLS = 4_000_000
 """Cells of changed rows held at once."""
 
 
+class Lent:
+    """What each background row, shared by all rows, does to the mean |value| of these: added up as rows are done.
+
+    weight  of the rows, (n,), or None
+    """
+
+    def __init__(self, n: int, weight: np.ndarray | None = None):
+        self._share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
+        self._row, self._left, self._each = 0, np.empty(0), np.empty(0)
+
+    def add(self, gains: np.ndarray, b: int) -> None:
+        """Take gains of the next pairs of a row and a background row, (pairs, p, k); all background rows of one row, then the next."""
+        left = np.concatenate([self._left, gains]) if len(self._left) else gains
+        for start in range(0, len(left) - b + 1, b):
+            of_row = left[start : start + b]
+            part = self._share[self._row] * np.sign(of_row.sum(axis=0)) * of_row
+            self._each = self._each + part if len(self._each) else part
+            self._row += 1
+        self._left = left[len(left) - len(left) % b :]
+
+    def error(self) -> np.ndarray:
+        """Give the standard error that the choice of background rows adds to each weighted mean |value|, (p, k); NaN with one."""
+        b = len(self._each)
+        return (
+            np.asarray(self._each.std(axis=0, ddof=1) * np.sqrt(b)) if b > 1 else np.full(self._each.shape[1:], np.nan)
+        )
+
+
 def sampled_values(
     ask: Callable[[pd.DataFrame], np.ndarray],
     X: pd.DataFrame,
@@ -21,6 +49,7 @@ def sampled_values(
     *,
     rounds: int = 1,
     seed: int = 0,
+    lent: Lent | None = None,
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Estimate Shapley values against background rows.
@@ -35,6 +64,8 @@ def sampled_values(
         Frame of m rows -> output, shape (m, k).
     X, background : DataFrame, shapes (n, p) and (b, p)
         Same columns and dtypes.
+    lent : Lent, optional
+        Told of all that is asked.
 
     Returns
     -------
@@ -63,6 +94,8 @@ def sampled_values(
             gains += _gains(ask, stack, outputs, row, n + other, differ[row, other], keys[:, turn]) / rounds
         np.add.at(total, row, gains)
         np.add.at(squares, row, gains**2)
+        if lent is not None:
+            lent.add(gains / b, b)
         tell(progress, pairs.stop / (n * b), f"Shapley values by sampling, {n:,} rows")
     values = total / b
     with np.errstate(invalid="ignore", divide="ignore"):

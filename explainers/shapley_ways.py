@@ -12,7 +12,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
-from modelglass.explainers.shapley_sampling import sampled_values
+from modelglass.explainers.shapley_sampling import Lent, sampled_values
 
 LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
 EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
@@ -102,17 +102,20 @@ def explained(
                 return found, ""
             reason = f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
     b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    lent = Lent(len(inputs), ev.weight)
     values, error, base, prediction = sampled_values(
         lambda frame: shared.output(ev, frame),
         inputs,
         shared.background_of(against, b, asked.seed),
         rounds=asked.rounds,
         seed=asked.seed,
+        lent=lent,
         progress=progress,
     )
     return Attribution(
         values=values,
         error=error,
+        lent=lent.error(),
         base=base,
         prediction=prediction,
         scale=shared.scale(ev),

@@ -23,6 +23,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -32,7 +33,8 @@ from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import rows as shared
 from modelglass.explainers import shapley_exact, shapley_row, shapley_values
-from modelglass.explainers.shapley_sampling import sampled_values
+from modelglass.explainers.shapley import _above
+from modelglass.explainers.shapley_sampling import Lent, sampled_values
 from modelglass.explainers.shapley_ways import Asked, plan
 
 
@@ -283,6 +285,56 @@ def test_sampling_does_not_depend_on_the_size_of_blocks(monkeypatch, rounds):
     monkeypatch.setattr(shapley_sampling, "MOST_CELLS", 7 * 2 * 25 * rounds)
     two = sampled_values(ask, frame, frame, rounds=rounds)
     np.testing.assert_allclose(one[0], two[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_shared_background_rows_add_to_the_error_of_a_mean(weighted, monkeypatch):
+    """Its standard error is the spread of the mean over draws of background rows, the rows staying; blocks change nothing."""
+    from modelglass.explainers import shapley_sampling
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.exponential(size=(60, 3)), columns=list("abc"))
+    weight = rng.uniform(0.2, 2, 60) if weighted else None
+    ask = lambda f: (f.to_numpy() @ [1.0, 0.5, 0.0] + f.a * f.c).to_numpy()[:, None]  # noqa: E731
+    means, errors = [], []
+    for seed in range(60):
+        others = pd.DataFrame(rng.exponential(size=(40, 3)), columns=list("abc"))
+        lent = Lent(60, weight)
+        values, *_ = sampled_values(ask, frame, others, seed=seed, lent=lent)
+        means.append(np.average(np.abs(values[:, :, 0]), axis=0, weights=weight))
+        errors.append(lent.error()[:, 0])
+    np.testing.assert_allclose(np.mean(errors, axis=0), np.std(means, axis=0, ddof=1), rtol=0.3)
+    monkeypatch.setattr(shapley_sampling, "MOST_CELLS", 7 * 2 * 9)
+    again = Lent(60, weight)
+    sampled_values(ask, frame, others, seed=59, lent=again)
+    np.testing.assert_array_equal(again.error()[:, 0], errors[-1])
+
+
+def test_the_size_of_a_number_with_an_error_is_too_large():
+    rng = np.random.default_rng(0)
+    size, error = np.array([0.0, 0.5, 1.0, 4.0, 2.0]), np.array([1.0, 1.0, 0.5, 1.0, 0.0])
+    drawn = np.abs(size + error * rng.normal(size=(400_000, 5))).mean(axis=0)
+    np.testing.assert_allclose(_above(size, error), drawn - size, atol=5e-3)
+    assert _above(size, error)[0] == pytest.approx(np.sqrt(2 / np.pi))
+
+
+def test_the_interval_of_sampled_importance_covers_background_rows():
+    """Rows alone made it hold 75 to 93 per cent (benchmarks/coverage_sampled.py)."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.exponential(size=(1_000, 3)), columns=list("abc"))
+    frame["t"] = frame.a + 0.5 * frame.b * frame.c
+    ev = of(
+        KNeighborsRegressor(20),
+        frame[list("abc")],
+        frame.t,
+    )
+    got = shapley_values(ev, rows=200)
+    assert not got.exact
+    table = got.frame().set_index("feature").loc[list("abc")]
+    estimate, low, high = shared.mean_interval(ev.sample(200), np.abs(got.values[:, :, 0]), 0.95)
+    np.testing.assert_allclose(table.estimate, estimate)
+    assert (table.low < low).all()
+    assert (table.high - table.low > 1.05 * (high - low)).all()
 
 
 @pytest.mark.parametrize(
