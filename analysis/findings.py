@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.budget import checked_seconds
-from modelglass.analysis.errors import NotApplicable
+from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import SEVERITIES, Budget, Finding
 from modelglass.analysis.given import whole
