@@ -33,7 +33,8 @@ def violations(rules: Constraints, frame: pd.DataFrame, before: pd.DataFrame | N
         _alone(rule, now, changed if old is not None else None, None if old is None else old[name], broken)
     for link in rules.together:
         _together(link, values, old, rules.columns, broken)
-    return pd.DataFrame(found, columns=["place", "column", "rule"]).drop_duplicates(ignore_index=True)
+    made = pd.DataFrame(found, columns=["place", "column", "rule"]).drop_duplicates(ignore_index=True)
+    return made.astype({"place": "int64"})
 
 
 def _plain(column: pd.Series, rule: ColumnRule) -> np.ndarray:
