@@ -155,7 +155,7 @@ def find_slices(
     InputError
         Unknown metric or column, a depth outside 1 to 3.
     NotApplicable
-        Too few rows, or no column to search.
+        Fewer than 200 rows (with weights by Kish's number), no column to search, or one value in all of those asked for.
     """
     rows = rows_of(ev, class_)
     chosen = searched_metric(rows, metric)
