@@ -26,8 +26,8 @@ BACKGROUND = Setting(
     low=2,
     high=100_000,
     label="Background rows",
-    help="Whose values stand in for a column that is left out. Empty: of trees the training rows, as each tree remembers them; 10,000 rows "
-    "for linear models, 100 for sampling.",
+    help="Whose values stand in for a column that is left out. Empty: the method's own. Of trees these are the training rows, as each tree "
+    "remembers them; for linear models 10,000 rows, for sampling 100.",
 )
 
 ANALYSES: list[Analysis] = [

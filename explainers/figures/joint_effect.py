@@ -29,7 +29,7 @@ def _(result: JointEffect) -> go.Figure:
     panels = [(cells.estimate, f"{result.scale}, average"), (cells.beyond, "of it more than the sum of both")]
     if cells.low.notna().any():
         level = f"{100 * result.settings['level']:.4g} %"
-        panels.append(((cells.high - cells.low) / 2, f"half of its {level} interval; empty: none"))
+        panels.append(((cells.high - cells.low) / 2, f"half of its {level} interval; ×: none"))
     made = make_subplots(rows=len(panels), cols=1)
     style.dress(made, style.new_figure(title))
     top = int(made.layout.margin.t) + 20
@@ -102,7 +102,18 @@ def _panel(
         showlegend=False,
         **at,
     )
-    held = np.argwhere(near > 0)
+    none = np.argwhere(np.isnan(z))
+    if len(none):
+        made.add_scatter(
+            x=none[:, 1],
+            y=none[:, 0],
+            mode="markers",
+            marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": style.GREY}},
+            hoverinfo="skip",
+            showlegend=False,
+            **at,
+        )
+    held = np.argwhere((near > 0) & ~np.isnan(z))
     size = LARGEST_DOT * np.sqrt(near[near > 0] / max(near.max(), 1))
     made.add_scatter(
         x=held[:, 1],

@@ -258,7 +258,10 @@ def test_only_places_beyond_thin_cells_have_no_interval():
     assert not none[np.arange(1, 9), np.arange(1, 9)].any()
     assert set(got.frame().note) == {"", "it is added up across cells of hardly any rows"}
     assert f"{none.sum()} of 100 cells have no interval, mostly because they are added up" in got.sentence()
-    assert any("interval: none: it is added up" in t for t in figure(got).data[0].hovertext.ravel())
+    drawn = figure(got).data
+    assert any("interval: none: it is added up" in t for t in drawn[0].hovertext.ravel())
+    crosses = [t for t in drawn if t.type == "scatter" and t.marker.symbol == "x-thin"]
+    assert [len(t.x) for t in crosses] == [none.sum()]
 
 
 def test_clusters_widen_the_intervals_and_copies_of_rows_do_not_narrow_them():
