@@ -164,7 +164,7 @@ def joint(samples: int, sizes: list[int], times: int) -> None:
             whole = drawn_pair(POPULATION, np.random.default_rng(0), together, 1)
             edges = np.quantile(whole[0], np.linspace(0, 1, EDGES))
             edges[[0, -1]] = np.quantile(whole[0], [0.002, 0.998])
-            for kind in ("alike", "weights", "clusters of 5") if name == "smooth" else ("alike",):
+            for kind in ("alike", "weights", "clusters of 5") if name == "smooth" and not times else ("alike",):
                 truth = surface_of(answer, whole[:3], edges, whole[3] if kind == "weights" else None)[0]
                 for n in sizes:
                     rng, held = np.random.default_rng(n), ([], [], [])  # type: ignore[var-annotated]

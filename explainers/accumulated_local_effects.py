@@ -138,7 +138,7 @@ def accumulated_local_effects(
             model.check(chosen, grids)
         here = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
         found = _differences(model, chosen, taken, here)
-        parts += [part for c, s in taken.items() for part in _curves(chosen, s, found[c], groups, level, cohort)]
+        parts += _curves(chosen, taken, found, groups, level, cohort)
     curves = pd.DataFrame({field: np.concatenate([part[field] for part in parts]) for field in parts[0]})
     if len(cohorts) > 1:
         first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in grids}
@@ -294,8 +294,8 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     if made.kind == "levels":
         return _levels(ev, made, column)
     there = column.notna().to_numpy()
-    known = np.flatnonzero(there)
-    edges, x = floats(made.values), floats(column if there.all() else column.iloc[known])
+    known = np.arange(ev.n) if there.all() else np.flatnonzero(there)  # a search for true ones costs more
+    edges, x = floats(made.values), floats(column if len(known) == ev.n else column.iloc[known])
     if len(edges) < 2 or not len(x):
         raise NotApplicable(f"the column {name!r} has one value only")
     _check_weights(ev, name, known)
@@ -307,8 +307,7 @@ def steps_of(ev: Evaluation, name: str, grid: int) -> Steps:
     used = Grid(
         name=name, values=made.values.iloc[kept].reset_index(drop=True), donors=made.donors.iloc[kept], kind="ordered"
     )
-    row = known if len(known) == ev.n else np.arange(len(known))
-    return Steps(grid=used, rows=known, row=row, step=place, place=place, each_once=True)
+    return Steps(grid=used, rows=known, row=np.arange(len(known)), step=place, place=place, each_once=True)
 
 
 def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
@@ -364,29 +363,38 @@ def _differences(
 
 
 def _curves(
-    ev: Evaluation, s: Steps, differences: np.ndarray, groups: tuple[str, ...], level: float, cohort: str
+    ev: Evaluation,
+    taken: Mapping[str, Steps],
+    differences: Mapping[str, np.ndarray],
+    groups: tuple[str, ...],
+    level: float,
+    cohort: str,
 ) -> list[dict[str, np.ndarray]]:
-    """Give the fields of the curve of each group."""
-    used, parts = ev if len(s.rows) == ev.n else ev.take(s.rows), []
-    weight, bins = used.weight, len(s.grid.values) - 1
-    alike = s.each_once and weight is None and used.cluster is None
-    for g, name in enumerate(groups):
-        if alike:
-            curve, powers = powers_of(differences[:, g], s.step, bins)
-            _, low, high = shared.interval_of_powers(curve, powers, used.n, level)
-        else:
-            curve, influence = measure(differences[:, g], s.row, s.step, s.stands, weight)
-            low, high = shared.influence_interval(used, curve, influence, level)
-        parts.append(
-            {
-                "feature": np.full(bins + 1, s.grid.name, dtype=object),
+    """Give the fields of the curve of each column and group; intervals of all at once, where rows weigh the same."""
+    parts: list[dict[str, np.ndarray]] = []
+    waiting: list[tuple[dict[str, np.ndarray], np.ndarray]] = []
+    for feature, s in taken.items():
+        used, m = ev if len(s.rows) == ev.n else ev.take(s.rows), len(s.grid.values)
+        alike = s.each_once and used.weight is None and used.cluster is None
+        for g, group in enumerate(groups):
+            part = {
+                "feature": np.full(m, feature, dtype=object),
                 "value": s.grid.values.to_numpy(dtype=object),
-                "group": np.full(bins + 1, name, dtype=object),
-                "estimate": curve,
-                "low": low,
-                "high": high,
-                "n": np.full(bins + 1, used.n),
-                "cohort": np.full(bins + 1, cohort, dtype=object),
+                "group": np.full(m, group, dtype=object),
             }
-        )
+            if alike:
+                part["estimate"], powers = powers_of(differences[feature][:, g], s.step, m - 1)
+                part |= {"low": part["estimate"], "high": part["estimate"]}  # below
+                waiting.append((part, powers))
+            else:
+                part["estimate"], influence = measure(differences[feature][:, g], s.row, s.step, s.stands, used.weight)
+                part["low"], part["high"] = shared.influence_interval(used, part["estimate"], influence, level)
+            part |= {"n": np.full(m, used.n), "cohort": np.full(m, cohort, dtype=object)}
+            parts.append(part)
+    if waiting:
+        curve, n = (np.concatenate([part[field] for part, _ in waiting]) for field in ("estimate", "n"))
+        _, low, high = shared.interval_of_powers(curve, np.concatenate([p for _, p in waiting], axis=1), n, level)
+        ends = np.cumsum([len(part["estimate"]) for part, _ in waiting])
+        for (part, _), start, stop in zip(waiting, np.append(0, ends), ends, strict=False):
+            part["low"], part["high"] = low[start:stop], high[start:stop]
     return parts

@@ -152,8 +152,15 @@ def density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataF
     """Count the rows of the evaluation: in 30 bins between the outer grid values, or by level; and say where hardly any are.
 
     Where a column holds whole numbers alone, each bin holds as many of them, at least one: between two of them no row can be.
-    Few: under five, and in a bin also under a quarter of what each would hold if rows were spread evenly.
+    Few: under five, and in a bin also under a quarter of what each would hold if rows were spread evenly. Kept with the evaluation, as it
+    follows from its data and the grid alone; a copy is given.
     """
+    key = ("density", name, kind, tuple(map(repr, values)))
+    found: pd.DataFrame = ev.keep(key, lambda: _density(ev, name, kind, values))
+    return found.copy()
+
+
+def _density(ev: Evaluation, name: str, kind: str, values: pd.Series) -> pd.DataFrame:
     column = ev.frame[name]
     if kind == "levels":
         filled = column.astype(object).where(column.notna(), None).value_counts(dropna=False)

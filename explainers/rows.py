@@ -142,14 +142,13 @@ def influence_interval(
 
 
 def interval_of_powers(
-    mean: np.ndarray, powers: np.ndarray, n: int, level: float
+    mean: np.ndarray, powers: np.ndarray, n: int | np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the same interval from the sums of second to fourth powers around the mean (3, ...), for rows that weigh the same."""
+    """Give the same interval from the sums of second to fourth powers around the mean (3, ...), for rows that weigh the same; n: their number."""
+    n = np.broadcast_to(np.asarray(n, dtype=float), mean.shape)
     size = np.maximum(np.abs(mean), 1.0)
-    second, third, fourth = (
-        np.where(powers[0] > 1e-24 * n * size**2, powers[i], 0.0) / float(n) ** (i + 2) for i in range(3)
-    )
-    moments = plain_moments(second, third, np.full(mean.shape, float(n)), fourth)
+    second, third, fourth = (np.where(powers[0] > 1e-24 * n * size**2, powers[i], 0.0) / n ** (i + 2) for i in range(3))
+    moments = plain_moments(second, third, n, fourth)
     with np.errstate(invalid="ignore"):
         low, high = intervals.skewed(mean, moments.variance, moments.skewness, level, moments.tail_df)
     known = (moments.variance > 0) & (n >= FEWEST_EFFECTIVE)
