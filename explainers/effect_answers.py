@@ -22,6 +22,15 @@ AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
 
 
+def _agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> bool:
+    """Compare with the model's own answers; of a linear model once for the same rows, grids and coefficients, as that takes longer than they do."""
+    if way.coefficients is None:
+        return effect_ways.agrees(way, ev, donors)
+    known = way.coefficients.tobytes(), way.base.tobytes(), way.link, way.scale
+    key = ("agrees", *known, *((c, tuple(d.index)) for c, d in donors.items()))
+    return bool(ev.keep(key, lambda: effect_ways.agrees(way, ev, donors)))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Effect:
     """The answers over one grid, arrays of shape (grid, groups), and those of single rows, lines (grid, rows shown, groups)."""
@@ -65,7 +74,7 @@ class Answers:
         """Leave the fast way where a sample of its answers is not the model's own."""
         if self.through is not None and not same_as_asked(ev, grids, self.through):
             self.through = None
-        if self.way is None or effect_ways.agrees(self.way, ev, {c: g.donors for c, g in grids.items()}):
+        if self.way is None or _agrees(self.way, ev, {c: g.donors for c, g in grids.items()}):
             return
         if self.additive:
             raise NotApplicable("the sum of the model's parts does not give its answer")
