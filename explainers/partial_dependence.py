@@ -159,7 +159,7 @@ def partial_dependence(
     for i, (cohort, chosen) in enumerate(samples.items()):
         part = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
         found = model.effects(chosen, grids, places, level, part)
-        curves += [_curve(chosen, g, found[c]).assign(cohort=cohort) for c, g in grids.items()]
+        curves += [_curve(chosen, g, found[c], model.scale).assign(cohort=cohort) for c, g in grids.items()]
         lines += [_lines(chosen, g, found[c].lines, places) for c, g in grids.items()]
     groups = shared.groups(ev) if group is None else (shared.groups(ev)[group],)
     return PartialDependence(
@@ -274,16 +274,17 @@ def chosen_features(
     return [able[i] for i in best], f"the {TOP} columns that move it most in a coarse pass over {rows_text(few.n)}"
 
 
-def _curve(ev: Evaluation, grid: Grid, effect: Effect) -> pd.DataFrame:
+def _curve(ev: Evaluation, grid: Grid, effect: Effect, scale: str) -> pd.DataFrame:
     m, k = effect.estimate.shape
+    ends = (0.0, 1.0) if scale == "probability" else (-np.inf, np.inf)
     return pd.DataFrame(
         {
             "feature": grid.name,
             "value": np.repeat(grid.values.to_numpy(dtype=object), k),
             "group": np.tile(np.array(shared.groups(ev), dtype=object), m),
             "estimate": effect.estimate.ravel(),
-            "low": effect.low.ravel(),
-            "high": effect.high.ravel(),
+            "low": np.maximum(effect.low.ravel(), ends[0]),
+            "high": np.minimum(effect.high.ravel(), ends[1]),
             "n": ev.n,
         }
     )

@@ -78,6 +78,20 @@ def test_interval_and_weights(made):
     assert (got.high[0] - got.low[0]) / 2 == pytest.approx(half, rel=0.05)
 
 
+def test_no_interval_of_a_probability_leaves_0_to_1():
+    """One row of 400 carries the mean: its interval reached below 0, and above 1 for the other class."""
+    frame = pd.DataFrame({"a": np.arange(400.0), "b": np.r_[9.0, np.full(399, -9.0)]})
+    model = LogisticRegression()
+    model.classes_, model.coef_, model.intercept_ = np.array([0, 1]), np.array([[0.0, 3.0]]), np.zeros(1)
+    model.n_features_in_, model.feature_names_in_ = 2, np.array(["a", "b"], dtype=object)
+    frame["y"] = np.arange(400) % 2
+    for positive in (0, 1):
+        ev = Evaluation(model, frame, target="y", positive=positive)
+        got = partial_dependence(ev, features="a", rows=None, grid=3).frame()
+        assert ((got.low >= 0) & (got.high <= 1) & (got.low < got.estimate) & (got.estimate < got.high)).all()
+        assert (got.low.eq(0) if positive else got.high.eq(1)).all()
+
+
 def test_the_columns_that_matter_are_chosen_and_said(made):
     got = partial_dependence(made(LogisticRegression(max_iter=300)), rows=100, ice=5)
     assert len(set(got.frame().feature)) == 4
