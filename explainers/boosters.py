@@ -5,6 +5,7 @@ No library is imported here: the fitted model brings its own along.
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from typing import Any
@@ -28,6 +29,23 @@ def library(estimator: Any) -> str:
         )
         else ""
     )
+
+
+def has_trees(estimator: Any) -> bool:
+    """Tell whether a boosted model is made of trees; XGBoost's "gblinear" is not."""
+    if library(estimator) != "xgboost":
+        return True
+    booster = estimator.get_booster() if hasattr(estimator, "get_booster") else estimator
+    return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] != "gblinear")
+
+
+def refusal(estimator: Any) -> str:
+    """Say why the library does not explain its model, completing "because ..."; '' where it does."""
+    if library(estimator) == "lightgbm":
+        booster = getattr(estimator, "booster_", estimator)
+        if "\nis_linear=1" in booster.model_to_string(num_iteration=3):  # the first tree's leaves are constants
+            return "each leaf of its trees is a linear model, and LightGBM does not explain these"
+    return ""
 
 
 def margins(estimator: Any, X: Any) -> np.ndarray:

@@ -124,7 +124,7 @@ def _found(ev: Evaluation, kinds: tuple[str, ...]) -> ExactWay | str:
     if _isolates(made.estimator):
         return trees
     if not shap_adapter.supports(made.estimator):
-        return ExactWay(made=made, kind=kind, scale=scale)
+        return boosters.refusal(made.estimator) or ExactWay(made=made, kind=kind, scale=scale)
     refusal = shap_adapter.refusal(made.estimator)
     work = NANOSECONDS * shap_adapter.steps_a_row(made.estimator)
     return refusal or ExactWay(made=made, kind=kind, scale=scale, steps_a_row=work)
@@ -216,7 +216,9 @@ def _guest(
 
 
 def _kind(estimator: Any) -> str:
-    if boosters.library(estimator) or shap_adapter.supports(estimator) or _isolates(estimator):
+    if boosters.library(estimator) and boosters.has_trees(estimator):
+        return "tree"
+    if shap_adapter.supports(estimator) or _isolates(estimator):
         return "tree"
     try:
         coefficients = np.asarray(getattr(estimator, "coef_", None), dtype="float64")
@@ -296,7 +298,7 @@ def _links(ev: Evaluation) -> Links:
     if ev.task == "multiclass":
         return [*same, ("raw score", lambda x: special.softmax(x, axis=1)), ("log-odds", special.expit)]
     if ev.task == "binary":
-        return [*same, ("log-odds", special.expit)]
+        return [*same, ("log-odds", special.expit), ("half the log-odds", lambda x: special.expit(2.0 * x))]
     return [*same, (f"log of {ev.target}", np.exp), (f"log-odds of {ev.target}", special.expit)]
 
 

@@ -219,6 +219,40 @@ def test_boosters_add_up_to_their_raw_output(made, name, classes, native):
         np.testing.assert_allclose(got.values, wanted.reshape(60, 3, -1), atol=1e-8)
 
 
+def test_the_exponential_loss_is_explained_in_half_the_log_odds(numbers):
+    X, score = numbers
+    for positive in (0, 1):
+        model = GradientBoostingClassifier(n_estimators=10, loss="exponential", random_state=0)
+        ev = of(model, X, (score > 0).astype(int), positive=positive)
+        got = shapley_values(ev)
+        assert (got.scale, got.exact, got.method) == ("half the log-odds", True, "tree")
+        np.testing.assert_allclose(special.expit(2 * got.prediction[:, 0]), ev.output(ev.inputs()), atol=1e-12)
+        assert got.additivity_gap < 1e-12
+    theirs = shap.TreeExplainer(ev.estimator).shap_values(X)
+    np.testing.assert_allclose(got.values[:, :, 0], theirs, atol=1e-9)
+
+
+def test_boosters_without_trees_or_with_linear_leaves_are_sampled_and_say_so(numbers, capfd):
+    """They ended in LightGBM's own error, and in words of trees that are not there."""
+    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    X, score = numbers
+    y = (score > 0).astype(int)
+    leaves = of(lightgbm.LGBMClassifier(n_estimators=5, linear_tree=True, verbose=-1), X, y)
+    capfd.readouterr()
+    got = shapley_values(leaves, rows=10)
+    assert (got.method, got.reason) == (
+        "sampling",
+        "each leaf of its trees is a linear model, and LightGBM does not explain these",
+    )
+    assert capfd.readouterr() == ("", "")  # LightGBM would print its own complaint among the results
+    with pytest.raises(NotApplicable, match="each leaf of its trees is a linear model"):
+        shapley_values(leaves, method="tree")
+    linear = of(xgboost.XGBClassifier(n_estimators=5, booster="gblinear"), X, y)
+    got = shapley_values(linear, rows=10)
+    assert got.method == "sampling"
+    assert "tree" not in got.sentence()
+
+
 def brute_force(f, x, background):
     """Shapley values by the definition: all subsets, absent features from each background row."""
     p = len(x)
