@@ -556,9 +556,9 @@ def test_isolation_forests_are_explained_exactly(positive):
     "model",
     [
         RandomForestClassifier(10, random_state=0),
-        GradientBoostingClassifier(n_estimators=15),
+        GradientBoostingClassifier(n_estimators=15, random_state=0),
         HistGradientBoostingClassifier(max_iter=15),
-        DecisionTreeRegressor(max_depth=5),
+        DecisionTreeRegressor(max_depth=5, random_state=0),
     ],
     ids=lambda m: type(m).__name__,
 )
