@@ -252,3 +252,20 @@ def test_levels_beyond_the_grid_are_left_out_without_a_word_of_pandas():
     assert sorted(curve.value) == ["a", "b", "c"]
     effect = curve.set_index("value").estimate
     np.testing.assert_allclose([effect["b"] - effect["a"], effect["c"] - effect["a"]], [1, 3])
+
+
+def test_what_is_kept_does_not_outlive_coefficients_nor_changes_of_a_table():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=list("ab"))
+    model = LinearRegression().fit(X, X.a + X.b)
+    ev = Evaluation(model, X.assign(t=X.a), target="t")
+    first = accumulated_local_effects(ev, features=["a"])
+    first.density.loc[:, "n"] = -1
+    model.coef_ = model.coef_ * 2
+    second = accumulated_local_effects(ev, features=["a"])
+    np.testing.assert_allclose(second.curves.estimate, 2 * first.curves.estimate, atol=1e-9)
+    assert second.density.n.sum() == 300
+    model.predict = lambda X: np.zeros(len(X))  # what its coefficients give is no longer its answer
+    model.coef_ = model.coef_ * 2
+    third = accumulated_local_effects(ev, features=["a"])
+    assert third.way == "the model was asked"
+    assert not third.curves.estimate.any()

@@ -106,8 +106,8 @@ def test_a_row_that_does_not_exist(rare, name):
 
 def test_contradictory_constraints_are_named(rare):
     for rules, said in (
-        ({"columns": {"a": {"low": 5, "high": 1}}}, "low 5 of 'a' is above its high 1"),
-        ({"columns": {"a": {"step": 0.5, "low": 0.1, "high": 0.4}}}, "no step of 0.5 of 'a' lies between"),
+        ({"columns": {"a": {"low": 5, "high": 1}}}, "low 5 of 'a'.* is above its high 1"),
+        ({"columns": {"a": {"step": 0.5, "low": 0.1, "high": 0.4}}}, "no step of 0.5 of 'a'.* lies between"),
         ({"columns": {"a": {"low": 50, "high": 60}}}, "left out by a: below 50"),
     ):
         with pytest.raises(InputError, match=said):
