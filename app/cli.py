@@ -117,15 +117,45 @@ def _serve(
 @click.option("-o", "--output", type=click.Path(), metavar="FILE.html", help="Where to write it. Always needed.")
 @click.option("--rows", is_flag=True, help="Include raw rows (the worst ones).")
 @click.option("--cohort", multiple=True, metavar="SQL", help="Also show this cohort beside the whole. Repeatable.")
-def report(inputs: Inputs, quiet: bool, budget: float | None, output: str, rows: bool, cohort: tuple[str, ...]) -> None:
+@click.option(
+    "--add",
+    multiple=True,
+    metavar="ANALYSIS",
+    shell_complete=completion.analyses,
+    help="Also this analysis, which no report has by itself, such as what_if. Repeatable; those of one row need --rows.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="ANALYSIS.NAME=VALUE",
+    help="A setting of an analysis, such as calibration.n_bins=20. Repeatable.",
+)
+def report(
+    inputs: Inputs,
+    quiet: bool,
+    budget: float | None,
+    output: str,
+    rows: bool,
+    cohort: tuple[str, ...],
+    add: tuple[str, ...],
+    settings: tuple[str, ...],
+) -> None:
     """Write one self-contained HTML file."""
     from modelglass.analysis.budget import within_budget
+    from modelglass.analysis.registry import get
+    from modelglass.app.settings import of_analyses
 
+    more, asked = [get(name) for name in add], of_analyses(pairs(settings, "--set", first=True))
     ev = _open(inputs)
-    from modelglass.app.report import written
+    from modelglass.app.report import standing, written
 
+    usual = standing(ev.task, cohort=bool(cohort) or ev.condition is not None)
+    chosen = [*usual, *(a for a in more if a not in usual)]
     with _Bar(quiet) as bar, within_budget(budget):
-        path, lacking = written(ev, output, cohorts=cohort, include_rows=rows, progress=bar)
+        path, lacking = written(
+            ev, output, cohorts=cohort, analyses=chosen, settings=asked, include_rows=rows, progress=bar
+        )
     _say(ev, quiet)
     tell(str(path))
     if lacking:

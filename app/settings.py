@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelglass.analysis.errors import InputError, unknown_name
-from modelglass.analysis.registry import Analysis, Setting
+from modelglass.analysis.registry import Analysis, Setting, get
 from modelglass.app.inputs import crossed_names, names
 
 LISTS = ("columns", "features", "metrics")
@@ -25,6 +25,21 @@ def from_text(analysis: Analysis, texts: Mapping[str, str]) -> dict[str, Any]:
             raise unknown_name(f"setting of {analysis.name}", name, known)
         read[name] = value_of(known[name], text)
     return read
+
+
+def of_analyses(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Read settings that name their analysis, ``{"calibration.n_bins": "20"}``."""
+    asked: dict[str, dict[str, str]] = {}
+    for said, text in texts.items():
+        name, dot, setting = said.rpartition(".")
+        if not dot:
+            raise InputError(
+                "Expected --set ANALYSIS.NAME=VALUE, such as calibration.n_bins=20.",
+                f"Got {said}={text}.",
+                "`modelglass analyses` lists the names.",
+            )
+        asked.setdefault(name, {})[setting] = text
+    return {name: from_text(get(name), given) for name, given in asked.items()}
 
 
 def value_of(setting: Setting, text: str) -> Any:

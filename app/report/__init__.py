@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from modelglass.app.report.build import report, written
+from modelglass.app.report.sections import standing
 
-__all__ = ["report", "written"]
+__all__ = ["report", "standing", "written"]

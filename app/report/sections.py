@@ -92,6 +92,11 @@ def standing(task: str, *, cohort: bool) -> list[Analysis]:
     return [a for a in fitting(task) if a.report and (cohort or not a.needs_cohort)]
 
 
+def lists_rows(analysis: Analysis) -> bool:
+    """Tell whether an analysis shows rows of the data as they are, its table or the one row that it explains."""
+    return analysis.raw_rows or any(s.kind == "row" for s in analysis.settings)
+
+
 def grouped(analyses: Sequence[Analysis]) -> list[tuple[str, str, list[Analysis]]]:
     """Give (page, title, analyses) in the order of reading."""
     pages = sorted({a.page for a in analyses}, key=lambda p: (list(PAGES).index(p) if p in PAGES else len(PAGES), p))
@@ -163,7 +168,7 @@ def _asked(
     """Give everything that the sections will run, in their order."""
     for _, _, members in grouped(analyses):
         for analysis in members:
-            if not analysis.raw_rows or include_rows:
+            if include_rows or not lists_rows(analysis):
                 for cohort in _made_for(cohorts, analysis):
                     yield cohort.ev, analysis, _given(analysis, settings, level)
 
@@ -183,7 +188,7 @@ def _section(
     include_rows: bool,
     progress: Progress | None,
 ) -> Section:
-    if analysis.raw_rows and not include_rows:
+    if lists_rows(analysis) and not include_rows:
         return Section(
             analysis=analysis,
             outcomes=(),
@@ -279,7 +284,7 @@ def _chart(result: Result, id: str, include_rows: bool) -> str:
 
 def _table(result: Result, label: str, analysis: Analysis, include_rows: bool) -> str:
     frame = result.frame()
-    if not include_rows and (analysis.raw_rows or ROW_COLUMNS & set(map(str, frame.columns))):
+    if not include_rows and (lists_rows(analysis) or ROW_COLUMNS & set(map(str, frame.columns))):
         return (
             '<p class="mg-note">The table lists rows of the data and is left out. '
             f"Ask for it with include_rows=True; {clean(analysis.name)}(ev).frame() in Python gives it.</p>"

@@ -173,6 +173,37 @@ def test_report_is_written(command, place):
     assert "sex = " in (place / "out.html").read_text(encoding="utf-8")
 
 
+def test_a_report_takes_more_analyses_and_their_settings(command, place):
+    asked = ("--add", "shapley_row", "--set", "shapley_row.row=3", "--set", "calibration.n_bins=4", "-o", "more.html")
+    code, out, err = command("report", *COMMON, *asked)
+    assert (code, out.strip()) == (0, "more.html"), err
+    text = (place / "more.html").read_text(encoding="utf-8")
+    assert 'id="a-shapley_row"' in text
+    assert "Left out: it lists rows of the data as they are" in text.split('id="a-shapley_row"')[1][:3000]
+    assert 'id="a-calibration"' in text
+    assert code == command("report", *COMMON, *asked, "--rows")[0]
+    shown = (place / "more.html").read_text(encoding="utf-8").split('id="a-shapley_row"')[1][:6000]
+    assert "row 3" in shown.lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--add", "shapley_rows"), "Did you mean 'shapley_row'?"),
+        (("--set", "n_bins=4"), "Expected --set ANALYSIS.NAME=VALUE"),
+        (("--set", "calibrations.n_bins=4"), "Did you mean 'calibration'?"),
+        (("--set", "calibration.bins=4"), "Did you mean 'n_bins'?"),
+        (("--set", "calibration.n_bins=many"), "Expected a whole number for n_bins."),
+        (("--set", "shapley_row.row=3"), "shapley_row"),  # not in this report
+    ],
+)
+def test_what_a_report_cannot_add_is_said_in_words(command, given, said):
+    code, _, err = command("report", *COMMON, "-o", "no.html", *given)
+    assert code == 2
+    assert len(err.splitlines()) <= 3, err
+    assert said in err
+
+
 def test_a_report_is_finished_where_the_model_stops_answering(command, place, monkeypatch):
     code = "import time\n\ndef model(rows):\n    time.sleep(5 if len(rows) > 450 else 0)\n    return (rows.age > 50) * 0.5 + 0.2\n"
     (place / "tires.py").write_text(code)
