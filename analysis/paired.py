@@ -19,7 +19,7 @@ from modelglass.analysis.estimates_values import ROUNDING, pinball_losses, rows_
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
-from modelglass.analysis.paired_spread import of_two_more, spread_of, weights_df
+from modelglass.analysis.paired_spread import enough_changed, of_two_more, spread_of, weights_df
 from modelglass.analysis.sides import these
 from modelglass.analysis.weighted import equal_rows
 
@@ -100,7 +100,8 @@ def change(
     The variance is that of the rows' paired influences on the difference (DeLong's for ROC AUC; delta method), over clusters where
     given; it holds the spread between repeats too, because each row's influence is averaged over them. Shares of decisions (accuracy,
     selection rate, recall, rates of false alarms ...) get that of two more rows, one changed either way (after Bonett and Price 2012, Journal
-    of Educational and Behavioral Statistics 37, 479-488): where few decisions change their spread is hardly seen, where none does not at all.
+    of Educational and Behavioral Statistics 37, 479-488): where few decisions change their spread is hardly seen, where none does not at all. Other metrics of decisions (precision, F1, MCC ...) have no
+    interval where fewer than 10 change.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ def change(
     variance, df, units = spread_of(metric, clean, gains)
     variance += of_two_more(metric, clean) * units / max(units - 1, 1)
     enough = units >= FEWEST * (1 - ROUNDING) and enough_beyond(metric, clean, FEWEST_BEYOND_PAIRED)
+    enough = enough and enough_changed(metric, clean, changed)
     half = float(intervals.critical(level, df) * np.sqrt(variance)) if enough else np.nan
     middle = float(repeats.mean())
     return Change(estimate=middle, low=middle - half, high=middle + half, repeats=repeats, method=_method(clean))

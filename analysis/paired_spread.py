@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from modelglass.analysis.estimates_scores import AVERAGES
@@ -24,6 +26,10 @@ BY_CLASS = (
 """Metrics made of shares of classes, or of ranks of one class beside another."""
 SHARES = {"accuracy": None, "selection_rate": None, "recall": 1, "fnr": 1, "fpr": 0}
 """Metrics that are a share of decisions among all rows, or among those of one outcome (binary)."""
+
+FEWEST_CHANGED = 10
+"""Changed decisions (or clusters with one; with weights Kish's number) below which other metrics of decisions have no interval of a change:
+with 5 to 9 on average 87 to 96 % held 95 %, with 1 to 4 at least 61 (precision, F1, MCC, balanced accuracy)."""
 
 
 def spread_of(metric: Metric, clean: Rows, gains: np.ndarray) -> tuple[float, float, float]:
@@ -58,6 +64,17 @@ def of_two_more(metric: Metric, clean: Rows) -> float:
     share = by_unit(clean, weight if among is None else weight * (clean.y == among))
     share = share[share > 0]
     return 2 * float((share**2).mean() / share.sum() ** 2) if len(share) else 0.0
+
+
+def enough_changed(metric: Metric, clean: Rows, changed: Sequence[Rows]) -> bool:
+    """Say whether enough decisions change for the spread of a metric of decisions to be seen; ``SHARES`` need none, as two more are counted."""
+    if metric.needs != "label" or of_two_more(metric, clean) > 0:
+        return True
+    flipped = np.any([rows.predicted != clean.predicted for rows in changed], axis=0)
+    weight = by_unit(clean, flipped * (1.0 if clean.weight is None else clean.weight))
+    weight = weight[weight > 0]
+    few = len(weight) if clean.weight is None else equal_rows(weight, len(weight))
+    return bool(few >= FEWEST_CHANGED * (1 - 1e-9))
 
 
 def by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:

@@ -124,6 +124,25 @@ def test_few_changed_decisions_hold_their_level(n, worse, better):
     assert np.mean(held) > 0.94
 
 
+@pytest.mark.parametrize("name", ["precision", "f1", "balanced_accuracy", "mcc"])
+def test_other_metrics_of_decisions_need_ten_changed_ones(name):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    before = np.where(rng.random(400) < 0.8, y, 1 - y)
+    clean = Rows(task="binary", y=y, predicted=before)
+    for flips, given in ((0, False), (9, False), (10, True)):
+        after = before.copy()
+        after[:flips] = 1 - after[:flips]
+        found = change(METRICS[name], clean, [replace(clean, predicted=after)])
+        assert np.isfinite([found.low, found.high]).all() == given, flips
+    heavy = np.where(np.arange(400) == 0, 100.0, 1.0)
+    after = np.where(np.arange(400) < 12, 1 - before, before)
+    weighted = replace(clean, weight=heavy)
+    assert np.isnan(change(METRICS[name], weighted, [replace(weighted, predicted=after)]).low)
+    grouped = replace(clean, cluster=np.arange(400) // 2)
+    assert np.isnan(change(METRICS[name], grouped, [replace(grouped, predicted=after)]).low)  # 6 clusters
+
+
 def test_where_no_decision_changes_as_few_as_may_be_are_not_ruled_out():
     rng = np.random.default_rng(0)
     y, weight = rng.integers(0, 2, 400), rng.uniform(1, 3, 400)
