@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.app.dashboard import work
 
 
 def accuracy(at):
@@ -89,6 +90,8 @@ def test_what_cannot_change_is_said(regression, predictions_only, show, texts):
 
 def test_the_model_is_asked_once_for_all_sessions(binary, show, monkeypatch):
     show(binary, **{"as.positive": "no"})
+    for job in list(work.jobs._jobs.values()):
+        job.wait(120)  # findings ask about changed rows, and rightly so
     monkeypatch.setattr(type(binary.model), "both", lambda *_: pytest.fail("asked again"))
     at = show(binary, **{"as.positive": "no"})
     assert not at.error
