@@ -203,7 +203,8 @@ def shapley_values(
     asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed))
     way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = ev.sample(n)
-    found, reason = explained(chosen, way, reason, asked, progress)
+    found, reason = explained(chosen, way, reason, asked, progress, may_end=True)
+    chosen = chosen if found.done is None else chosen.take(found.done)
     names, importance = shared.groups(ev), importance_of(found, chosen, level)
     if group is not None:
         names, found = (names[group],), found.of_group(group)
@@ -265,7 +266,7 @@ def shapley_row(
     one = ev.take([place])
     way, reason = way_of(ev, method)
     asked = Asked(method=method, background=background, seed=seed, rounds=rounds)
-    found, reason = explained(one, way, reason, asked, progress)
+    found, reason = explained(one, way, reason, asked, progress, may_end=True)
     names, values = shared.groups(ev), shared.texts(one.inputs())[0]
     answers = shared.output(ev, one.inputs())[0]
     if group is not None:

@@ -196,7 +196,7 @@ def _between(
         values, answers = _exactly(ask, both, differ, progress)
         return values, None, answers, f"exact, over all combinations of the {len(differ)} columns that differ"
     many = both.iloc[np.r_[np.ones(ORDERS, dtype=int)]]
-    values, error, base, prediction = sampled_values(ask, both.iloc[[0]], many, seed=seed, progress=progress)
+    values, error, base, prediction, *_ = sampled_values(ask, both.iloc[[0]], many, seed=seed, progress=progress)
     return values[0], error[0], np.stack([prediction[0], base]), (
         f"{len(differ)} columns differ; sampled, {2 * ORDERS} orders, standard error of a part "
         f"{np.sqrt(np.mean(error[0][differ] ** 2)):.2g} on average"

@@ -41,6 +41,7 @@ class Attribution:
     how         the way, for people; absent: what stands in for a feature that is left out
     background  rows of the background; 0 where none is used
     lent        standard error that the choice of background rows adds to each weighted mean |value|, (n_features, n_groups); None where exact
+    done        places of the rows that are explained where the time ended a sampling; None: all
     """
 
     values: np.ndarray
@@ -53,6 +54,7 @@ class Attribution:
     background: int
     error: np.ndarray | None = None
     lent: np.ndarray | None = None
+    done: np.ndarray | None = None
 
     def of_group(self, group: int) -> Attribution:
         """Give the same of one group, by its place."""

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import BudgetSpent
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.explainers.rows import Stack
 
 MOST_CELLS = 4_000_000
 """Cells of changed rows held at once."""
+FEWEST_ROWS, FEWEST_BACKGROUND = 20, 10
+"""What must be done, rows or for one row background rows, for a sampling that its time ended to be an answer."""
+
+
+class Sampled(NamedTuple):
+    """Sampled Shapley values: of all rows, or of what the time allowed.
+
+    values, error       shape (n, p, k); error: standard error over background rows and orders, NaN with one background row
+    base, prediction    shapes (k,) and (n, k)
+    rows, background    how many rows were done, the first ones (the values of the others are NaN), and against how many background rows
+    """
+
+    values: np.ndarray
+    error: np.ndarray
+    base: np.ndarray
+    prediction: np.ndarray
+    rows: int
+    background: int
 
 
 class Lent:
@@ -37,9 +57,9 @@ class Lent:
     def error(self) -> np.ndarray:
         """Give the standard error that the choice of background rows adds to each weighted mean |value|, (p, k); NaN with one."""
         b = len(self._each)
-        return (
-            np.asarray(self._each.std(axis=0, ddof=1) * np.sqrt(b)) if b > 1 else np.full(self._each.shape[1:], np.nan)
-        )
+        if b < 2:
+            return np.full(self._each.shape[1:], np.nan)
+        return np.asarray(self._each.std(axis=0, ddof=1) * np.sqrt(b) / self._share[: self._row].sum())
 
 
 def sampled_values(
@@ -50,8 +70,9 @@ def sampled_values(
     rounds: int = 1,
     seed: int = 0,
     lent: Lent | None = None,
+    may_end: bool = False,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> Sampled:
     """Estimate Shapley values against background rows.
 
     Each row meets each background row with ``rounds`` random orders: features are changed from the background's value to the row's one
@@ -66,15 +87,15 @@ def sampled_values(
         Same columns and dtypes.
     lent : Lent, optional
         Told of all that is asked.
+    may_end : bool
+        Where the time runs out give what there is: of several rows those that are done (20 at least), of one row its values against the
+        background rows that were met (10 at least). Rows and background are to come in an order of chance.
 
     Returns
     -------
-    values : array, shape (n, p, k)
-        Each row's values sum to its output minus base, up to rounding.
-    error : array, shape (n, p, k)
-        Standard error over background rows and orders: of the value against all data of which the background is a sample. NaN with
-        one background row.
-    base, prediction : arrays, shapes (k,) and (n, k)
+    Sampled
+        Each row's values sum to its output minus base, up to rounding; the error is that of the value against all data of which the
+        background is a sample.
     """
     n, b, p = len(X), len(background), X.shape[1]
     stack = Stack(X, background)
@@ -84,6 +105,7 @@ def sampled_values(
     total, squares = np.zeros((n, p, k)), np.zeros((n, p, k))
     rng = np.random.default_rng((seed, 20_002))
     most = max(1, MOST_CELLS // max(2 * p * p * rounds, 1))
+    done, met = n, b
     for pairs in blocks(n * b, start=min(8, most), seconds=0.15, most=most):
         row, other = np.divmod(np.arange(pairs.start, pairs.stop), b)
         gains = np.zeros((len(row), p, k))
@@ -96,11 +118,23 @@ def sampled_values(
         np.add.at(squares, row, gains**2)
         if lent is not None:
             lent.add(gains / b, b)
-        tell(progress, pairs.stop / (n * b), f"Shapley values by sampling, {n:,} rows")
-    values = total / b
+        try:
+            tell(progress, pairs.stop / (n * b), f"Shapley values by sampling, {n:,} rows")
+        except BudgetSpent:
+            if n > 1:
+                done = pairs.stop // b
+            else:
+                met = pairs.stop
+            if not may_end or done < min(n, FEWEST_ROWS) or met < min(b, FEWEST_BACKGROUND):
+                raise
+            total[done:] = np.nan
+            break
+    values = total / met
     with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt(np.maximum(squares / b - values**2, 0.0) / (b - 1)) if b > 1 else np.full_like(values, np.nan)
-    return values, error, outputs[n:].mean(axis=0), outputs[:n]
+        error = (
+            np.sqrt(np.maximum(squares / met - values**2, 0.0) / (met - 1)) if met > 1 else np.full_like(values, np.nan)
+        )
+    return Sampled(values, error, outputs[n : n + met].mean(axis=0), outputs[:n], done, met)
 
 
 def _same_cells(X: pd.DataFrame, background: pd.DataFrame) -> np.ndarray:

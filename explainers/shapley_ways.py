@@ -83,8 +83,12 @@ def explained(
     progress: Progress | None,
     *,
     inputs: pd.DataFrame | None = None,
+    may_end: bool = False,
 ) -> tuple[Attribution, str]:
-    """Explain all rows of ``ev``, or other ``inputs``; exactly where that adds up, else by sampling, with the reason."""
+    """Explain all rows of ``ev``, or other ``inputs``; exactly where that adds up, else by sampling, with the reason.
+
+    With ``may_end`` a sampling that its time ends gives what there is (``Attribution.done``).
+    """
     against, inputs = asked.against or ev, ev.inputs() if inputs is None else inputs
     if way is not None:
         size = asked.background or (LINEAR_BACKGROUND if way.kind == "linear" else None)
@@ -102,27 +106,43 @@ def explained(
                 return found, ""
             reason = f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
     b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
-    lent = Lent(len(inputs), ev.weight)
-    values, error, base, prediction = sampled_values(
-        lambda frame: shared.output(ev, frame),
-        inputs,
+    n, rng, others = (
+        len(inputs),
+        np.random.default_rng((asked.seed, 20_029)),
         shared.background_of(against, b, asked.seed),
+    )
+    order, weight = np.arange(n), ev.weight
+    if may_end:  # what is done first is a sample of all
+        order, others = rng.permutation(n), others.iloc[rng.permutation(b)] if n == 1 else others
+        weight = None if weight is None else weight[order]
+    lent = Lent(n, weight)
+    got = sampled_values(
+        lambda frame: shared.output(ev, frame),
+        inputs.iloc[order],
+        others,
         rounds=asked.rounds,
         seed=asked.seed,
         lent=lent,
+        may_end=may_end,
         progress=progress,
     )
+    done = np.sort(order[: got.rows])
+    at = np.argsort(order)[done]
+    early = got.rows < n or got.background < b
+    short = f" (the time ended it after {got.rows:,} of {n:,} rows)" if got.rows < n else ""
+    short = f" (the time ended it before all {b:,} background rows were met)" if got.background < b else short
     return Attribution(
-        values=values,
-        error=error,
-        lent=lent.error(),
-        base=base,
-        prediction=prediction,
+        values=got.values[at],
+        error=got.error[at],
+        lent=lent.error() if got.background == b else None,
+        base=got.base,
+        prediction=got.prediction[at],
         scale=shared.scale(ev),
         method="sampling",
-        how=f"sampled on raw columns, {2 * b * asked.rounds:,} orders a row",
-        background=b,
-        absent=f"absent features take the values of {b:,} background rows",
+        how=f"sampled on raw columns, {2 * got.background * asked.rounds:,} orders a row{short}",
+        background=got.background,
+        absent=f"absent features take the values of {got.background:,} background rows",
+        done=done if early else None,
     ), reason
 
 

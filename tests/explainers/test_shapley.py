@@ -279,7 +279,7 @@ def test_sampling_meets_brute_force_within_its_stated_error():
     f = lambda a: a[:, 0] * a[:, 1] + np.maximum(a[:, 2], a[:, 3]) * a[:, 0] + a[:, 3]  # noqa: E731
     names = list("abcd")
     ask = lambda frame: f(frame.to_numpy())[:, None]  # noqa: E731
-    values, error, base, prediction = sampled_values(
+    values, error, base, prediction, *_ = sampled_values(
         ask, pd.DataFrame(X, columns=names), pd.DataFrame(background, columns=names), seed=0
     )
     exact = np.array([brute_force(f, x, background) for x in X])
@@ -300,12 +300,65 @@ def test_sampling_is_exact_for_an_additive_function_and_blind_to_equal_cells():
         assert rows.dtypes.to_dict() == frame.dtypes.to_dict()
         return (rows.a.fillna(9) + rows.k.cat.codes * 10 + rows.i * 100).to_numpy(dtype=float)[:, None]
 
-    values, _error, _base, _prediction = sampled_values(ask, frame, frame)
+    values, *_ = sampled_values(ask, frame, frame)
     parts = np.stack([frame.a.fillna(9), frame.k.cat.codes * 10, frame.i * 100], axis=1)
     np.testing.assert_allclose(values[:, :, 0], parts - parts.mean(axis=0), atol=1e-9)
     same = sampled_values(ask, frame.iloc[[1]], frame.iloc[[1, 1]])
     assert not same[0].any()
     assert same[2] == same[3][0]
+
+
+def test_a_budget_that_ends_a_sampling_gives_what_there_is():
+    """Rows of an order of chance, each as it is without a budget; of one row fewer background rows and a larger error."""
+    from modelglass.analysis.budget import BudgetSpent
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 5)), columns=list("abcde"))
+    given = frame.assign(t=frame.a * frame.b, w=rng.uniform(0.5, 2, 60))
+    ev = Evaluation(
+        lambda f: (f.a * f.b + f.c * f.d).to_numpy(),
+        given,
+        target="t",
+        task="regression",
+        features=list("abcde"),
+        weight="w",
+    )
+
+    def ends_at(share):
+        def tells(done, _what):
+            if done >= share:
+                raise BudgetSpent(1.0)
+
+        return tells
+
+    whole = shapley_values(ev, rows=60, background=40)
+    part = shapley_values(ev, rows=60, background=40, progress=ends_at(0.5))
+    assert 30 <= len(part.rows) < 60
+    assert f"the time ended it after {len(part.rows)} of 60 rows" in part.sentence()
+    assert f"over {len(part.rows)} rows" in part.sentence()
+    assert part.settings["rows"] == len(part.rows)
+    at = np.flatnonzero(np.isin(whole.rows, part.rows))
+    np.testing.assert_array_equal(whole.rows[at], part.rows)
+    np.testing.assert_array_equal(whole.values[at], part.values)
+    assert 0 < at.mean() / 59 < 1
+    assert max(at) > 45  # and not the first ones of the data
+    weight = given.w.to_numpy()[at]
+    assert part.importance.estimate.to_numpy() == pytest.approx(
+        np.sort(np.average(np.abs(part.values[:, :, 0]), axis=0, weights=weight))[::-1]
+    )
+    assert np.isfinite(part.importance[["low", "high"]]).all(axis=None) == np.isfinite(
+        whole.importance[["low", "high"]]
+    ).all(axis=None)
+    with pytest.raises(BudgetSpent):
+        shapley_values(ev, rows=60, background=40, progress=ends_at(0.0))
+    one = shapley_row(ev, row=3, background=60)
+    early = shapley_row(ev, row=3, background=60, progress=ends_at(0.4))
+    met = early.settings["background"]
+    assert 10 <= met < 60
+    assert "the time ended it before all 60 background rows were met" in early.how
+    assert early.additivity_gap < 1e-9
+    wide = [(r.steps.high - r.steps.low).mean() for r in (one, early)]
+    assert wide[1] > wide[0]
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
