@@ -18,6 +18,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.probing import share
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
+from modelglass.analysis.unseen import unseen
 from modelglass.analysis.wording import say
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Conformal(Result):
     undecided share of decisions that are within the prediction's own uncertainty: the set holds another class than the decided one
     undecided_low, undecided_high   its interval; NaN in regression
     calibrated  rows that the cut was made on (none of them is judged)
+    left_out    rows that also stand in the training data: neither made the cut nor are judged (see ``unseen``)
     """
 
     slices: pd.DataFrame
@@ -45,6 +47,7 @@ class Conformal(Result):
     undecided_low: float
     undecided_high: float
     calibrated: int
+    left_out: int
     unit: str
     source: Source
     settings: Mapping[str, Any]
@@ -69,6 +72,8 @@ class Conformal(Result):
                 f" {self.undecided:.1%} ({self.undecided_low:.1%} to {self.undecided_high:.1%}) of decisions lie within the prediction's own "
                 "uncertainty: another class cannot be left out for them."
             )
+        if self.left_out:
+            text += f" {rows_text(self.left_out).capitalize()} that also {agree(self.left_out, 'stands', 'stand')} in the training data {agree(self.left_out, 'is', 'are')} left out."
         short = self.slices.iloc[1:]
         short = short[short.high < promised]
         if len(short):
@@ -82,8 +87,8 @@ def conformal(
 ) -> Conformal:
     """Make prediction intervals or sets on one half of the rows, and judge them on the other.
 
-    The halves are drawn at random, whole clusters together; training data are never used. Classes: a set holds every class whose probability
-    is at least 1 - cut (Sadinle, Lei and Wasserman 2019). Numbers: prediction plus and minus the cut (Vovk et al. 2005; Lei et al. 2018). The
+    The halves are drawn at random, whole clusters together; training data are never used, and rows that also stand there are left out. Classes: a
+    set holds every class whose probability is at least 1 - cut (Sadinle, Lei and Wasserman 2019). Numbers: prediction plus and minus the cut (Vovk et al. 2005; Lei et al. 2018). The
     cut is the conformity score of rank ceil((n + 1) coverage) among the calibration rows, weights counted.
 
     Parameters
@@ -96,7 +101,7 @@ def conformal(
     Raises
     ------
     NotApplicable
-        Classes without probabilities, fewer than 40 rows, or so high a coverage that the rows cannot promise it.
+        Classes without probabilities, fewer than 40 rows (that do not stand in the training data), or so high a coverage that the rows cannot promise it.
     InputError
         A coverage that is none, an unknown column.
     """
@@ -105,10 +110,8 @@ def conformal(
         raise InputError("Expected a coverage between 0.5 and 0.999.", f"Got {coverage!r}.", "Give e.g. 0.9.")
     if ev.task != "regression" and ev.score_kind != "probability":
         raise NotApplicable("sets of classes are made of probabilities, and the model gives none")
-    if ev.n < FEWEST:
-        raise NotApplicable(
-            f"{rows_text(ev.n)} {agree(ev.n, 'is', 'are')} too few to make sets on one half and judge them on the other: {FEWEST} are needed"
-        )
+    every = ev.n
+    ev = _judgeable(ev)
     probability = probabilities(ev)
     scores = conformity(ev.y, ev.predicted if probability is None else probability)
     made, judged = halves(rows_of(ev), seed)
@@ -126,10 +129,24 @@ def conformal(
         cut=float(cut),
         **dict(zip(("undecided", "undecided_low", "undecided_high"), (np.nan,) * 3 if unsure is None else share(rest, unsure, level), strict=True)),
         calibrated=len(made),
+        left_out=every - ev.n,
         unit="classes" if sets is not None else ev.target,
         source=ev.source,
         settings={"coverage": float(coverage), "by": by or None, "level": level, "seed": seed},
     )  # fmt: skip
+
+
+def _judgeable(ev: Evaluation) -> Evaluation:
+    """Leave out rows of the training data: the model is surer of them than of new ones, so a cut made on them promises too much."""
+    kept = unseen(ev)
+    if len(kept) < FEWEST:
+        seen = (
+            "" if len(kept) == ev.n else f" ({rows_text(ev.n - len(kept))} of {ev.n:,} also stand in the training data)"
+        )
+        raise NotApplicable(
+            f"{rows_text(len(kept))} {agree(len(kept), 'is', 'are')} too few to make sets on one half and judge them on the other: {FEWEST} are needed{seen}"
+        )
+    return ev if len(kept) == ev.n else ev.take(kept)
 
 
 def probabilities(ev: Evaluation) -> np.ndarray | None:
