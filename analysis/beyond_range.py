@@ -19,9 +19,10 @@ from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
-from modelglass.analysis.probing import share
+from modelglass.analysis.probing import refused_frame, refused_text, share
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.recipes import Recipe, of_ranges
+from modelglass.analysis.refusals import Refused
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
@@ -33,6 +34,10 @@ ROWS, STEPS = 300, (0.1, 0.5, 1.0, 2.0, 5.0)
 SLIGHT, LARGE = 0.02, 0.25
 """Of the answers' standard deviation: below the one the answer stays; above the other, at the first step, it jumps."""
 STAYS, LEVELS, JUMPS, DRIFTS, RUNS = "stays", "levels off", "jumps", "drifts", "runs away"
+RAISES = "raises an error"
+STEP_COLUMNS = [
+    "feature", "side", "step", "value", "estimate", "low", "high", "n", "outside", "outside_low", "outside_high",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -41,15 +46,18 @@ class BeyondRange(Result):
 
     steps     feature, side ("below", "above"), step (how far beyond, in widths of the range), value (as text), estimate (mean change of the
               answer from that at the end of the range), low, high (interval over rows or clusters), n, outside (share of rows whose answer
-              lies outside all answers on the data), outside_low, outside_high
+              lies outside all answers on the data), outside_low, outside_high; NaN where the model raises an error
     verdicts  feature, side, verdict ("stays", "levels off", "jumps": most of the change comes at the first step, "drifts", "runs away": it
-              still moves at the last step, and by more than the answers' standard deviation), change (mean, at the last step), outside, remedy
+              still moves at the last step, and by more than the answers' standard deviation; "raises an error": at some step or at the end of
+              the range), change (mean, at the last step), outside, remedy
+    refused   probe, feature, row, error, input: the first input of each column and side that the model raised an error on
     ends      smallest and largest value of each column, its range
     answer    what the answer is, in words; spread: standard deviation of the answers on these rows
     """
 
     steps: pd.DataFrame
     verdicts: pd.DataFrame
+    refused: pd.DataFrame
     ends: Mapping[str, tuple[Any, Any]]
     answer: str
     spread: float
@@ -61,10 +69,10 @@ class BeyondRange(Result):
         return self.steps
 
     def more(self) -> Mapping[str, Any]:
-        """Give the verdicts."""
+        """Give the verdicts, and the inputs that the model raised an error on."""
         from modelglass.analysis.result import frame_json
 
-        return {"verdicts": frame_json(self.verdicts)}
+        return {"verdicts": frame_json(self.verdicts), "refused": frame_json(self.refused)}
 
     def sentence(self) -> str:
         """Say where the answer runs away or jumps, largest first."""
@@ -74,7 +82,7 @@ class BeyondRange(Result):
             for v in (STAYS, LEVELS, DRIFTS, JUMPS, RUNS)
             if (table.verdict == v).any()
         ]
-        text = f"Beyond the range of a column, {self.answer} {', '.join(counts)} of {len(table)} ends of ranges; {rows_text(n)}."
+        text = f"Beyond the range of a column, {self.answer} {', '.join(counts) or 'is known at none'} of {len(table)} ends of ranges; {rows_text(n)}."
         bad = table[table.verdict.isin((RUNS, JUMPS))]
         if len(bad):
             worst = bad.loc[bad.change.abs().idxmax()]
@@ -84,7 +92,7 @@ class BeyondRange(Result):
             )
             if worst.outside > 0:
                 text += f" There {worst.outside:.0%} of answers lie outside all answers on the data."
-        return text
+        return text + refused_text(self.refused)
 
     def recipe(self) -> Recipe | None:
         """Give how values are clipped where the answer runs away or jumps; None where it does nowhere."""
@@ -122,7 +130,7 @@ def beyond_range(
     NotApplicable
         Without a model, or without columns of numbers.
     InputError
-        Unknown columns or steps that are none; the model raises an error on such a row.
+        Unknown columns or steps that are none; the model raises an error at every end of every range.
     """
     if ev.model is None:
         raise NotApplicable(
@@ -141,10 +149,11 @@ def beyond_range(
         raise NotApplicable("no column here holds numbers of more than one value")
     chosen = ev.sample(rows)
     code, words = whose(chosen, class_)
-    table, spread = _steps(chosen, rules, names, widths, code, level, progress)
+    table, spread, refused = _steps(chosen, rules, names, widths, code, level, progress)
     return BeyondRange(
         steps=table,
         verdicts=_verdicts(table, spread),
+        refused=refused_frame(refused),
         ends={n: _ends(rules[n], chosen.inputs()[n]) for n in names},
         answer=words,
         spread=spread,
@@ -162,40 +171,44 @@ def beyond_range(
 
 def _steps(
     ev: Evaluation, rules: Mapping[str, ColumnRule], names: list[str], widths: list[float], code: int | None, level: float, progress: Progress | None
-) -> tuple[pd.DataFrame, float]:  # fmt: skip
-    inputs, records = ev.inputs(), []
-    own = answers(ev, inputs, code)
-    span = (float(own.min()), float(own.max()))
+) -> tuple[pd.DataFrame, float, list[tuple[str, str, Refused]]]:  # fmt: skip
+    records, first = list[tuple[Any, ...]](), dict[tuple[str, str], InputError]()
+    own = answers(ev, ev.inputs(), code)
+    span = (float(own.min()) - 1e-9, float(own.max()) + 1e-9)
     ends = [(n, side) for n in names for side in ("below", "above")]
     for i, (name, side) in enumerate(ends):
         tell(progress, i / len(ends), f"{side} the range of {name}")
-        rule = rules[name]
+        rule, key = rules[name], (f"values {side} the range", name)
         end, sign = (rule.low, -1) if side == "below" else (rule.high, 1)
-        at_end = answers(ev, inputs.assign(**{name: _put(inputs[name], rule, end)}), code)
+        at_end = _asked(ev, rule, end, code, first, key)
         for width in widths:
             value = end + sign * width * (rule.high - rule.low)
             if rule.step and rule.step == int(rule.step):
                 value = float(np.rint(value))
-            got = answers(ev, inputs.assign(**{name: _put(inputs[name], rule, value)}), code)
-            outside = share(ev, (got < span[0] - 1e-9) | (got > span[1] + 1e-9), level)
-            records.append(
-                (name, side, width, number_text(rule, value), *_mean(ev, got - at_end, level), ev.n, *outside)
-            )
+            got = None if at_end is None else _asked(ev, rule, value, code, first, key)
+            moved, outside = ((np.nan,) * 3,) * 2
+            if got is not None:
+                moved, outside = _mean(ev, got - at_end, level), share(ev, (got < span[0]) | (got > span[1]), level)
+            records.append((name, side, width, number_text(rule, value), *moved, ev.n, *outside))
+    if len(first) == len(ends) and all(np.isnan(r[4]) for r in records):
+        raise next(iter(first.values()))
     tell(progress, 1.0, "done")
-    columns = [
-        "feature",
-        "side",
-        "step",
-        "value",
-        "estimate",
-        "low",
-        "high",
-        "n",
-        "outside",
-        "outside_low",
-        "outside_high",
-    ]
-    return pd.DataFrame(records, columns=columns), float(own.std())
+    refused = [(*key, error.refused) for key, error in first.items()]
+    return pd.DataFrame(records, columns=STEP_COLUMNS), float(own.std()), refused
+
+
+def _asked(
+    ev: Evaluation, rule: ColumnRule, value: float, code: int | None, first: dict[tuple[str, str], InputError], key: tuple[str, str]
+) -> np.ndarray | None:  # fmt: skip
+    """Give the answers with one column at a value; None where the model raises an error, of which the first is kept under ``key``."""
+    inputs = ev.inputs()
+    try:
+        return answers(ev, inputs.assign(**{rule.name: _put(inputs[rule.name], rule, value)}), code)
+    except InputError as error:
+        if error.refused is None:
+            raise
+        first.setdefault(key, error)
+        return None
 
 
 def _ends(rule: ColumnRule, column: pd.Series) -> tuple[Any, Any]:
@@ -230,7 +243,7 @@ def _verdicts(table: pd.DataFrame, spread: float) -> pd.DataFrame:
     records = []
     for (feature, side), part in table.groupby(["feature", "side"], sort=False):
         change = part.estimate.to_numpy()
-        found = verdict(change, max(spread, 1e-12))
+        found = RAISES if np.isnan(change).any() else verdict(change, max(spread, 1e-12))
         records.append((feature, side, found, float(change[-1]), float(part.outside.iloc[-1]), REMEDIES[found]))
     made = pd.DataFrame(records, columns=["feature", "side", "verdict", "change", "outside", "remedy"])
     return made.iloc[np.argsort(-made.change.abs(), kind="stable")].reset_index(drop=True)
@@ -242,6 +255,7 @@ REMEDIES = {
     LEVELS: "refuse rows far beyond the range, if what is levelled off at is not plausible",
     DRIFTS: _CLIP,
     JUMPS: f"{_CLIP}; a monotone constraint or more training rows near the end of the range",
+    RAISES: "clip the value to the range, or refuse the row before the model is asked: its own error ends a whole batch",
     RUNS: f"{_CLIP}; a transformation that levels off, or trees, in training",
 }
 

@@ -1,5 +1,7 @@
 """Faults in inputs: each by hand, what a check catches against the validator, and inputs that the model refuses are kept."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,7 +159,7 @@ def test_an_input_that_the_model_refuses_is_kept(ev):
         never(pd.DataFrame([refused.value.refused.input]))
 
 
-@pytest.mark.parametrize("ask", [beyond_range, sobol_indices])
+@pytest.mark.parametrize("ask", [partial(beyond_range, features="x"), sobol_indices])
 def test_an_input_that_could_not_be_real_is_kept_too(ev, ask):
     """Columns that vary by themselves, and values beyond the range, meet rows that no data hold."""
     frame = ev.inputs()
@@ -173,6 +175,33 @@ def test_an_input_that_could_not_be_real_is_kept_too(ev, ask):
         ask(own)
     with pytest.raises(RuntimeError, match="no such place"):
         picky(pd.DataFrame([refused.value.refused.input]))
+
+
+def test_a_model_that_refuses_one_end_of_a_range_is_measured_at_the_others(ev):
+    top = float(ev.inputs().x.max())
+
+    def strict(rows):
+        if (rows.x > top).any():
+            raise ValueError("x out of range")
+        return rows.x.astype(float).to_numpy()
+
+    own = mg.Evaluation(strict, ev.frame.assign(y=ev.inputs().x.astype(float)), target="y", task="regression", features=["x", "i"])  # fmt: skip
+    got = beyond_range(own, steps=[0.5, 1.0])
+    verdicts = got.verdicts.set_index(["feature", "side"]).verdict
+    assert verdicts["x", "above"] == "raises an error"
+    assert verdicts["i", "above"] == verdicts["i", "below"] == "stays"
+    steps = got.frame().set_index(["feature", "side"])
+    assert steps.loc[("x", "above"), "estimate"].isna().all()
+    low, high = ev.inputs().x.min(), ev.inputs().x.max()
+    assert steps.loc[("x", "below"), "estimate"].to_numpy() == pytest.approx(
+        [low - 0.5 * (high - low) - low, low - high], abs=0.6
+    )
+    assert (steps.loc[("x", "below"), "outside"] == 1).all()
+    assert got.refused[["probe", "feature"]].to_numpy().tolist() == [["values above the range", "x"]]
+    assert "raises an error on values above the range of x: ValueError: x out of range" in got.sentence()
+    assert mg.figure(got).data
+    with pytest.raises(ValueError, match="x out of range"):
+        strict(pd.DataFrame([got.refused.input.iloc[0]]))
 
 
 def test_weights_and_clusters_count(ev):
