@@ -162,14 +162,22 @@ class Space:
     def _resum(self, link: Together, before: np.ndarray, out: np.ndarray, stays: np.ndarray) -> None:
         """Let the members that were not moved take up what the moved ones added."""
         at = np.array([self._place[c] for c in link.columns])
+        ends = [abs(v) for j in at for v in (self.of[j].low, self.of[j].high) if np.isfinite(v)]
+        dust = 1e-12 * max(abs(link.value), *ends, 0.0)  # a rest of binary fractions, no change
         excess = out[:, at].sum(axis=1) - before[:, at].sum(axis=1)
         mobile = np.isin(at, self.free) & ~stays[:, at] & (out[:, at] == before[:, at])
         for i, j in enumerate(at):
             rule = self.of[j]
             low = np.maximum(rule.low, before[:, j] if rule.direction == "up" else -np.inf)
             high = np.minimum(rule.high, before[:, j] if rule.direction == "down" else np.inf)
-            takes = np.where(mobile[:, i], np.clip(out[:, j] - excess, low, high) - out[:, j], 0.0)
-            out[:, j] += takes
+            takes = np.where(
+                mobile[:, i] & ~(np.abs(excess) <= dust), np.clip(out[:, j] - excess, low, high) - out[:, j], 0.0
+            )
+            value = out[:, j] + takes
+            if rule.step:  # 0.357 - 0.001 is 0.356, as data would hold it
+                near = on_step(rule, value)
+                value = np.where((takes != 0) & (np.abs(near - value) <= dust), near, value)
+            out[:, j] = value
             excess = excess + takes
 
     def _follow(self, before: np.ndarray, out: np.ndarray, stays: np.ndarray) -> None:

@@ -399,3 +399,28 @@ def test_the_command_line_reads_the_file(tmp_path):
     read = from_text(registry.get("adversarial"), {"constraints": str(tmp_path / "rules.yaml")})
     assert read["constraints"] == tmp_path / "rules.yaml"
     assert from_text(registry.get("adversarial"), {"constraints": "columns: {}"})["constraints"] == "columns: {}"
+
+
+def test_what_the_last_of_a_sum_takes_up_is_a_number_that_data_would_hold():
+    """0.62 - 0.001 - 0.001 in binary fractions is 0.6179999999999999; a table of three decimals holds 0.618. A rest of 1e-17 is no change."""
+    rng = np.random.default_rng(0)
+    parts = rng.dirichlet([2, 2, 2], 400).round(3)
+    frame = pd.DataFrame(parts, columns=["p", "q", "r"])
+    frame["r"] = (1 - frame.p - frame.q).round(3)
+    ev = Evaluation(lambda X: (X.p - X.q > 0).astype(float).to_numpy(), frame.assign(y=(frame.p > frame.q).astype(float)), target="y", task="regression")  # fmt: skip
+    rules = constraints(ev)
+    assert [t.text() for t in rules.together] == ["p + q + r = 1"]
+    space = Space(rules, ev.inputs())
+    places = np.repeat(np.arange(400), 9)
+    wanted = space.X[places].copy()
+    wanted[:, 0] += np.tile(np.arange(1, 10) / 1000, 400)
+    one = space.project(places, wanted)
+    np.testing.assert_array_equal(one, one.round(3))
+    wanted[:, 1] -= np.tile(np.arange(1, 10) / 1000, 400)
+    inside = (wanted[:, 1] > 0.01) & (wanted[:, 0] < 0.7)
+    both = space.project(places, wanted)[inside]
+    np.testing.assert_array_equal(both, both.round(3))
+    moved = (both[:, :2] != space.X[places][inside][:, :2]).all(axis=1)
+    assert (
+        both[moved, 2] == space.X[places][inside][moved, 2]
+    ).mean() > 0.95  # p and q traded, r has nothing to take up
