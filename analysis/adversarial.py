@@ -104,7 +104,7 @@ class Adversarial(Result):
         text += f" (median cost {np.median(kept.cost):.2g} spreads)." if len(done) * 2 > n else "."
         guided = float((kept.search == GRADIENTS).mean())
         text += f" The model's gradients gave the cheapest of {guided:.0%} of rows." if guided else ""
-        text += self._fragile()
+        text += self._fragile() + self._used()
         left_out = len(self.rows) - n
         if left_out:
             first = self.rows[self.rows.excluded != ""].excluded.iloc[0]
@@ -133,6 +133,13 @@ class Adversarial(Result):
             top = levels.sort_values("estimate", ascending=False, kind="stable").iloc[0]
             text += f" Another level of {top.column} alone suffices for {top.estimate:.1%}{'' if text else ' of rows'}."
         return text
+
+    def _used(self) -> str:
+        """Name the column that most of the changes found use; '' where only one may change."""
+        if len(self.columns) < 2:
+            return ""
+        most = self.columns.loc[self.columns.used.idxmax()]
+        return f" The changes found use {most.column} most often ({most.used:.0%} of them)."
 
     def _certain(self) -> str:
         end = " The time was over before the search was done: this is the best so far." if self.stopped else ""

@@ -63,7 +63,8 @@ def edited(found: Constraints, given: Any) -> Constraints:
         links.append(_link(one, columns, found, _place(name, lines, "together", i)))
         origins.links[id(links[-1])] = _place(name, lines, "together", i)
     fixed = {t.columns[-1] for t in links if t.kind == "derived"}
-    kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed))
+    again = {t.text() for t in links}  # what the data show and a person says too stands there once
+    kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed) and t.text() not in again)
     made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
     check(made, origins)
     return made

@@ -334,6 +334,11 @@ def test_numbers_and_levels_are_named_apart(people):
         in got.sentence()
     )
     assert f"Another level of {level.column} alone suffices for {level.estimate:.1%}." in got.sentence()
+    used = {
+        c: (got.changes.groupby("row").column.agg(set).map(lambda s, c=c: c in s)).mean() for c in got.columns.column
+    }
+    most = max(used, key=used.get)
+    assert f"The changes found use {most} most often ({used[most]:.0%} of them)." in got.sentence()
 
 
 def test_nothing_feasible_is_an_answer():

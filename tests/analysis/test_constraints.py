@@ -424,3 +424,13 @@ def test_what_the_last_of_a_sum_takes_up_is_a_number_that_data_would_hold():
     assert (
         both[moved, 2] == space.X[places][inside][moved, 2]
     ).mean() > 0.95  # p and q traded, r has nothing to take up
+
+
+def test_what_the_data_show_and_a_person_says_too_stands_there_once():
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 50, 300)
+    frame = pd.DataFrame({"low": low, "high": low + rng.integers(0, 9, 300)})
+    ev = Evaluation(lambda X: X.low.to_numpy(float), frame.assign(y=low * 1.0), target="y", task="regression")
+    for given in (None, {"together": [{"order": ["low", "high"]}]}):
+        assert [t.text() for t in constraints(ev, given=given).together] == ["low <= high"]
+    assert constraints(ev, given=given).together[0].how == "given"
