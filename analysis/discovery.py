@@ -22,6 +22,7 @@ from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS, Function, Metric, aimed_loss, chosen_metrics
+from modelglass.analysis.offering import sliced_by_default
 from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -134,7 +135,7 @@ def find_slices(
     support : int, optional
         Fewest rows of a slice in each half; without it 1 % of the rows of a half, at least 30.
     columns : sequence of str, optional
-        Columns to search; all that can be sliced without it.
+        Columns to search; without it all that can be sliced, but for weights, clusters and names of rows that the model does not read.
     alpha : float
         A slice is confirmed where its adjusted p-value is at most this.
     adjust : {"holm", "bh"}
@@ -190,11 +191,11 @@ def codings_of(
             raise InputError(
                 f"Expected columns to search in beside the target, {name!r}.", "Got the target.", "Leave it out."
             )
-    wanted = [
-        c
-        for c in ev.columns.values()
-        if c.kind in SEARCHED_KINDS and c.name != ev.target and (not columns or c.name in columns)
-    ]
+    wanted = (
+        [c for c in ev.columns.values() if c.kind in SEARCHED_KINDS and c.name in columns]
+        if columns
+        else sliced_by_default(ev, SEARCHED_KINDS)
+    )
     codings: list[Coding] = []
     for column in wanted:
         try:

@@ -137,7 +137,7 @@ def error_tree(
     support : int, optional
         Fewest rows of a leaf in the half that grows; without it 2 % of them, at least 30.
     columns : sequence of str, optional
-        Columns to split by; all that can be sliced without it.
+        Columns to split by; without it all that can be sliced, but for weights, clusters and names of rows that the model does not read.
     class_ : label of a class, optional
         Measure this class against the rest, as if there were only the two.
     level : float

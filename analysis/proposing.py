@@ -24,6 +24,9 @@ SURE = 2.5
 SURE_INSIDE = 4.0
 """A slice inside another must be so many standard errors worse than the rest of that one: of its very many parts the worst was picked."""
 
+ADDS = 3.0
+"""A condition is kept where the slice is by so many standard errors worse than what the condition shuts out."""
+
 
 def worse_of(metric: Metric, effect: np.ndarray) -> np.ndarray:
     """Tell which effects are to the worse; where neither way is, all that are known."""
@@ -123,20 +126,49 @@ class Proposing:
         out: list[tuple[float, list[tuple[int, int]]]] = []
         told = Sums(loss.values, weight)
         for i in order:
-            mask = rows_in(codes, found.conditions(i))
-            if any(_says_the_same(mask, other, told) for other in taken):
+            conditions = found.conditions(i)
+            mask = rows_in(codes, conditions)
+            if _repeats(mask, taken, told):
                 continue
-            rest = np.logical_or.reduce(taken) if taken else np.zeros(len(codes), bool)
-            inside_others = mask & rest
-            if np.count_nonzero(inside_others) < 0.5 * np.count_nonzero(mask) and not told.surely_worse(
-                mask & ~rest, ~mask & ~rest
-            ):
-                continue
+            shorter = _shortened(codes, conditions, mask, told)
+            if len(shorter) < len(conditions):
+                conditions, mask = shorter, rows_in(codes, shorter)
+                if _repeats(mask, taken, told):
+                    continue
             taken.append(mask)
-            out.append((float(found.score[i]), found.conditions(i)))
+            out.append((float(found.score[i]), conditions))
             if len(out) == k:
                 break
         return out
+
+
+def _repeats(mask: np.ndarray, taken: Sequence[np.ndarray], told: Sums) -> bool:
+    """Whether a slice says nothing that those taken do not: it is one of them, or where it is none it is not surely worse than the rest."""
+    if any(_says_the_same(mask, other, told) for other in taken):
+        return True
+    rest = np.logical_or.reduce(taken) if len(taken) else np.zeros(len(mask), bool)
+    return not told.surely_worse(mask & ~rest, ~mask & ~rest) and not _worse_inside(mask, rest, told)
+
+
+def _shortened(
+    codes: np.ndarray, conditions: list[tuple[int, int]], mask: np.ndarray, told: Sums
+) -> list[tuple[int, int]]:
+    """Leave out conditions that add nothing: what one shuts out is more surely worse than the rows outside than it is better than the slice."""
+    while len(conditions) > 1:
+        best = 0.0
+        kept = conditions
+        for one in conditions:
+            fewer = [c for c in conditions if c != one]
+            wider = rows_in(codes, fewer)
+            shut_out = wider & ~mask
+            added = told.surely(mask, shut_out)
+            alike = told.surely(shut_out, ~wider) - added
+            if added < ADDS and alike > best:
+                best, kept = alike, fewer
+        if kept is conditions:
+            break
+        conditions, mask = kept, rows_in(codes, kept)
+    return conditions
 
 
 def _says_the_same(mask: np.ndarray, other: np.ndarray, told: Sums) -> bool:
@@ -150,6 +182,13 @@ def _says_the_same(mask: np.ndarray, other: np.ndarray, told: Sums) -> bool:
     if inner is mask:
         return not told.surely_worse(inner, outer & ~inner, SURE_INSIDE)
     return not told.surely_worse(outer & ~inner, ~outer)
+
+
+def _worse_inside(mask: np.ndarray, rest: np.ndarray, told: Sums) -> bool:
+    """Whether a slice that lies mostly in those before it is surely worse than what else is in these: else it repeats them, thinned out."""
+    inside = mask & rest
+    mostly = np.count_nonzero(inside) >= 0.5 * np.count_nonzero(mask)
+    return bool(mostly) and told.surely_worse(inside, rest & ~mask, SURE_INSIDE)
 
 
 class Sums:
@@ -174,6 +213,11 @@ class Sums:
         """Tell whether the mean loss of some rows exceeds that of others by so many standard errors; not where there are fewer than 10."""
         one, other = self._of(inside), self._of(outside)
         return bool(one[0] - other[0] > sure * np.sqrt(one[1] + other[1]) + self._rounding)  # NaN: no
+
+    def surely(self, inside: np.ndarray, outside: np.ndarray) -> float:
+        """Give by how many standard errors the mean loss of some rows exceeds that of others; NaN where there are fewer than 10."""
+        one, other = self._of(inside), self._of(outside)
+        return float((one[0] - other[0]) / (np.sqrt(one[1] + other[1]) + self._rounding + 1e-300))
 
     def _of(self, rows: np.ndarray) -> tuple[float, float]:
         """Give the mean loss of rows, less that of all, and its squared standard error; NaN where there are too few."""

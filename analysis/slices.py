@@ -15,6 +15,7 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import Estimates, estimate
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.metrics import Function, Metric, chosen_metrics, slice_default_metrics
+from modelglass.analysis.offering import sliced_by_default
 from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, make_rows, shown
 from modelglass.analysis.progress import Progress
@@ -136,7 +137,8 @@ def slice_metrics(
     ----------
     ev : Evaluation
     by : column name, or list of column names and tuples of them (or "a*b") to cross; None
-        None: every numeric, categorical, boolean and datetime column by itself.
+        None: every numeric, categorical, boolean and datetime column by itself, but for weights, clusters and names of rows that the model
+        does not read.
     metrics : names, functions f(y_true, y_pred_or_score, sample_weight), or None for the usual ones of the task
         Functions: see ``own_metric``; their intervals are bootstraps over the rows (or clusters) of each slice.
     level : float
@@ -194,7 +196,7 @@ def _chosen(metrics: Any, rows: Rows) -> list[Metric]:
 
 def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
     if by is None:
-        names = [c.name for c in ev.columns.values() if c.kind in SLICED_KINDS and c.name != ev.target]
+        names = [c.name for c in sliced_by_default(ev, SLICED_KINDS)]
         if not names:
             raise NotApplicable("the data has no column to slice by")
         return [(name,) for name in names]

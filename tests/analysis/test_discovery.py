@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from modelglass.analysis.coding import Coding
 from modelglass.analysis.difference import adjusted, difference
 from modelglass.analysis.discovery import find_slices, measure
+from modelglass.analysis.error_tree import error_tree
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.halves import halves
 from modelglass.analysis.metrics import METRICS
+from modelglass.analysis.slices import slice_metrics
 
 
 def coded(name, codes, k):
@@ -61,6 +65,74 @@ def test_a_planted_conjunction_comes_first(metric):
     assert found.frame()["depth"][0] == 2
 
 
+def of_ranges(seed, wrong, share, n=4000):
+    """Rows of which a tenth is wrong, and ``share`` where ``wrong`` says so; x and A, and six columns that say nothing."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"A": rng.choice(list("abcd"), n), "x": rng.normal(size=n)})
+    for i in range(3):
+        frame[f"z{i}"], frame[f"c{i}"] = rng.normal(size=n), rng.choice(list("pqr"), n)
+    y = rng.integers(0, 2, n)
+    predicted = np.where(rng.random(n) < np.where(wrong(frame), share, 0.1), 1 - y, y)
+    return Evaluation.from_predictions(y, prediction=predicted, frame=frame)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        (lambda d: d["A"] == "a", {"A"}),
+        (lambda d: d["x"].between(-0.67, 0), {"x"}),
+        (lambda d: (d["A"] == "a") & (d["x"] < 0), {"A", "x"}),
+    ],
+)
+def test_one_slice_is_told_once_and_without_conditions_that_add_nothing(wrong, names):
+    """Eight columns, one bad slice: a part of it by a column that says nothing was confirmed nine times over."""
+    slices, more, first = 0, 0, 0
+    for seed in range(6):
+        found = find_slices(of_ranges(seed, wrong, 0.4)).frame()
+        columns = [set(re.findall(r'"(\w+)"', where)) for where in found["where"]]
+        first += columns[0] == names
+        slices, more = slices + len(found), more + sum(bool(c - names) for c in columns)
+    assert first >= 5
+    assert slices <= 9
+    assert more <= 2
+
+
+def test_two_bad_slices_and_a_worse_one_inside_another_are_all_told():
+    ev = of_ranges(0, lambda d: (d["A"] == "a") | (d["x"] > 1.3), 0.4)
+    told = set().union(*(re.findall(r'"(\w+)"', w) for w in find_slices(ev).frame()["where"]))
+    assert told == {"A", "x"}
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"A": rng.choice(list("abcd"), 6000), "c": rng.choice(list("pqr"), 6000)})
+    share = np.where(frame["A"] == "a", np.where(frame["c"] == "p", 0.6, 0.3), 0.1)
+    y = rng.integers(0, 2, 6000)
+    ev = Evaluation.from_predictions(y, prediction=np.where(rng.random(6000) < share, 1 - y, y), frame=frame)
+    assert set(find_slices(ev).frame()["where"]) == {"\"A\" = 'a'", "\"A\" = 'a' AND \"c\" = 'p'"}
+
+
+def test_weights_clusters_and_names_of_rows_are_searched_only_where_named_or_read():
+    rng = np.random.default_rng(0)
+    n = 1200
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=n),
+            "w": rng.choice([1.0, 2.0], n),
+            "site": np.repeat(np.arange(n // 4), 4),
+            "person": rng.permutation(n) * 1.5,
+        }
+    )
+    y = rng.integers(0, 2, n)
+    wrong = rng.random(n) < np.where(frame["w"] == 1, 0.4, 0.1)
+    roles = {"weight": "w", "cluster": "site", "id": "person"}
+    ev = Evaluation.from_predictions(y, prediction=np.where(wrong, 1 - y, y), frame=frame, **roles)
+    assert find_slices(ev).settings["columns"] == error_tree(ev).settings["columns"] == ["x"]
+    assert slice_metrics(ev).settings["by"] == ["x"]
+    assert find_slices(ev, columns=["w"]).frame()["where"].tolist() == ['"w" = 1']
+    assert slice_metrics(ev, by="w").settings["by"] == ["w"]
+    frame["y"] = y
+    read = Evaluation(LogisticRegression().fit(frame[["x", "w"]], y), frame, target="y", **roles)
+    assert find_slices(read).settings["columns"] == ["x", "w"]
+
+
 def test_numbers_come_from_the_judging_half_only():
     rows, codings = classified(2, 4000, wrong_in=[(1, 0)])
     found = measure(rows, codings, "accuracy", seed=3)
@@ -82,6 +154,10 @@ def test_p_is_adjusted_for_all_that_was_proposed(adjust, name):
     from statsmodels.stats.multitest import multipletests
 
     rows, codings = classified(4, 4000, wrong_in=[(1, 0)], share=0.15)
+    for column, level in ((2, 1), (3, 4), (4, 7)):  # several slices that say different things
+        rows.y[codings[column].codes == level] ^= (
+            np.random.default_rng(column).random((codings[column].codes == level).sum()) < 0.15
+        )
     found = measure(rows, codings, "accuracy", adjust=adjust).proposed
     assert len(found) > 3
     np.testing.assert_allclose(found["p_adjusted"], multipletests(found["p"], method=name)[1])
