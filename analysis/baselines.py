@@ -84,7 +84,15 @@ class Baselines(Result):
         if others.empty:
             return f"{start}; no baseline can be compared."
         parts = [f"{r['name']} {shown(r['estimate'])} ({_verdict(r)})" for r in others.to_dict("records")]
-        return f"{start}; beside it {'; '.join(parts)}."
+        return f"{start}; beside it {'; '.join(parts)}.{self._people(metric)}"
+
+    def _people(self, metric: str) -> str:
+        """Say how people do by the first metric that answers without scores have, where they have none by the one told."""
+        rows = self.table[(self.table["baseline"] == "human") & self.table["gain"].notna()]
+        if rows.empty or metric in set(rows["metric"]):
+            return ""
+        row = rows.iloc[0].to_dict()
+        return f" {row['label']} of people is {shown(row['estimate'])}, of the model {shown(row['model'])} ({_verdict(row)})."
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.column_widths import from_middle, of_size, sides_in_words, widths_in_words
 from modelglass.analysis.columns import Column, as_datetime, is_number, plain
 from modelglass.analysis.crossfit import splits
 from modelglass.analysis.difference import difference
@@ -21,14 +22,16 @@ from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.sides import once, rows_of_both, sides_of, these
 from modelglass.analysis.source import UNNAMED, Source
-from modelglass.analysis.weighted import quantile, standardised_difference
-from modelglass.analysis.wording import percent, ranged, say
+from modelglass.analysis.weighted import standardised_difference
+from modelglass.analysis.wording import percent, ranged
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 VALUES, MISSING = "values", "missing"
 KINDS = ("numeric", "boolean", "categorical", "datetime")
+APART = "Cliff's delta of the distance from the middle"
+ORDERED = ("numeric", "datetime")
 MOST_LEVELS = 1_000
 COLUMNS = ["column", "about", "measure", "here", "there", "estimate", "low", "high", "sure", "smd", "n", "n_there"]
 COLUMNS += ["read", "by_condition", "says", "note"]
@@ -40,7 +43,8 @@ class ColumnDifferences(Result):
 
     table   one row per column and, where values are missing, one more: column, about ("values" or "missing"), measure ("Cliff's delta": of
             numbers and times, |2 AUC - 1|, how surely a value from here is larger than one from there, or smaller; "total variation": of
-            levels, the share of rows that would have to change level; "share": of missing values), here, there (medians of
+            levels, the share of rows that would have to change level; "Cliff's delta of the distance from the middle": of numbers and times that
+            are not surely larger or smaller, but surely lie wider or closer around the middle of all; "share": of missing values), here, there (medians of
             numbers; the share of the levels that are more frequent here; the share missing), estimate (size of the difference, 0 to 1),
             low, high (interval at settings["level"]), sure (0 is left out by the interval at a level strict enough for all rows of the
             table: Bonferroni), smd (standardised mean difference of numbers), n, n_there (rows with a value), read (by the
@@ -104,7 +108,8 @@ def column_differences(
 
     Notes
     -----
-    Numbers: Cliff's delta (1993), with the interval of ROC AUC (DeLong's variance). Two levels: the difference of shares (Newcombe's
+    Numbers: Cliff's delta (1993), with the interval of ROC AUC (DeLong's variance); where that is not sure, the same of
+    the distance from the median of all, where that is. Two levels: the difference of shares (Newcombe's
     method). More levels: total variation; which levels are more frequent here is found on one half and judged on the other, because on
     the same rows chance alone makes levels differ (ten halvings, averaged). Weights and clusters count as for the metrics.
     """
@@ -177,8 +182,9 @@ def _measure(
     if not usable:
         raise NotApplicable("no column has an order or levels that could be compared")
     gaps = [v.isna().to_numpy(dtype=bool) for _, v in usable]
-    # sure: at a level strict enough for every difference looked at
-    strict = 1 - (1 - level) / (len(usable) + sum(bool(g.any()) for g in gaps))
+    # sure: at a level strict enough for every difference looked at; of numbers their order and their distance from the middle
+    looks = sum(2 if c.kind in ORDERED else 1 for c, _ in usable) + sum(bool(g.any()) for g in gaps)
+    strict = 1 - (1 - level) / looks
     sides = Rows(
         task="binary",
         y=inside.astype(np.int64),
@@ -212,8 +218,9 @@ def _plain(series: pd.Series, column: Column) -> pd.Series | None:
 
 
 def _values(rows: Rows, values: pd.Series, column: Column, level: float, strict: float, seed: int) -> dict[str, Any]:
-    if column.kind in ("numeric", "datetime"):
-        return _ordered(rows, values, column, level, strict)
+    if column.kind in ORDERED:
+        found, numbers = _ordered(rows, values, column, level, strict)
+        return found if found["sure"] else {**found, **_of_width(rows, numbers, column, level, strict)}
     codes, levels = pd.factorize(values.astype("object"), sort=False)
     names = [str(v) for v in levels]
     if len(names) > MOST_LEVELS:
@@ -225,34 +232,57 @@ def _values(rows: Rows, values: pd.Series, column: Column, level: float, strict:
     return _levels(rows, codes, names, level, strict, seed)
 
 
-def _ordered(rows: Rows, values: pd.Series, column: Column, level: float, strict: float) -> dict[str, Any]:
+def _of_width(rows: Rows, numbers: np.ndarray, column: Column, level: float, strict: float) -> dict[str, Any]:
+    """Compare how far numbers lie from the middle of all, whose order alone differs not surely; nothing where that differs not surely either."""
+    far = from_middle(numbers, rows.weight)
+    if far is None:
+        return {}
+    (delta, low, high), sure, _ = _delta(rows, far, level, strict)
+    if not sure:
+        return {}
+    ends = of_size(low, high)
+    says = widths_in_words(numbers, rows.y == 1, rows.weight, times=column.kind == "datetime")
+    return {"measure": APART, "estimate": abs(delta), "low": ends[0], "high": ends[1], "sure": True, "says": says}
+
+
+def _delta(
+    rows: Rows, numbers: np.ndarray, level: float, strict: float
+) -> tuple[tuple[float, float, float], bool, str]:
+    """Give Cliff's delta with its interval, whether it is sure at the strict level, and a note."""
+    held = Groups(replace(rows, score=numbers), np.zeros(len(numbers), np.int64), 1)
+    found, at_all = (estimate(METRICS["roc_auc"], held, at) for at in (level, strict))
+    delta, low, high = (2 * float(v[0]) - 1 for v in (found.estimate, found.low, found.high))
+    return (delta, low, high), bool(at_all.low[0] > 0.5 or at_all.high[0] < 0.5), str(found.note[0])
+
+
+def _ordered(
+    rows: Rows, values: pd.Series, column: Column, level: float, strict: float
+) -> tuple[dict[str, Any], np.ndarray]:
     times = column.kind == "datetime"
     numbers = (
         values.to_numpy().astype("datetime64[ns]").astype(np.int64).astype(float)
         if times
         else values.to_numpy(dtype=float)
     )
-    held = Groups(replace(rows, score=numbers), np.zeros(len(numbers), np.int64), 1)
-    auc = METRICS["roc_auc"]
-    found, at_all = estimate(auc, held, level), estimate(auc, held, strict)
-    delta, low, high = (2 * float(v[0]) - 1 for v in (found.estimate, found.low, found.high))
+    (delta, low, high), sure, note = _delta(rows, numbers, level, strict)
     sides = [rows.y == 1, rows.y == 0]
-    middles, said = _sides_in_words(numbers, sides, rows.weight, times)
-    estimated, ends = abs(delta), _of_size(low, high)
-    return {
+    middles, said = sides_in_words(numbers, sides, rows.weight, times)
+    estimated, ends = abs(delta), of_size(low, high)
+    record = {
         "measure": "Cliff's delta",
         "here": np.nan if times else middles[0],
         "there": np.nan if times else middles[1],
         "estimate": estimated,
         "low": ends[0],
         "high": ends[1],
-        "sure": bool(2 * at_all.low[0] - 1 > 0 or 2 * at_all.high[0] - 1 < 0),
+        "sure": sure,
         "smd": np.nan if times else standardised_difference(numbers, sides[0], rows.weight),
         "n": int(sides[0].sum()),
         "n_there": int(sides[1].sum()),
         "says": said,
-        "note": str(found.note[0]),
+        "note": note,
     }
+    return record, numbers
 
 
 def _share(rows: Rows, flag: np.ndarray, inside: np.ndarray, level: float, strict: float, name: str) -> dict[str, Any]:
@@ -260,7 +290,7 @@ def _share(rows: Rows, flag: np.ndarray, inside: np.ndarray, level: float, stric
     held = replace(rows, y=flag.astype(np.int64), predicted=flag.astype(np.int64))
     rate = METRICS["selection_rate"]
     apart, at_all = (difference(rate, held, inside, at, test=False) for at in (level, strict))
-    ends = _of_size(apart.effect_low, apart.effect_high)
+    ends = of_size(apart.effect_low, apart.effect_high)
     return {
         "measure": "share" if name == "missing" else "total variation",
         "here": apart.estimate,
@@ -343,32 +373,6 @@ def _result(
 
 
 # numbers -----------------------------------------------------------------------------------------------------------
-
-
-def _of_size(low: float, high: float) -> tuple[float, float]:
-    """Turn the interval of a signed difference into that of its size."""
-    if not np.isfinite(low + high):
-        return np.nan, np.nan
-    return (0.0, max(-low, high)) if low <= 0 <= high else (min(abs(low), abs(high)), max(abs(low), abs(high)))
-
-
-def _sides_in_words(
-    values: np.ndarray, sides: Sequence[np.ndarray], weight: np.ndarray | None, times: bool
-) -> tuple[list[float], str]:
-    """Give the middles of both sides, and both in words; the means where the middles are alike."""
-
-    def show(value: float) -> str:
-        return str(pd.Timestamp(int(value)).date()) if times else say(value)
-
-    parts = [(values[s], None if weight is None else weight[s]) for s in sides]
-    if any(not len(v) or (w is not None and not w.sum() > 0) for v, w in parts):
-        return [np.nan, np.nan], ""
-    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs have no middle and no mean
-        middles = [quantile(v, w, 0.5) for v, w in parts]
-        means = [float(np.average(v, weights=w)) for v, w in parts]
-    if len({show(m) for m in middles}) == 2:
-        return middles, f"middle {show(middles[0])} here, {show(middles[1])} there"
-    return middles, f"mean {show(means[0])} here, {show(means[1])} there" if np.isfinite(means).all() else ""
 
 
 def _shares(rows: Rows, codes: np.ndarray, k: int, among: np.ndarray) -> np.ndarray:

@@ -176,7 +176,7 @@ def _unseen(ev: Evaluation) -> tuple[np.ndarray, int | None]:
     both = overlap(ev.frame, train, list(ev.features))
     if both.mean() > MOST_SEEN:
         raise NotApplicable(
-            f"{int(both.sum()):,} of {rows_text(ev.n)} also stand in the training data: the model knows their labels, so it cannot doubt them"
+            f"the inputs of {int(both.sum()):,} of {rows_text(ev.n)} also stand in the training data: the model may know their labels, so it cannot doubt them"
         )
     return np.flatnonzero(~both), int(both.sum())
 

@@ -142,6 +142,10 @@ def test_people_as_a_column_or_a_number():
     assert people["estimate"] == (frame["doctor"] == frame["y"]).mean()
     assert people["gain_high"] < 0
     assert "needs a score" in row(baselines(ev, human="doctor"), "human", "roc_auc")["note"]
+    told = baselines(ev, human="doctor")
+    said = f" Accuracy of people is {people['estimate']:.3f}, of the model {people['model']:.3f} (the model is worse by {-people['gain']:.3f}"
+    assert said in told.sentence()
+    assert "of people" not in baselines(ev, human="doctor", metrics=["accuracy"]).sentence()
     number = row(baselines(ev, human="0.7"), "human", "roc_auc")
     assert number["gain"] == pytest.approx(number["model"] - 0.7)
     with pytest.raises(InputError, match="doctr"):

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 import modelglass as mg
-from modelglass.analysis.column_differences import column_differences, measure
+from modelglass.analysis.column_differences import APART, column_differences, measure
+from modelglass.analysis.column_widths import from_middle
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 
@@ -83,8 +84,51 @@ def test_nothing_is_sure_where_nothing_differs(n):
     assert alarms <= 9  # of 80 at 5 %: more in less than 1 of 100 such tests (exact binomial), at 20 % in 97
 
 
+def test_a_spread_that_leaves_the_middle_where_it_is_differs_too():
+    """Wider, narrower, parted in two, a time: Cliff's delta alone says of none of them that it differs."""
+    rng = np.random.default_rng(3)
+    n, inside = 1200, np.arange(1200) < 400
+    plain = rng.normal(size=n)
+    hours = pd.to_timedelta((rng.normal(size=n) * np.where(inside, 5, 100)).round(), unit="h")
+    frame = pd.DataFrame(
+        {
+            "wider": plain * np.where(inside, 10, 1),
+            "narrower": np.where(inside, 0.2, 1) * rng.normal(size=n),
+            "two": np.where(inside, np.sign(rng.normal(size=n)) * 1.5 + 0.1 * plain, rng.normal(size=n)),
+            "when": pd.Timestamp("2024-06-01") + hours,
+            "same": rng.exponential(size=n),
+            "moved": rng.normal(size=n) + inside,
+        }
+    )
+    found = measure(frame, inside)
+    for name in ("wider", "narrower", "two", "when"):
+        row = table(found, name)
+        assert row.sure, name
+        assert row.measure == APART
+        assert 0 < row.low <= row.estimate <= row.high
+        assert row.says.startswith("middle half "), row.says
+    assert table(found, "moved").measure == table(found, "same").measure == "Cliff's delta"
+    assert table(found, "moved").sure
+    assert not table(found, "same").sure
+    assert "wider (middle half -" in measure(frame[["wider"]], inside).sentence()
+    heavy = measure(frame[["wider"]], inside, np.where(np.abs(plain) < 0.4, 3.0, 1.0))
+    assert table(heavy, "wider").measure == APART
+    assert table(measure(frame[["same"]].round(-5), inside), "same").measure == "Cliff's delta"  # one value
+
+
+def test_the_distance_from_the_middle_equals_scipys():
+    rng = np.random.default_rng(1)
+    inside = np.arange(500) < 150
+    values = rng.normal(size=500) * np.where(inside, 3, 1)
+    far = np.abs(values - np.median(values))
+    auc = stats.mannwhitneyu(far[inside], far[~inside]).statistic / (150 * 350)
+    row = table(measure(pd.DataFrame({"a": values}), inside), "a")
+    assert row.estimate == pytest.approx(2 * auc - 1)
+    assert from_middle(np.array([-np.inf, -np.inf, 1.0]), None) is None
+
+
 def test_intervals_hold_their_level():
-    held = {"delta": 0, "share": 0, "levels": 0}
+    held = {"delta": 0, "share": 0, "levels": 0, "wide": 0}
     here, there = np.array([0.5, 0.2, 0.2, 0.1]), np.array([0.3, 0.3, 0.2, 0.2])
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -92,6 +136,7 @@ def test_intervals_hold_their_level():
         frame = pd.DataFrame(
             {
                 "delta": rng.normal(size=900) + 0.5 * inside,
+                "wide": rng.normal(size=900) * np.where(inside, 4, 1),
                 "share": rng.random(900) < np.where(inside, 0.3, 0.15),
                 "levels": np.where(
                     inside, rng.choice(list("abcd"), 900, p=here), rng.choice(list("abcd"), 900, p=there)
@@ -99,7 +144,12 @@ def test_intervals_hold_their_level():
             }
         )
         found = measure(frame, inside)
-        truth = {"delta": 2 * stats.norm.cdf(0.5 / np.sqrt(2)) - 1, "share": 0.15, "levels": 0.2}
+        truth = {
+            "delta": 2 * stats.norm.cdf(0.5 / np.sqrt(2)) - 1,
+            "share": 0.15,
+            "levels": 0.2,
+            "wide": 4 / np.pi * np.arctan(4) - 1,
+        }
         for name, value in truth.items():
             row = table(found, name)
             held[name] += row.low <= value <= row.high
