@@ -16,7 +16,7 @@ from modelglass.analysis.date_parts import column_of, date_parts
 from modelglass.analysis.difference import Difference, adjusted, difference
 from modelglass.analysis.errors import InputError, NotApplicable, listed, unknown_name
 from modelglass.analysis.estimated import many
-from modelglass.analysis.estimates import estimate
+from modelglass.analysis.estimates import Estimates, estimate
 from modelglass.analysis.given import names, part_of_one, whole
 from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
@@ -253,10 +253,8 @@ def measure(
     least = max(30, len(first) // 100) if support in (None, 0) else whole(support, "support", 1, len(first))
     proposing = Proposing(rows.cut(first), np.take(codes.T, first, axis=1).T, codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
-    if not proposals and metric.function is None:  # none is worse, or nothing can be measured
-        everyone = estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1), level)
-        if not np.isfinite(everyone.estimate[0]):
-            raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+    if not proposals and metric.function is None:  # none is worse, or nothing can be measured or judged
+        _tellable(estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1), level), metric)
     judged, their = rows.cut(second), np.take(codes.T, second, axis=1).T
     own = Bootstrap(seed=seed, seconds=seconds or SECONDS, progress=span(progress, 0.9, 1.0))
     found: list[Difference] = []
@@ -299,6 +297,17 @@ def _enough(rows: Rows, first: np.ndarray, second: np.ndarray) -> None:
         raise NotApplicable(
             f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are "
             f"{as_equal_rows(rows.weight, len(rows.y))}"
+        )
+
+
+def _tellable(everyone: Estimates, metric: Metric) -> None:
+    """Refuse a metric that cannot be told of all rows, or whose intervals hold their level nowhere: no slice could be surely worse."""
+    if not np.isfinite(everyone.estimate[0]):
+        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+    if not np.isfinite(everyone.low[0]):
+        instead = ' ("calibration_gap" and "excess_log_loss" have intervals)' if metric.name == "ece" else ""
+        raise NotApplicable(
+            f"no slice can be called surely worse by {in_sentence(metric.label)}: {everyone.note[0]}{instead}"
         )
 
 

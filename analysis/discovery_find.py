@@ -37,7 +37,7 @@ _ADVICE = {
     "excess_brier_score": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
     "calibration_gap": "Look at these rows: labels, a column read wrongly, or too few such rows in training; recalibrate or retrain there.",
     "bias": "Look at these rows: labels, units, or too few such rows in training; correct the offset or retrain there.",
-    "accuracy": "The model says itself that these rows are hard; more columns that tell them apart would help, or a second opinion.",
+    "accuracy": "More columns that tell these rows apart would help, or a second opinion.",
     "mae": "Errors are larger here; state wider uncertainty for these rows, or add columns that tell them apart.",
 }
 
@@ -112,7 +112,8 @@ def _worst(ev: Evaluation, search: _Search, found: FoundSlices, searches: int) -
 
     Of slices that are only hard, and less than twice as hard as the rest, one says it: rows differ in how hard they are, and the model knows.
     """
-    rows = [r for r in found.frame().to_dict("records") if _counts(search.metric, r)]
+    known = found.frame().dropna(subset=["low", "high", "effect_low", "effect_high"])  # no finding without an interval
+    rows = [r for r in known.to_dict("records") if _counts(search.metric, r)]
     rows.sort(key=lambda r: -abs(r["effect"]) / max(r["effect_high"] - r["effect_low"], 1e-300))
     told = [_told(ev, search, row, searches) for row in rows[:TOLD]]
     first = next((i for i, f in enumerate(told) if f.severity == "low"), None)
@@ -154,10 +155,32 @@ def _told(ev: Evaluation, search: _Search, row: Mapping[str, Any], searches: int
         high=row["high"],
         n=int(row["n"]),
         p_adjusted=min(row["p_adjusted"] * searches, 1.0),
-        advice=_ADVICE["bias" if ev.aim is not None else metric],
+        advice=_advice(ev, search, row),
         harm=lost if metric in OFF else share * abs(row["effect"]) / search.unit,
         **shows,
     )
+
+
+def _advice(ev: Evaluation, search: _Search, row: Mapping[str, Any]) -> str:
+    """Say what could be done; that the model knows that rows are hard only where it promises no more than came true."""
+    rows, metric = search.rows, "bias" if ev.aim is not None else search.metric
+    if metric != "accuracy" or not rows.probability or rows.score is None:
+        return _ADVICE[metric]
+    here = np.isin(ev.rows, ev.where(row["where"]).rows)
+    promised = float(np.average(_sureness(rows)[here], weights=None if rows.weight is None else rows.weight[here]))
+    if promised > row["high"]:
+        return (
+            f"The model promises {percent(promised)} right there and does not know better. {_ADVICE['calibration_gap']}"
+        )
+    return f"The model says itself that these rows are hard ({percent(promised)} right by its probabilities). {_ADVICE[metric]}"
+
+
+def _sureness(rows: Rows) -> np.ndarray:
+    """Give the probability of what is predicted, (n,)."""
+    score = np.asarray(rows.score, float)
+    if score.ndim == 1:
+        return np.where(rows.predicted == 1, score, 1 - score)
+    return score[np.arange(len(score)), rows.predicted.astype(np.int64)]
 
 
 def _share(ev: Evaluation, row: Mapping[str, Any]) -> float:

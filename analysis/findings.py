@@ -56,7 +56,8 @@ class Findings(Result):
     """A ranked list of findings, and what was looked at.
 
     found       the findings, most harmful first, at most settings["most"]
-    looked      one row per analysis asked: analysis, title, ran, rows (used), found (findings before they were boiled down), note (why it
+    looked      one row per analysis asked: analysis, title, ran, rows (used), found (findings that chance
+                does not explain over all analyses, before they were boiled down), note (why it
                 was not run, or what of it could not be looked at), question (what it looked for)
     left_out    findings that rank lower than those shown
     """
@@ -168,7 +169,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
         key=lambda a: (_COST[a.cost], a.order),
     )
     ends = time.monotonic() + budget
-    found: list[Finding] = []
+    found: list[list[Finding]] = []
     looked = []
     for i, analysis in enumerate(asked):
         tell(progress, i / len(asked), f"looking: {analysis.title.lower()}")
@@ -179,7 +180,7 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
             progress=here,
         )
         part, note, rows = _ask(ev, analysis, given)
-        found += part or []
+        found.append(part or [])
         looked.append(
             {
                 "analysis": analysis.name,
@@ -187,14 +188,15 @@ def findings(ev: Evaluation, *, budget: float = 30.0, most: int = MOST, progress
                 "question": analysis.question,
                 "ran": part is not None,
                 "rows": rows,
-                "found": len(part or []),
+                "found": 0,
                 "note": note,
             }
         )
     tested = sum(bool(one["ran"]) for one in looked)
-    ranked = boiled_down(
-        [replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in found], _rows_by_condition(ev)
-    )
+    over_all = [[replace(f, p_adjusted=min(f.p_adjusted * tested, 1.0)) for f in part] for part in found]
+    for one, part in zip(looked, over_all):
+        one["found"] = sum(not f.p_adjusted > ALPHA for f in part)
+    ranked = boiled_down([f for part in over_all for f in part], _rows_by_condition(ev))
     tell(progress, 1.0, "looking")
     table = pd.DataFrame(looked, columns=["analysis", "title", "ran", "rows", "found", "note", "question"])
     settings = {"budget": budget, "most": most}

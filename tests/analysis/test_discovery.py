@@ -109,6 +109,13 @@ def test_two_bad_slices_and_a_worse_one_inside_another_are_all_told():
     assert set(find_slices(ev).frame()["where"]) == {"\"A\" = 'a'", "\"A\" = 'a' AND \"c\" = 'p'"}
 
 
+def test_a_metric_without_intervals_is_not_said_to_be_worse_nowhere():
+    rows, codings = classified(1, 2000, wrong_in=[(2, 1)])
+    with pytest.raises(NotApplicable, match=r"surely worse by expected calibration error: .*calibration_gap"):
+        measure(rows, codings, "ece")
+    assert len(measure(rows, codings, "calibration_gap").proposed)
+
+
 def test_weights_clusters_and_names_of_rows_are_searched_only_where_named_or_read():
     rng = np.random.default_rng(0)
     n = 1200

@@ -95,3 +95,42 @@ def test_slices_that_are_only_hard_are_told_where_they_are_surely_harder_and_onc
     hard = [f for f in find(ev, Budget(30)) if f.settings["metric"] == "mae"]
     assert len(hard) == told
     assert {f.severity for f in hard} == ({"low"} if told == 1 else {"medium"} if told else set())
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("knows", "The model says itself that these rows are hard (60.0% right by its probabilities)."),
+        ("does not know", "The model promises 90.0% right there and does not know better."),
+        ("no probabilities", "More columns that tell these rows apart would help, or a second opinion."),
+    ],
+)
+def test_that_the_model_knows_is_said_only_where_it_promises_what_came_true(case, says):
+    rng = np.random.default_rng(4)
+    frame = table(rng, 4000)
+    inside = np.arange(4000) % 5 == 0
+    frame["g"] = np.where(inside, "h", "e")
+    predicted = rng.integers(0, 2, 4000)
+    y = np.where(rng.random(4000) < np.where(inside, 0.6, 0.9), predicted, 1 - predicted)
+    sure = np.where(inside & (case == "knows"), 0.6, 0.9)
+    p = np.where(predicted == 1, sure, 1 - sure)
+    given = {"prediction": predicted} if case == "no probabilities" else {"score": p, "threshold": 0.5, "positive": 1}
+    found = find(Evaluation.from_predictions(y, frame=frame, **given), Budget(30))
+    (one,) = [f for f in found if f.settings["metric"] == "accuracy"]
+    assert one.where == "\"g\" = 'h'"
+    assert one.advice.startswith(says)
+
+
+def test_no_finding_without_an_interval():
+    """An excess of fewer than 200 rows has none: what plain errors say of these rows is told instead."""
+    rng = np.random.default_rng(4)
+    frame = table(rng, 3000)
+    frame["g"] = np.where(np.arange(3000) % 20 == 0, "h", "e")
+    p = rng.uniform(0.85, 0.95, 3000)
+    y = (rng.random(3000) < np.where(frame["g"] == "h", 0.3, p)).astype(int)
+    for weight in (None, "w"):
+        frame["w"] = rng.choice([1.0, 2.0, 3.0], 3000)
+        ev = Evaluation.from_predictions(y, score=p, threshold=0.5, positive=1, frame=frame, weight=weight)
+        found = find(ev, Budget(30))
+        assert found
+        assert all(np.isfinite([f.low, f.high]).all() and "unknown" not in f.sentence for f in found)
