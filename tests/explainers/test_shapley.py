@@ -308,9 +308,14 @@ def test_sampling_is_exact_for_an_additive_function_and_blind_to_equal_cells():
     assert same[2] == same[3][0]
 
 
-def test_a_budget_that_ends_a_sampling_gives_what_there_is():
+def test_a_budget_that_ends_a_sampling_gives_what_there_is(monkeypatch):
     """Rows of an order of chance, each as it is without a budget; of one row fewer background rows and a larger error."""
     from modelglass.analysis.budget import BudgetSpent
+    from modelglass.explainers import shapley_sampling
+
+    monkeypatch.setattr(
+        shapley_sampling, "MOST_CELLS", 10 * 2 * 25 * 8
+    )  # ten pairs at a time for one row, 80 for several
 
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(60, 5)), columns=list("abcde"))
