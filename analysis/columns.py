@@ -83,6 +83,7 @@ class Column:
     missing   missing values; distinct: different values, missing not counted (``unique`` gives it as int)
     note      what else a person should know; empty where there is nothing
     description, unit, level_order    what a person said of it; empty where nothing was said
+    expected  whether the answer should be "rising" or "falling" with it, as a person said; else empty
     """
 
     name: str
@@ -94,6 +95,7 @@ class Column:
     description: str = ""
     unit: str = ""
     level_order: tuple[str, ...] = ()
+    expected: str = ""
 
     @property
     def unique(self) -> int:

@@ -1,4 +1,4 @@
-"""What people say of columns: a description, a unit, an order of levels; from a YAML file or a mapping."""
+"""What people say of columns: a description, a unit, an order of levels, an expected direction; from a YAML file or a mapping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from modelglass.analysis.columns import Column
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
 from modelglass.analysis.yaml_file import check_mapping, described, place, read_yaml
 
-KEYS = ("description", "unit", "level_order")
+KEYS = SAID = ("description", "unit", "level_order", "expected")
+"""Keys for a column, and the fields of ``Column`` that hold them."""
+EXPECTED = ("rising", "falling")
+_MEANT = {
+    **dict.fromkeys(("up", "increasing", "increase", "rise", "rises", "positive", "+", "1"), "rising"),
+    **dict.fromkeys(("down", "decreasing", "decrease", "fall", "falls", "negative", "-", "-1"), "falling"),
+}
 LONGEST = 2_000
 """Letters of a description."""
 
@@ -26,19 +32,22 @@ class Described:
 
     description     what it means; unit: of its numbers, for axes
     level_order     levels in their order, as texts
+    expected        "rising" or "falling": how the answer should go with the column; "": nothing is expected
     """
 
     description: str = ""
     unit: str = ""
     level_order: tuple[str, ...] = ()
+    expected: str = ""
 
 
 def read_columns(path: str | Path) -> dict[str, Described]:
     """Read descriptions of columns from a YAML file.
 
-    For each column ``description``, ``unit`` and ``level_order``, all optional; a text alone is the description::
+    For each column ``description``, ``unit``, ``level_order`` and ``expected`` (whether the answer should be rising or falling with the
+    column), all optional; a text alone is the description::
 
-        age: {description: Age at application, unit: years}
+        age: {description: Age at application, unit: years, expected: rising}
         education: {level_order: [primary, secondary, tertiary]}
         postcode: Of the main residence
 
@@ -61,7 +70,7 @@ def read_columns(path: str | Path) -> dict[str, Described]:
                 f"Expected a text, or {', '.join(KEYS)}, for the column {column!r} ({where}).",
                 f"Got {described(said)}.",
             )
-        found[column] = _checked(column, said, where)
+        found[column] = _checked(column, said, where, place(name, lines, column, "expected"))
     return found
 
 
@@ -75,7 +84,7 @@ def _check_key(key: str, where: str, column: str) -> None:
         )
 
 
-def _checked(column: str, said: str | Mapping[str, Any], where: str) -> Described:
+def _checked(column: str, said: str | Mapping[str, Any], where: str, direction: str = "") -> Described:
     if isinstance(said, str):
         said = {"description": said}
     order = said.get("level_order") or ()
@@ -99,6 +108,21 @@ def _checked(column: str, said: str | Mapping[str, Any], where: str) -> Describe
         description=_text(column, said, "description", where),
         unit=_text(column, said, "unit", where),
         level_order=levels,
+        expected=_expected(column, said.get("expected"), direction or where),
+    )
+
+
+def _expected(column: str, value: Any, where: str) -> str:
+    if value is None or value in EXPECTED:
+        return value or ""
+    text = str(value).strip().lower()
+    close = [text] if text in EXPECTED else [_MEANT[text]] if text in _MEANT else nearest(text, EXPECTED)
+    raise InputError(
+        f"Expected {' or '.join(EXPECTED)} as expected of {column!r} ({where}).",
+        f"Got {described(value)}.",
+        f"Did you mean {close[0]!r}?"
+        if close
+        else "Say how the answer should go with the column, or take the line out.",
     )
 
 
@@ -159,7 +183,8 @@ def describe(
     Raises
     ------
     InputError
-        A column that the data lack; an order of levels none of which occurs, or of a column that has no levels.
+        A column that the data lack; an order of levels none of which occurs, or of a column that has no levels; an
+        expected direction of a column whose values have no order.
     """
     said = descriptions(given)
     known = {*columns, *(known or ())}
@@ -176,6 +201,7 @@ def describe(
 
 def _put(column: Column, series: pd.Series, about: Described) -> Column:
     note = column.note
+    _check_direction(column, series, about)
     if about.level_order:
         if column.kind not in ("categorical", "boolean"):
             raise InputError(
@@ -193,13 +219,30 @@ def _put(column: Column, series: pd.Series, about: Described) -> Column:
             )
         if absent:
             note = f"{note} Ordered levels that do not occur: {listed(absent, 8)}.".strip()
-    return replace(column, note=note, description=about.description, unit=about.unit, level_order=about.level_order)
+    return replace(column, **{part: getattr(about, part) for part in SAID} | {"note": note})
+
+
+def _check_direction(column: Column, series: pd.Series, about: Described) -> None:
+    """Refuse an expected direction of a column whose values have no order."""
+    _expected(column.name, about.expected or None, "as given")
+    if about.expected and not about.level_order and not has_order(column, series):
+        raise InputError(
+            f"Expected {about.expected!r} only for a column whose values have an order: numbers, dates, yes and no, levels with a level_order.",
+            f"{column.name!r} is {column.kind}.",
+            "Give its levels an order with level_order, or take the line out.",
+        )
+
+
+def has_order(column: Column, series: pd.Series) -> bool:
+    """Tell whether a column's values have an order: numbers, dates, false and true, levels put in one by a person or by their dtype."""
+    kept = isinstance(series.dtype, pd.CategoricalDtype) and series.dtype.ordered
+    return bool(column.kind in ("numeric", "datetime", "boolean") or column.level_order or kept)
 
 
 def said_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
-    """Give description and unit of the columns of which something was said, as ``Source.columns`` holds them."""
+    """Give description, unit and expected direction of the columns of which something was said, as ``Source.columns`` holds them."""
     texts = {
-        c.name: {key: text for key, text in (("description", c.description), ("unit", c.unit)) if text}
+        c.name: {key: text for key in ("description", "unit", "expected") if (text := getattr(c, key))}
         for c in columns.values()
     }
     return {name: said for name, said in texts.items() if said}

@@ -59,7 +59,7 @@ class Evaluation(Cohorts, Asking):
     quantiles : mapping of share to column, array of shape (n_rows,) or fitted estimator, optional
         Promised quantiles of a number, {0.05: low, 0.95: high}; see ``interval_coverage``.
     columns : path of a YAML file, or mapping of column to what is said of it, optional
-        Description, unit and order of levels; see ``describing.read_columns``.
+        Description, unit, order of levels and expected direction; see ``describing.read_columns``.
 
     Raises
     ------

@@ -53,7 +53,7 @@ def open_evaluation(
     na : sequence of str
         More texts that mean missing in a CSV.
     columns : str, optional
-        Path of a YAML file with description, unit and level order of columns; see ``describing.read_columns``.
+        Path of a YAML file with description, unit, level order and expected direction of columns; see ``describing.read_columns``.
     trust, trust_types
         See ``load_model``.
     train, reference, baseline : str, optional

@@ -88,6 +88,7 @@ class Prepared:
             self.feed.features if self.feed else None,
             kinds,
             tuple((level, fingerprints.of_array(values)) for level, values in self.quantiles.items()),
+            *((c.name, c.expected) for c in self.columns.values() if c.expected),
         )
 
     def codes_of(self, labels: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Source:
     model_fingerprint, data_fingerprint   content hashes
     train, reference, baseline   names of what stands beside, "" where nothing; each with its fingerprint
     versions        package name -> version of what computed the numbers
-    columns         column name -> what a person said of it ("description", "unit"), for axes and hovers
+    columns         column name -> what a person said of it ("description", "unit", for axes and hovers; "expected")
     """
 
     model: str = ""

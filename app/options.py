@@ -56,7 +56,7 @@ _INPUT_OPTIONS = [
         "--columns",
         type=click.Path(),
         metavar="FILE.yaml",
-        help="For each column: description, unit, order of levels.",
+        help="For each column: description, unit, order of levels, expected direction (rising or falling).",
     ),
     click.option(
         "--where",

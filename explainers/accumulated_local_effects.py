@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.curves import chosen_class
+from modelglass.analysis.describing import has_order
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -18,9 +19,11 @@ from modelglass.analysis.progress import Progress, span
 from modelglass.explainers import rows as shared
 from modelglass.explainers.effect_answers import Answers
 from modelglass.explainers.effect_curves import EffectCurves, besides, cohorts_of
-from modelglass.explainers.effect_grid import Grid, density, floats, grid_of, many, steps_above
+from modelglass.explainers.effect_direction import directions, expected_of, said
+from modelglass.explainers.effect_grid import Grid, density, floats, grid_of, steps_above
 from modelglass.explainers.level_order import by_likeness
 from modelglass.explainers.partial_dependence import chosen_features, stacked
+from modelglass.explainers.step_powers import powers_of
 
 ROWS = 5_000
 
@@ -31,10 +34,18 @@ class AccumulatedLocalEffects(EffectCurves):
 
     curves, density ...  as in EffectCurves; estimate is 0 on average over the rows (of its cohort), n counts the rows that the curve rests on:
     those with a value among the grid's
+    directions  feature, group, cohort, expected ("rising", "falling" or ""), direction ("only rises", "rises, but for little", "rises and
+                falls", ...), against, start, stop, move: ``effect_direction.directions``; of columns whose values have an order
     """
 
+    directions: pd.DataFrame
+
+    def more(self) -> Mapping[str, Any]:
+        """Give the directions for the JSON object."""
+        return {"directions": self.directions}
+
     def sentence(self) -> str:
-        """Say how far each column moves the answer where rows are."""
+        """Say how far each column moves the answer where rows are, and whether it only rises or falls with it."""
         if len(self.cohorts) > 1:
             sizes = self.curves.groupby("cohort", sort=False).n.max()
             return f"{self.compared()}; counting only steps that rows near them could take; {sizes.sum():,} rows.{self.thin()}"
@@ -44,7 +55,7 @@ class AccumulatedLocalEffects(EffectCurves):
             low, high = widest.loc[widest.estimate.idxmin()], widest.loc[widest.estimate.idxmax()]
             parts.append(
                 f"{feature}: {self.scale}{self.of(widest.group.iloc[0])} {shown(low.estimate)} at {shared.text(low.value)}, "
-                f"{shown(high.estimate)} at {shared.text(high.value)}"
+                f"{shown(high.estimate)} at {shared.text(high.value)}{said(self.directions, feature, widest.group.iloc[0])}"
             )
         chosen = f" ({self.how})" if self.how else ""
         return (
@@ -137,14 +148,16 @@ def accumulated_local_effects(
             first, grids = chosen, {c: s.grid for c, s in taken.items()}
             model.check(chosen, grids)
         here = span(progress, *(start + (1 - start) * (i + j) / len(samples) for j in (0, 1)))
-        found = _differences(model, chosen, taken, here)
+        found = differences_of(model, chosen, taken, here)
         parts += _curves(chosen, taken, found, groups, level, cohort)
     curves = pd.DataFrame({field: np.concatenate([part[field] for part in parts]) for field in parts[0]})
     if len(cohorts) > 1:
         first, grids = ev, {name: grid_of(ev, name, grid, ends=True) for name in grids}
     wanted = groups if group is None else (groups[group],)
+    curves = curves[curves.group.isin(wanted)].reset_index(drop=True)
     return AccumulatedLocalEffects(
-        curves=curves[curves.group.isin(wanted)].reset_index(drop=True),
+        curves=curves,
+        directions=directions(curves, expected_of(ev, grids)),
         density=stacked([density(first, c, g.kind, g.values) for c, g in grids.items()]),
         kinds={c: g.kind for c, g in grids.items()},
         groups=wanted,
@@ -210,56 +223,6 @@ def measure(
     return curve - centre, each - of_centre[:, None]
 
 
-def powers_of(differences: np.ndarray, step: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the curve (bins + 1,) of ``measure`` where each row takes one step, and the sums of powers of what rows stand for, (3, bins + 1).
-
-    A row moves all values behind its step by as much, so its influence has two values, both linear in its difference: sums of powers of
-    the differences in each bin suffice. Second to fourth powers, of influence * n.
-    """
-    n, (count, mean, sums) = len(step), _sums_in_bins(differences, step, bins)
-    per = np.maximum(count, 1)
-    curve = np.concatenate([[0.0], np.cumsum(mean)])
-    share, middle = count / n, (curve[1:] + curve[:-1]) / 2
-    centre = share @ middle
-    reach = np.append(share, 0.0) / 2 + np.append(0.0, share) / 2
-    behind = np.cumsum(reach[::-1])[::-1][1:]
-    off = centre - middle
-    powers = np.zeros((3, bins + 1))
-    for factor, back in (((1 - behind) * n / per, False), (-behind * n / per, True)):
-        for i, added in enumerate(_of_linear(factor, off, count, sums)):
-            if back:  # values up to a row's step move with the centre alone
-                powers[i, :-1] += np.cumsum(added[::-1])[::-1]
-            else:
-                powers[i, 1:] += np.cumsum(added)
-    return curve - centre, powers
-
-
-def _sums_in_bins(x: np.ndarray, bin_of: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give how many numbers each bin holds, their mean, and the sums of second to fourth powers around it, (3, bins)."""
-    if many(len(x)):
-        from modelglass.explainers import bin_kernels
-
-        count, mean, sums = np.zeros(bins, dtype=np.int64), np.zeros(bins), np.zeros((3, bins))
-        bin_kernels.sums_in_bins(np.ascontiguousarray(x), bin_of, count, mean, sums)
-        return count, mean, sums
-    count = np.bincount(bin_of, minlength=bins)
-    mean = np.bincount(bin_of, weights=x, minlength=bins) / np.maximum(count, 1)
-    own = x - mean[bin_of]
-    square = own * own
-    powers = [np.bincount(bin_of, weights=w, minlength=bins) for w in (square, square * own, square * square)]
-    return count, mean, np.array(powers)
-
-
-def _of_linear(a: np.ndarray, b: np.ndarray, count: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Sum second to fourth powers of a * x + b over ``count`` numbers x with mean 0 whose second to fourth powers sum to ``sums``."""
-    two, three, four = sums
-    return (
-        a**2 * two + count * b**2,
-        a**3 * three + 3 * a**2 * b * two + count * b**3,
-        a**4 * four + 4 * a**3 * b * three + 6 * a**2 * b**2 * two + count * b**4,
-    )
-
-
 def _steps(
     samples: Mapping[str, Evaluation], names: list[str], grid: int, *, named: bool
 ) -> tuple[dict[str, dict[str, Steps]], str]:
@@ -316,7 +279,7 @@ def _levels(ev: Evaluation, made: Grid, column: pd.Series) -> Steps:
     present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(made.values)) > 0)
     if len(present) < 2:
         raise NotApplicable(f"the column {made.name!r} has one value only")
-    if not _has_order(ev, made.name, column):
+    if not has_order(ev.columns[made.name], column):
         present = present[by_likeness(ev.inputs().drop(columns=made.name), codes, present)]
     place_of = np.full(len(made.values) + 1, -1)
     place_of[present] = np.arange(len(present))
@@ -346,15 +309,7 @@ def _check_weights(ev: Evaluation, name: str, rows: np.ndarray) -> None:
         raise NotApplicable(f"all rows that have a value of {name!r} weigh 0")
 
 
-def _has_order(ev: Evaluation, name: str, column: pd.Series) -> bool:
-    return bool(
-        ev.columns[name].level_order
-        or ev.columns[name].kind == "boolean"
-        or (isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered)
-    )
-
-
-def _differences(
+def differences_of(
     model: Answers, ev: Evaluation, taken: Mapping[str, Steps], progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """What each step does to each row that takes it, arrays of shape (pairs, groups)."""

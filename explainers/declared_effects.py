@@ -33,7 +33,7 @@ EFFECTS: list[Analysis] = [
         cost="seconds",
         order=15,
         compute="modelglass.explainers.accumulated_local_effects:accumulated_local_effects",
-        find="modelglass.explainers.turned_find:find",
+        find="modelglass.explainers.effects_find:find",
         settings=(
             FEATURES,
             GRID,

@@ -186,7 +186,7 @@ def _told(ev: Evaluation, one: dict[str, Any], looked: int) -> Finding:
             f"From {one['feature']} = {shared.text(one['low'])} to {shared.text(one['high'])} the model's {what}{of} "
             f"{'rises' if one['model'] > 0 else 'falls'} by {shown(abs(one['model']))}, while the outcome, among rows alike in the other columns, "
             f"{'falls' if one['outcome'] < 0 else 'rises'} by {shown(abs(one['outcome']))} "
-            f"(95 % interval {signed(one['outcome'] - half)} to {signed(one['outcome'] + half)}; {rows_text(one['n'])})."
+            f"(95 % interval {signed(one['outcome'] - half)} to {signed(one['outcome'] + half)}; {rows_text(one['n'])})"
         ),
         features=(one["feature"],),
         estimate=float(one["outcome"]),

@@ -50,6 +50,15 @@ REFUSED = {
     "no mapping": ("- a\n- b\n", r"Got a list"),
     "text": ("hello", "Got 'hello'"),
     "nothing": ("# no\n", "empty"),
+    "direction": (
+        "x: y\nage:\n  unit: years\n  expected: up\n",
+        r"expected of 'age' \(columns.yaml, line 4\)\.\nGot 'up'.\nDid you mean 'rising'",
+    ),
+    "misspelt direction": ("age:\n  expected: fallin\n", r"line 2\)\.\nGot 'fallin'.\nDid you mean 'falling'"),
+    "direction in capitals": ("age: {expected: RISING}\n", "Did you mean 'rising'"),
+    "direction as number": ("age: {expected: -1}\n", "Got -1.\nDid you mean 'falling'"),
+    "no direction": ("age: {expected: sideways}\n", "Got 'sideways'.\nSay how the answer should go"),
+    "list of directions": ("age: {expected: [rising]}\n", r"line 1\)\.\nGot a list"),
     "list for a column": ("age: [a, b]\n", r"columns.yaml, line 1\)\.\nGot a list"),
     "list as unit": ("age: {unit: [a, b]}\n", r"columns.yaml, line 1\)\.\nGot a list"),
     "text as order": ("x: y\nsize:\n  level_order: small\n", r"columns.yaml, line 2\)\.\nGot 'small'"),
@@ -96,6 +105,9 @@ FRAME = pd.DataFrame({"age": [1.5, 2, 3], "size": ["large", "small", "odd"], "we
         ({"size": {"level_order": "S"}}, "Expected a list"),
         ({"size": 3}, "Expected a text or a mapping"),
         (["size"], "Expected columns as the path"),
+        ({"size": {"expected": "rising"}}, r"whose values have an order.*\n'size' is categorical.\n.*level_order"),
+        ({"age": {"expected": "up"}}, r"the mapping given as columns.*\n.*'up'.*\nDid you mean 'rising'"),
+        ({"age": Described(expected="up")}, "Did you mean 'rising'"),
     ],
 )
 def test_refuses_what_does_not_fit_the_data(given, said):
@@ -123,6 +135,22 @@ def test_source_and_fingerprint_know(tmp_path):
     assert (ev.columns["age"].description, ev.columns["age"].unit) == ("How old", "years")
     plain = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME)
     assert plain.fingerprint != ev.fingerprint
+
+
+def test_expected_directions_are_kept_and_change_the_fingerprint():
+    columns = {"age": {"expected": "rising"}, "size": {"level_order": ["small", "large"], "expected": "falling"}}
+    columns["wet"] = {"expected": None, "unit": "x"}
+    ev = mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME, columns=columns)
+    assert {c: ev.columns[c].expected for c in FRAME} == {"age": "rising", "size": "falling", "wet": ""}
+    assert ev.source.columns == {"age": {"expected": "rising"}, "size": {"expected": "falling"}, "wet": {"unit": "x"}}
+    del columns["age"], columns["wet"]
+    assert (
+        mg.Evaluation.from_predictions([0, 1, 1], [0, 1, 0], frame=FRAME, columns=columns).fingerprint != ev.fingerprint
+    )
+    assert ev.sample(2).columns["age"].expected == "rising"
+    ordered = FRAME.assign(size=pd.Categorical(FRAME["size"], ["small", "odd", "large"], ordered=True))
+    columns = {"size": {"expected": "rising"}, "wet": {"expected": "falling"}}
+    assert describe(infer_columns(ordered), ordered, columns)["size"].expected == "rising"
 
 
 def test_ignored_columns_may_be_described():

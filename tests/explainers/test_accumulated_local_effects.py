@@ -16,11 +16,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from modelglass.analysis.errors import InputError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import accumulated_local_effects, joint_effect
-from modelglass.explainers.accumulated_local_effects import measure, powers_of, steps_of
+from modelglass.explainers.accumulated_local_effects import measure, steps_of
 from modelglass.explainers.effect_answers import Answers, asked
 from modelglass.explainers.effect_steps import answers_at
 from modelglass.explainers.level_order import by_likeness
 from modelglass.explainers.rows import influence_interval, interval_of_powers
+from modelglass.explainers.step_powers import powers_of
 
 
 def numbers(n=700):

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from modelglass.explainers import accumulated_local_effects as ale_function
-from modelglass.explainers import effect_answers, effect_grid
+from modelglass.explainers import effect_answers, effect_grid, step_powers
 from modelglass.explainers.effect_grid import _counts, grid_of, many, steps_above
-
-ale = sys.modules[ale_function.__module__]
 
 
 @pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
@@ -19,7 +16,7 @@ def way(request, monkeypatch):
         monkeypatch.setattr(effect_grid, "MANY", 1)
     else:
         monkeypatch.setattr(effect_grid, "many", lambda n: False)
-        monkeypatch.setattr(ale, "many", lambda n: False)
+        monkeypatch.setattr(step_powers, "many", lambda n: False)
 
 
 @pytest.mark.parametrize("edges", [1, 4, 29, 101])
@@ -41,7 +38,7 @@ def test_counts_are_numpys_histogram(way):
 def test_sums_in_bins(way):
     rng = np.random.default_rng(2)
     x, at = rng.exponential(size=3_000), rng.choice([0, 1, 4], 3_000)
-    count, mean, sums = ale._sums_in_bins(x, at, 6)
+    count, mean, sums = step_powers._sums_in_bins(x, at, 6)
     assert count.tolist() == [(at == b).sum() for b in range(6)]
     for b in (0, 1, 4):
         here = x[at == b]
