@@ -246,7 +246,7 @@ def _verdicts(table: pd.DataFrame, spread: float) -> pd.DataFrame:
         found = RAISES if np.isnan(change).any() else verdict(change, max(spread, 1e-12))
         records.append((feature, side, found, float(change[-1]), float(part.outside.iloc[-1]), REMEDIES[found]))
     made = pd.DataFrame(records, columns=["feature", "side", "verdict", "change", "outside", "remedy"])
-    return made.iloc[np.argsort(-made.change.abs(), kind="stable")].reset_index(drop=True)
+    return made.iloc[np.argsort(-made.change.abs().to_numpy(), kind="stable")].reset_index(drop=True)
 
 
 _CLIP = "clip the value to the range, or refuse the row: a check of ranges does either without training again"
