@@ -194,8 +194,9 @@ def measure(
     if hard.any() and not hard.all():
         judging = changed[1::2].mean(axis=0)
         records += [_part(name, held, judging, at, level) for name, at in ((HARDEST, hard), (OTHERS, ~hard))]
-    slices, why = pd.DataFrame(), "the data has no column to search for slices"
-    if codings:
+    alike = np.ptp(fragility) == 0  # then no slice is more fragile than the rest
+    slices, why = pd.DataFrame(), "" if codings and alike else "the data has no column to search for slices"
+    if codings and not alike:
         try:
             found = discovery.measure(held, codings, "mae", k=MOST, alpha=alpha, level=level, seed=seed, seconds=seconds, progress=progress)  # fmt: skip
             slices, why = found.table, ""

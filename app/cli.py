@@ -151,11 +151,9 @@ def report(
     from modelglass.app.report import standing, written
 
     usual = standing(ev.task, cohort=bool(cohort) or ev.condition is not None)
-    chosen = [*usual, *(a for a in more if a not in usual)]
+    chosen: dict[str, Any] = {"analyses": [*usual, *(a for a in more if a not in usual)]} if more else {}
     with _Bar(quiet) as bar, within_budget(budget):
-        path, lacking = written(
-            ev, output, cohorts=cohort, analyses=chosen, settings=asked, include_rows=rows, progress=bar
-        )
+        path, lacking = written(ev, output, cohorts=cohort, settings=asked, include_rows=rows, progress=bar, **chosen)
     _say(ev, quiet)
     tell(str(path))
     if lacking:

@@ -70,6 +70,7 @@ def sampled_values(
     rounds: int = 1,
     seed: int = 0,
     lent: Lent | None = None,
+    places: np.ndarray | None = None,
     may_end: bool = False,
     progress: Progress | None = None,
 ) -> Sampled:
@@ -90,6 +91,8 @@ def sampled_values(
     may_end : bool
         Where the time runs out give what there is: of several rows those that are done (20 at least), of one row its values against the
         background rows that were met (10 at least). Rows and background are to come in an order of chance.
+    places : int array (n,), optional
+        Of each row its number; its orders follow from that and the seed, in whatever order rows come. Without it 0 to n - 1.
 
     Returns
     -------
@@ -103,15 +106,13 @@ def sampled_values(
     k = outputs.shape[1]
     differ = ~_same_cells(X, background)
     total, squares = np.zeros((n, p, k)), np.zeros((n, p, k))
-    rng = np.random.default_rng((seed, 20_002))
+    chance = _Chance(np.arange(n) if places is None else places, seed)
     most = max(1, MOST_CELLS // max(2 * p * p * rounds, 1))
     done, met = n, b
     for pairs in blocks(n * b, start=min(8, most), seconds=0.15, most=most):
         row, other = np.divmod(np.arange(pairs.start, pairs.stop), b)
         gains = np.zeros((len(row), p, k))
-        keys = rng.random(
-            (len(row), rounds, p)
-        )  # pair by pair, so that blocks, whose size follows the clock, change nothing
+        keys = chance.keys(row, rounds, p)
         for turn in range(rounds):
             gains += _gains(ask, stack, outputs, row, n + other, differ[row, other], keys[:, turn]) / rounds
         np.add.at(total, row, gains)
@@ -135,6 +136,23 @@ def sampled_values(
             np.sqrt(np.maximum(squares / met - values**2, 0.0) / (met - 1)) if met > 1 else np.full_like(values, np.nan)
         )
     return Sampled(values, error, outputs[n : n + met].mean(axis=0), outputs[:n], done, met)
+
+
+class _Chance:
+    """Random orders of each row, from its number and the seed: blocks, whose size follows the clock, and the order of rows change nothing."""
+
+    def __init__(self, places: np.ndarray, seed: int):
+        self._places, self._seed = places, seed
+        self._row, self._rng = -1, np.random.default_rng()
+
+    def keys(self, row: np.ndarray, rounds: int, p: int) -> np.ndarray:
+        """Give the next keys of pairs of rows that come one after the other, (pairs, rounds, p)."""
+        out = []
+        for r, pairs in zip(*np.unique(row, return_counts=True)):
+            if r != self._row:
+                self._row, self._rng = r, np.random.default_rng((self._seed, 20_002, int(self._places[r])))
+            out.append(self._rng.random((pairs, rounds, p)))
+        return np.concatenate(out)
 
 
 def _same_cells(X: pd.DataFrame, background: pd.DataFrame) -> np.ndarray:

@@ -123,6 +123,7 @@ def explained(
         rounds=asked.rounds,
         seed=asked.seed,
         lent=lent,
+        places=order,
         may_end=may_end,
         progress=progress,
     )
