@@ -151,9 +151,11 @@ def report(
     from modelglass.app.report import standing, written
 
     usual = standing(ev.task, cohort=bool(cohort) or ev.condition is not None)
-    chosen: dict[str, Any] = {"analyses": [*usual, *(a for a in more if a not in usual)]} if more else {}
+    chosen = [*usual, *(a for a in more if a not in usual)] if more else None
     with _Bar(quiet) as bar, within_budget(budget):
-        path, lacking = written(ev, output, cohorts=cohort, settings=asked, include_rows=rows, progress=bar, **chosen)
+        path, lacking = written(
+            ev, output, cohorts=cohort, analyses=chosen, settings=asked, include_rows=rows, progress=bar
+        )
     _say(ev, quiet)
     tell(str(path))
     if lacking:

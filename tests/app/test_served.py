@@ -72,7 +72,7 @@ def test_the_file_of_options_and_a_report_of_the_model_beside_itself(place, caps
     whole = build.written
     few = ["performance", "permutation_importance"]
     monkeypatch.setattr(
-        "modelglass.app.report.written", lambda ev, path, **given: whole(ev, path, analyses=few, **given)
+        "modelglass.app.report.written", lambda ev, path, **given: whole(ev, path, **{**given, "analyses": few})
     )
     code, out, err = command(capsys, "report", "--config", tmp_path / "run.yaml")
     assert (code, out.strip()) == (0, f"{tmp_path}/r.html"), err
