@@ -8,7 +8,7 @@ from typing import Any
 
 from modelglass.analysis import reserved
 from modelglass.analysis.columns import Column, infer_columns
-from modelglass.analysis.describing import SAID
+from modelglass.analysis.describing import as_said
 from modelglass.analysis.errors import InputError
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.outcome import understand
@@ -97,5 +97,4 @@ def _columns(data: Prepared, types: Mapping[str, str]) -> dict[str, Column]:
     """Look at the columns again, and keep what people said of them."""
     given = {**({data.id: "id"} if data.id else {}), **data.types, **types}
     known = infer_columns(data.frame.drop(columns=list(data.ignore)), given)
-    said = {name: {part: getattr(old, part) for part in SAID} for name, old in data.columns.items()}
-    return {name: replace(column, **said[name]) for name, column in known.items()}
+    return {name: as_said(column, data.columns[name]) for name, column in known.items()}

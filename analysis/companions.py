@@ -12,7 +12,7 @@ import pandas as pd
 
 from modelglass.analysis.columns import Column, infer_columns
 from modelglass.analysis.dates import like
-from modelglass.analysis.describing import SAID
+from modelglass.analysis.describing import as_said
 from modelglass.analysis.errors import InputError, listed
 from modelglass.analysis.feeding import Feed, plan_feed
 from modelglass.analysis.models.base import Model
@@ -197,8 +197,7 @@ def _columns(data: Prepared, rows: pd.DataFrame) -> tuple[dict[str, Column], lis
                 column = replace(column, how=f"as in the data: {wanted.how}")
             except InputError:
                 differing.append(f"{name} is {column.kind} there and {wanted.kind} in the data")
-        said = {part: getattr(wanted, part) for part in SAID}
-        found[name] = replace(column, **said)
+        found[name] = as_said(column, wanted)
     return found, differing
 
 

@@ -13,7 +13,7 @@ from modelglass.analysis.columns import Column
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
 from modelglass.analysis.yaml_file import check_mapping, described, place, read_yaml
 
-KEYS = SAID = ("description", "unit", "level_order", "expected")
+KEYS = ("description", "unit", "level_order", "expected")
 """Keys for a column, and the fields of ``Column`` that hold them."""
 EXPECTED = ("rising", "falling")
 _MEANT = {
@@ -219,7 +219,12 @@ def _put(column: Column, series: pd.Series, about: Described) -> Column:
             )
         if absent:
             note = f"{note} Ordered levels that do not occur: {listed(absent, 8)}.".strip()
-    return replace(column, **{part: getattr(about, part) for part in SAID} | {"note": note})
+    return replace(as_said(column, about), note=note)
+
+
+def as_said(column: Column, by: Column | Described) -> Column:
+    """Give a column with what a person said of it, taken from where it stands."""
+    return replace(column, **{key: getattr(by, key) for key in KEYS})
 
 
 def _check_direction(column: Column, series: pd.Series, about: Described) -> None:
