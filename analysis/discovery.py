@@ -249,7 +249,7 @@ def measure(
     level = check_level(level)
     codes = _table(codings)
     first, second = halves(rows, seed, codes)
-    _enough(rows, first, second)
+    needs_rows(rows, first, second, "a search", "to propose slices and half to judge them")
     least = max(30, len(first) // 100) if support in (None, 0) else whole(support, "support", 1, len(first))
     proposing = Proposing(rows.cut(first), np.take(codes.T, first, axis=1).T, codings, metric, depth, least, seconds)
     proposals = proposing.proposals(k, span(progress, 0.0, 0.9))
@@ -290,20 +290,25 @@ def measure(
     )
 
 
-def _enough(rows: Rows, first: np.ndarray, second: np.ndarray) -> None:
+def needs_rows(rows: Rows, first: np.ndarray, second: np.ndarray, what: str, halves_for: str) -> None:
     """Refuse halves of too few rows, and weights that make rows count for too few."""
     few = equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS * (1 - 1e-9)
     if few or len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
         raise NotApplicable(
-            f"a search needs at least {FEWEST_ROWS} rows, half of them to propose slices and half to judge them; there are "
+            f"{what} needs at least {FEWEST_ROWS} rows, half of them {halves_for}; there are "
             f"{as_equal_rows(rows.weight, len(rows.y))}"
         )
 
 
+def needs_value(metric: Metric, value: float) -> None:
+    """Refuse a metric that has no value on all rows."""
+    if not np.isfinite(value):
+        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+
+
 def _tellable(everyone: Estimates, metric: Metric) -> None:
     """Refuse a metric that cannot be told of all rows, or whose intervals hold their level nowhere: no slice could be surely worse."""
-    if not np.isfinite(everyone.estimate[0]):
-        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+    needs_value(metric, float(everyone.estimate[0]))
     if not np.isfinite(everyone.low[0]):
         instead = ' ("calibration_gap" and "excess_log_loss" have intervals)' if metric.name == "ece" else ""
         raise NotApplicable(

@@ -12,7 +12,7 @@ import pandas as pd
 from modelglass.analysis.coding import Coding, code_column
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import adjusted, difference
-from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metric
+from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, needs_value, searched_metric
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -24,6 +24,7 @@ from modelglass.analysis.joining import conjoined
 from modelglass.analysis.losses import losses_of
 from modelglass.analysis.metrics import METRICS, Function, Metric
 from modelglass.analysis.own_metrics import Bootstrap
+from modelglass.analysis.paired import value_of
 from modelglass.analysis.pairing import best_pair, explained, squares_of
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -220,15 +221,15 @@ def measure(
     settings |= {"x": across.column, "y": up.column, "rows": len(rows.y)}
     settings["notes"] = [c.note for c in (across, up) if c.note]
     own = Bootstrap(seed=seed, progress=span(progress, 0.5, 1.0))
+    overall = value_of(metric, rows)
+    if metric.function is None:
+        needs_value(metric, overall)
     cells = _cells(rows, across, up, metric, level, own, span(progress, 0.5, 1.0))
-    overall = estimate(metric, Groups(rows, np.zeros(len(rows.y), np.int64), 1), level).estimate[0]
-    if metric.function is None and not np.isfinite(overall):
-        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
     return ErrorHeatmap(
         cells=cells,
         x_levels=across.labels,
         y_levels=up.labels,
-        overall=float(overall),
+        overall=overall,
         explained=_explained(rows, across, up, metric),
         source=source,
         settings=settings,

@@ -13,7 +13,7 @@ from modelglass.analysis.coding import Coding
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.date_parts import column_of
 from modelglass.analysis.difference import Difference, adjusted, difference
-from modelglass.analysis.discovery import FEWEST_ROWS, codings_of, searched_metric
+from modelglass.analysis.discovery import codings_of, needs_rows, needs_value, searched_metric
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
@@ -31,7 +31,6 @@ from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.regions import region
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
-from modelglass.analysis.weighted import as_equal_rows, equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -182,14 +181,9 @@ def measure(
     level = check_level(level)
     codes = np.column_stack([c.codes for c in codings])
     first, second = halves(rows, seed, codes)
-    few = equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS * (1 - 1e-9)
-    if few or len(first) < FEWEST_ROWS // 2 or len(second) < FEWEST_ROWS // 2:
-        raise NotApplicable(
-            f"a tree needs at least {FEWEST_ROWS} rows, half of them to grow it and half to judge it; there are "
-            f"{as_equal_rows(rows.weight, len(rows.y))}"
-        )
-    if metric.function is None and not np.isfinite(value_of(metric, rows)):
-        raise NotApplicable(f"{metric.label} of all these rows cannot be told, so nor can where it is worse")
+    needs_rows(rows, first, second, "a tree", "to grow it and half to judge it")
+    if metric.function is None:
+        needs_value(metric, value_of(metric, rows))
     least = least or max(30, len(first) // 50)
     nodes = _grown(rows.cut(first), codes[first], codings, metric, depth, max_leaves, least, span(progress, 0.0, 0.4))
     judged = rows.cut(second)
