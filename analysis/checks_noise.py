@@ -28,6 +28,7 @@ from modelglass.analysis.finding import Severity
 from modelglass.analysis.intervals import wilson
 from modelglass.analysis.simple_models import Setup, indicated, setup
 from modelglass.analysis.single_features import binned
+from modelglass.analysis.unseen import share_by_chance
 
 Floats = NDArray[np.float64]
 FEWEST, MOST_FITTED, MOST_CLASSES = 400, 10_000, 10
@@ -101,9 +102,7 @@ def _sides(data: CheckedData, made: Setup, names: list[str]) -> Sides:
     trained = made.fold == 0
     known = _also_trained(content, trained)
     half = ((content >> np.uint64(20)) % np.uint64(2)).astype(np.int64)  # equal rows share a half
-    coarse = (
-        known.mean() > 0.5
-    )  # then training rows are like one another, too, and all are asked of the model that saw none like them
+    coarse = known.mean() > 0.5  # training rows are like one another, too: all ask the model that saw none like them
     kept = np.flatnonzero(trained | coarse | ~np.r_[np.zeros(trained.sum(), bool), known])
     if min(trained.sum(), len(kept) - trained.sum()) < FEWEST:
         raise NotApplicable(f"fewer than {FEWEST} rows on either side are too few")
@@ -142,9 +141,7 @@ def _sides(data: CheckedData, made: Setup, names: list[str]) -> Sides:
 def _also_trained(content: np.ndarray, trained: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which rows here stand in training too, by their content (n,); refused where most do, and more than training rows are like one another."""
     known = np.isin(content[~trained], content[trained])
-    _, place, count = np.unique(content[trained], return_inverse=True, return_counts=True)
-    again = float((count[place.reshape(-1)] > 1).mean())
-    if known.mean() > max(0.5, again + CHANCE):
+    if known.mean() > max(0.5, share_by_chance(content[trained]) + CHANCE):
         raise NotApplicable("most of the rows also stand in the training data")
     return known
 

@@ -13,6 +13,7 @@ from modelglass.analysis.finding import Severity
 from modelglass.analysis.row_hashes import Hashes, column_hashes, equal_pairs, row_hashes, run_lengths, times_seen
 from modelglass.analysis.selecting import selecting
 from modelglass.analysis.sql_text import quote_name
+from modelglass.analysis.unseen import more_than, share_by_chance
 from modelglass.analysis.wording import part
 
 TIMES_CHANCE, CONFLICT_TIMES = 2.0, 3.0
@@ -212,25 +213,13 @@ def check_overlap(data: CheckedData) -> list[Hit]:
     return hits + _shared_names(data, [data.cluster_name, data.id_name])
 
 
-def _share_by_chance(there: Hashes) -> float:
-    """Give the share of training rows that another training row equals: what a new row of the same source has too."""
-    return float((times_seen(there) > 1).mean())
-
-
-def _more_than(k: int, n: int, share: float, m: int) -> float:
-    """Give the p-value of k of n, against a share that m rows show (two shares, pooled, with half a row of continuity)."""
-    pooled = (k + share * m) / (n + m)
-    spread = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / n + 1 / m))
-    return float(stats.norm.sf((k / n - share - 0.5 / n) / spread))
-
-
 def _same(data: CheckedData, here: np.ndarray, there: np.ndarray) -> list[Hit]:
     mine, theirs = here.sum(axis=0, dtype=np.uint64), there.sum(axis=0, dtype=np.uint64)
     places = np.flatnonzero(pd.Series(mine).isin(theirs).to_numpy())
     if len(places) < 3:
         return []
-    chance = _share_by_chance(theirs)
-    p = _more_than(len(places), data.n, chance, len(theirs))
+    chance = share_by_chance(theirs)
+    p = more_than(len(places), data.n, chance, len(theirs))
     surplus = len(places) / data.n - chance
     if p > P_MOST or surplus * data.n < 3:
         return []
@@ -265,8 +254,8 @@ def _almost(data: CheckedData, here: np.ndarray, there: np.ndarray, names: list[
         places = np.flatnonzero(pd.Series(a).isin(b).to_numpy())
         if len(places) < 0.01 * data.n or len(places) < 5:
             continue
-        chance = _share_by_chance(b)
-        p = min(_more_than(len(places), data.n, chance, len(b)) * len(here), 1.0)
+        chance = share_by_chance(b)
+        p = min(more_than(len(places), data.n, chance, len(b)) * len(here), 1.0)
         surplus = len(places) / data.n - chance
         if p > P_MOST or surplus < 0.01:
             continue

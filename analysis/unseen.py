@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from modelglass.analysis.row_hashes import row_hashes, times_seen
+from modelglass.analysis.row_hashes import Hashes, row_hashes, times_seen
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -35,8 +35,17 @@ def unseen(ev: Evaluation) -> np.ndarray:
     theirs = row_hashes(train, names)
     both = np.isin(row_hashes(ev.frame, names), theirs)
     k, n, m = int(both.sum()), len(both), len(theirs)
-    chance = float((times_seen(theirs) > 1).mean())
-    pooled = (k + chance * m) / (n + m)
-    spread = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / n + 1 / m))
-    taken_over = k >= FEWEST and stats.norm.sf((k / n - chance - 0.5 / n) / spread) <= P_MOST
+    taken_over = k >= FEWEST and more_than(k, n, share_by_chance(theirs), m) <= P_MOST
     return np.flatnonzero(~both) if taken_over else every
+
+
+def share_by_chance(there: Hashes) -> float:
+    """Give the share of training rows that another training row equals: what a new row of the same source has too."""
+    return float((times_seen(there) > 1).mean())
+
+
+def more_than(k: int, n: int, share: float, m: int) -> float:
+    """Give the p-value of k of n, against a share that m rows show (two shares, pooled, with half a row of continuity)."""
+    pooled = (k + share * m) / (n + m)
+    spread = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / n + 1 / m))
+    return float(stats.norm.sf((k / n - share - 0.5 / n) / spread))
