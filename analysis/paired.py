@@ -19,7 +19,7 @@ from modelglass.analysis.estimates_values import ROUNDING, pinball_losses, rows_
 from modelglass.analysis.groups import Groups, Rows, against_rest, class_of, tail_df
 from modelglass.analysis.metrics import METRICS, Metric, aimed_loss, chosen_metrics
 from modelglass.analysis.own_metrics import own_answer
-from modelglass.analysis.paired_spread import enough_changed, of_two_more, spread_of, weights_df
+from modelglass.analysis.paired_spread import by_unit, enough_changed, of_two_more, spread_of, units_of, weights_df
 from modelglass.analysis.sides import these
 from modelglass.analysis.weighted import equal_rows
 
@@ -167,9 +167,8 @@ class Tally:
         self._before, self._first = influence_of(metric, clean) if before is None else before
         self._strata = strata
         self._kept: list[Rows] = []
-        self._unit = None if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1].reshape(-1)
-        n = len(clean.y) if self._unit is None else int(self._unit.max()) + 1
-        self._own, self._lent = np.zeros(n), np.zeros(n)
+        units = len(by_unit(clean, np.zeros(len(clean.y))))
+        self._own, self._lent = np.zeros(units), np.zeros(units)
         self._own_squares = self._lent_squares = 0.0
 
     def add(self, rows: Rows, donors: np.ndarray) -> None:
@@ -187,14 +186,11 @@ class Tally:
         lent = np.bincount(donors, weights=gain, minlength=len(gain))
         if self._strata is not None:  # a stratum's mean is counted once, with the rows that get values
             lent -= (np.bincount(self._strata, lent) / np.maximum(np.bincount(self._strata), 1))[self._strata]
-        own, given = self._by_unit(gain), self._by_unit(lent)
+        own, given = by_unit(self.clean, gain), by_unit(self.clean, lent)
         self._own += own
         self._lent += given
         self._own_squares += float((own**2).sum())
         self._lent_squares += float((given**2).sum())
-
-    def _by_unit(self, values: np.ndarray) -> np.ndarray:
-        return values if self._unit is None else np.bincount(self._unit, weights=values)
 
     @property
     def count(self) -> int:
@@ -280,7 +276,7 @@ def enough_rows(clean: Rows) -> bool:
     """Say whether there are rows, clusters and rows of each outcome enough for the interval of a change to hold its level."""
     if equal_rows(clean.weight, len(clean.y)) < FEWEST_TO_SHUFFLE * (1 - ROUNDING):
         return False
-    if clean.cluster is not None and len(np.unique(clean.cluster)) < FEWEST_CLUSTERS_TO_SHUFFLE:
+    if clean.cluster is not None and units_of(clean).max() + 1 < FEWEST_CLUSTERS_TO_SHUFFLE:
         return False
     if clean.task != "binary":
         return True
@@ -357,7 +353,7 @@ def _bootstrap(
     if metric.name == "ece" or equal_rows(clean.weight, len(clean.y)) < FEWEST * (1 - ROUNDING):
         return np.nan, np.nan, "none"
     rng = np.random.default_rng((seed, 20_003))
-    unit = np.arange(len(clean.y)) if clean.cluster is None else np.unique(clean.cluster, return_inverse=True)[1]
+    unit = units_of(clean)
     weight = np.ones(len(clean.y)) if clean.weight is None else clean.weight
     draws, own = np.full(DRAWS, np.nan), metric.function is not None
     ends = time.perf_counter() + OWN_SECONDS

@@ -79,9 +79,15 @@ def enough_changed(metric: Metric, clean: Rows, changed: Sequence[Rows]) -> bool
 
 def by_unit(clean: Rows, values: np.ndarray) -> np.ndarray:
     """Sum influences (n,) within clusters; rows where there are none."""
-    if clean.cluster is None:
-        return values
-    return np.bincount(np.unique(clean.cluster, return_inverse=True)[1].reshape(-1), weights=values)
+    return values if clean.cluster is None else np.bincount(units_of(clean), weights=values)
+
+
+def units_of(clean: Rows) -> np.ndarray:
+    """Number the units from 0 without gaps, (n,): clusters, or rows where there are none."""
+    cluster = clean.cluster
+    if cluster is None:
+        return np.arange(len(clean.y))
+    return clean.keep("unit", lambda: np.unique(cluster, return_inverse=True)[1].reshape(-1))
 
 
 def weights_df(clean: Rows) -> float:
