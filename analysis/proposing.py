@@ -130,9 +130,9 @@ class Proposing:
             mask = rows_in(codes, conditions)
             if _repeats(mask, taken, told):
                 continue
-            shorter = _shortened(codes, conditions, mask, told)
+            shorter, wider = _shortened(codes, conditions, mask, told)
             if len(shorter) < len(conditions):
-                conditions, mask = shorter, rows_in(codes, shorter)
+                conditions, mask = shorter, wider
                 if _repeats(mask, taken, told):
                     continue
             taken.append(mask)
@@ -152,11 +152,10 @@ def _repeats(mask: np.ndarray, taken: Sequence[np.ndarray], told: Sums) -> bool:
 
 def _shortened(
     codes: np.ndarray, conditions: list[tuple[int, int]], mask: np.ndarray, told: Sums
-) -> list[tuple[int, int]]:
+) -> tuple[list[tuple[int, int]], np.ndarray]:
     """Leave out conditions that add nothing: what one shuts out is more surely worse than the rows outside than it is better than the slice."""
     while len(conditions) > 1:
-        best = 0.0
-        kept = conditions
+        best, kept, held = 0.0, conditions, mask
         for one in conditions:
             fewer = [c for c in conditions if c != one]
             wider = rows_in(codes, fewer)
@@ -164,11 +163,11 @@ def _shortened(
             added = told.surely(mask, shut_out)
             alike = told.surely(shut_out, ~wider) - added
             if added < ADDS and alike > best:
-                best, kept = alike, fewer
+                best, kept, held = alike, fewer, wider
         if kept is conditions:
             break
-        conditions, mask = kept, rows_in(codes, kept)
-    return conditions
+        conditions, mask = kept, held
+    return conditions, mask
 
 
 def _says_the_same(mask: np.ndarray, other: np.ndarray, told: Sums) -> bool:
