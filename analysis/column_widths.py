@@ -53,9 +53,9 @@ def sides_in_words(
         return [np.nan, np.nan], ""
     with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs have no middle and no mean
         middles = [quantile(v, w, 0.5) for v, w in parts]
+        if len({_show(m, times) for m in middles}) == 2:
+            return middles, f"middle {_show(middles[0], times)} here, {_show(middles[1], times)} there"
         means = [float(np.average(v, weights=w)) for v, w in parts]
-    if len({_show(m, times) for m in middles}) == 2:
-        return middles, f"middle {_show(middles[0], times)} here, {_show(middles[1], times)} there"
     known = np.isfinite(means).all()
     return middles, f"mean {_show(means[0], times)} here, {_show(means[1], times)} there" if known else ""
 
