@@ -29,8 +29,7 @@ def part_of_one(value: Any, name: str) -> float:
     >>> part_of_one(0.05, "alpha")
     0.05
     """
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not number or not 0 < value < 1:
+    if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < 1:
         raise InputError(f"Expected a number between 0 and 1 as {name}.", f"Got {value!r}.", "Choose e.g. 0.05.")
     return float(value)
 

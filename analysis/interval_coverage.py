@@ -11,7 +11,7 @@ import pandas as pd
 
 from modelglass.analysis.aimed import named
 from modelglass.analysis.curves import MOST_SLICES, WHOLE
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import Estimates, rows_text
 from modelglass.analysis.estimates_labels import binary_proportion
 from modelglass.analysis.groups import Groups
@@ -177,8 +177,7 @@ def measure(
     >>> found[["what", "estimate"]].values.tolist()
     [['0.1', 0.0], ['0.9', 0.75], ['0.1 to 0.9', 0.75]]
     """
-    if not 0 < level < 1:
-        raise InputError("Expected a level between 0 and 1, such as 0.95.", f"Got {level!r}.")
+    level = check_level(level)
     y = np.asarray(actual, dtype=float)
     w = weights(weight, len(y))
     found = {float(q): np.asarray(v, dtype=float) for q, v in sorted(quantiles.items())}
