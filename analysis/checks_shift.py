@@ -14,6 +14,7 @@ from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.finding import Severity
 from modelglass.analysis.plain import plain
+from modelglass.analysis.weighted import equal_rows
 from modelglass.analysis.wording import say
 
 P_MOST = 1e-4
@@ -119,7 +120,7 @@ def _shares(data: CheckedData, here: np.ndarray, there: np.ndarray, labels: list
         if kept.sum() < _FEWEST:
             return None
         count = np.bincount(codes[kept], weights=w[kept], minlength=len(labels))
-        worth = float(w[kept].sum() ** 2 / (w[kept] ** 2).sum())  # Kish 1965
+        worth = equal_rows(w[kept], int(kept.sum()))
         if cluster is not None:
             worth = min(worth, float(len(np.unique(cluster[kept]))))
         parts.append((count / count.sum(), worth))

@@ -13,6 +13,7 @@ from modelglass.analysis import halves, intervals
 from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.estimates_values import SIGNED_SKEWNESS_FACTOR
 from modelglass.analysis.groups import Groups, Moments, Rows
+from modelglass.analysis.weighted import equal_rows
 
 Floats = NDArray[np.float64]
 HALVINGS = 10
@@ -102,8 +103,7 @@ def _moments(rows: Rows, gains: Sequence[np.ndarray]) -> tuple[np.ndarray, Momen
 def why_none(rows: Rows) -> str:
     """Say why no gain on these rows can be told from chance; "" where one can."""
     n = len(rows.y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kish = n if rows.weight is None else float(np.nan_to_num(rows.weight.sum() ** 2 / (rows.weight**2).sum()))
+    kish = equal_rows(rows.weight, n)
     if kish < FEWEST_ROWS * (1 - 1e-9):
         effective = f" ({kish:,.0f} when weighted)" if kish < n * (1 - 1e-9) else ""
         return f"only {rows_text(n)}{effective}, and at least {FEWEST_ROWS} are needed"

@@ -30,6 +30,7 @@ from modelglass.analysis.performance import check_level, in_sentence, metric_lab
 from modelglass.analysis.progress import Progress, span, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import UNNAMED, Source
+from modelglass.analysis.weighted import equal_rows
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -268,8 +269,8 @@ def _loss(rows: Rows, metric: Metric) -> tuple[np.ndarray, np.ndarray | None, np
     part = np.arange(len(rows.y)) if loss.rows is None else loss.rows
     weight = None if rows.weight is None else rows.weight[part]
     grown = inflation_of(loss.values, weight, None if rows.cluster is None else rows.cluster[part])
-    if weight is not None and weight.sum() > 0:  # Kish
-        grown *= float((weight**2).sum() * len(weight) / weight.sum() ** 2)
+    if weight is not None and weight.sum() > 0:
+        grown *= len(weight) / equal_rows(weight, len(weight))
     return loss.values, weight, part, grown
 
 

@@ -12,6 +12,7 @@ from scipy import special
 from modelglass.analysis import intervals
 from modelglass.analysis.estimated import FEWEST_CLUSTERS, rows_text
 from modelglass.analysis.groups import tail_df
+from modelglass.analysis.weighted import equal_rows
 
 Floats = NDArray[Any]
 _STEPS = 40
@@ -110,14 +111,12 @@ def mean_difference(here: Sample, there: Sample, level: float = 0.95) -> MeanDif
 def why_none(here: Sample, there: Sample) -> str:
     """Say why no interval of a difference of means of these samples would hold its level; "" where one does."""
     for sample in (here, there):
-        weight = np.ones(len(sample.values)) if sample.weight is None else sample.weight
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kish = float(weight.sum() ** 2 / (weight**2).sum())
-        unequal = not kish > len(weight) * (1 - 1e-9)
+        kish = equal_rows(sample.weight, len(sample.values))
+        unequal = not kish > len(sample.values) * (1 - 1e-9)
         fewest = FEWEST_UNEQUAL_ROWS if unequal or sample.cluster is not None else FEWEST_ROWS
         if not kish >= fewest * (1 - 1e-9):
             effective = " (weights counted)" if unequal else ""
-            return f"one side has {rows_text(round(np.nan_to_num(kish)))}{effective}, and at least {fewest} are needed"
+            return f"one side has {rows_text(round(kish))}{effective}, and at least {fewest} are needed"
         if sample.cluster is not None and len(np.unique(sample.cluster)) < FEWEST_CLUSTERS:
             return f"one side has fewer than {FEWEST_CLUSTERS} clusters"
     return ""

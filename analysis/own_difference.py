@@ -13,6 +13,7 @@ from modelglass.analysis.intervals import critical
 from modelglass.analysis.metric_records import Metric
 from modelglass.analysis.own_metrics import FEWEST_UNITS, Bootstrap, own_answer, takes_weights
 from modelglass.analysis.progress import tell
+from modelglass.analysis.weighted import equal_rows
 
 DRAWS = 200
 """Enough for a standard error: it is then 5 % off."""
@@ -92,7 +93,7 @@ def _units(rows: Rows, part: np.ndarray) -> float:
     weight = np.ones(len(part)) if rows.weight is None else rows.weight[part]
     if rows.cluster is not None:
         weight = np.bincount(np.unique(rows.cluster[part], return_inverse=True)[1], weights=weight)
-    return float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
+    return equal_rows(weight, len(weight))
 
 
 def _drawn(metric: Metric, rows: Rows, sides: list[np.ndarray], how: Bootstrap) -> np.ndarray | str:

@@ -18,6 +18,7 @@ from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.intervals import critical
 from modelglass.analysis.metric_records import METRICS, Function, Metric, Needs
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.weighted import equal_rows
 
 DRAWS = 400
 SECONDS = 10.0
@@ -258,7 +259,7 @@ def _effective(rows: Rows, part: np.ndarray, cluster: np.ndarray | None) -> floa
     weight = np.ones(len(part)) if rows.weight is None else rows.weight[part]
     if cluster is not None:
         weight = np.bincount(cluster, weights=weight)
-    return float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
+    return equal_rows(weight, len(weight))
 
 
 def _ends(values: np.ndarray, metric: Metric, units: float, level: float) -> tuple[float, float] | str:
