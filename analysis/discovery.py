@@ -22,7 +22,7 @@ from modelglass.analysis.groups import Groups, Rows, rows_of
 from modelglass.analysis.halves import halves
 from modelglass.analysis.joining import conjoined
 from modelglass.analysis.metrics import METRICS, Function, Metric, aimed_loss, chosen_metrics
-from modelglass.analysis.offering import sliced_by_default
+from modelglass.analysis.offering import SLICED_KINDS, sliced_by_default
 from modelglass.analysis.own_metrics import SECONDS, Bootstrap
 from modelglass.analysis.performance import check_level, in_sentence, metric_label, shown
 from modelglass.analysis.progress import Progress, span, tell
@@ -36,7 +36,6 @@ from modelglass.analysis.weighted import as_equal_rows, equal_rows
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
-SEARCHED_KINDS = ("numeric", "categorical", "boolean", "datetime")
 FEWEST_ROWS = 200
 BINS = (4, 10)
 DEFAULT = {"binary": "accuracy", "multiclass": "accuracy", "regression": "mae"}
@@ -192,9 +191,9 @@ def codings_of(
                 f"Expected columns to search in beside the target, {name!r}.", "Got the target.", "Leave it out."
             )
     wanted = (
-        [c for c in ev.columns.values() if c.kind in SEARCHED_KINDS and c.name in columns]
+        [c for c in ev.columns.values() if c.kind in SLICED_KINDS and c.name in columns]
         if columns
-        else sliced_by_default(ev, SEARCHED_KINDS)
+        else sliced_by_default(ev)
     )
     codings: list[Coding] = []
     for column in wanted:

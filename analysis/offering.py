@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,15 +14,17 @@ from modelglass.analysis.models.base import Model
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
+SLICED_KINDS = ("numeric", "categorical", "boolean", "datetime")
 
-def sliced_by_default(ev: Evaluation, kinds: Collection[str]) -> list[Column]:
+
+def sliced_by_default(ev: Evaluation) -> list[Column]:
     """Give the columns to slice by that nobody named: not the target, nor weights, clusters and names of rows that the model does not read.
 
     Their values tell how rows were drawn and counted, and a cluster lies wholly in one half of a search; named, they are searched all the same.
     """
     source = ev.source
     roles = {source.weight, source.cluster, ev._all.id} - set(ev.features)
-    return [c for c in ev.columns.values() if c.kind in kinds and c.name != ev.target and c.name not in roles]
+    return [c for c in ev.columns.values() if c.kind in SLICED_KINDS and c.name != ev.target and c.name not in roles]
 
 
 def not_by_default(

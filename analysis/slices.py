@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
 
 ALL_ROWS = "(all rows)"
-SLICED_KINDS = ("numeric", "categorical", "boolean", "datetime")
 COLUMNS = ["columns", "slice", "where", "metric", "estimate", "low", "high", "n", "support", "note", "method"]
 By = str | Sequence[str | Sequence[str]] | None
 
@@ -196,7 +195,7 @@ def _chosen(metrics: Any, rows: Rows) -> list[Metric]:
 
 def _asked_columns(ev: Evaluation, by: By) -> list[tuple[str, ...]]:
     if by is None:
-        names = [c.name for c in sliced_by_default(ev, SLICED_KINDS)]
+        names = [c.name for c in sliced_by_default(ev)]
         if not names:
             raise NotApplicable("the data has no column to slice by")
         return [(name,) for name in names]

@@ -34,7 +34,7 @@ def options(setting: Setting, ev: Evaluation) -> list[Any]:
     if setting.choices:
         return list(setting.choices)
     if setting.kind in ("column", "columns"):
-        from modelglass.analysis.slices import SLICED_KINDS
+        from modelglass.analysis.offering import SLICED_KINDS
 
         return [name for name, c in ev.columns.items() if name != ev.target and c.kind in SLICED_KINDS]
     if setting.kind in ("feature", "features"):
