@@ -76,7 +76,7 @@ def rows_text(count: int) -> str:
     >>> rows_text(1), rows_text(1200)
     ('1 row', '1,200 rows')
     """
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return many(count, "row")
 
 
 def many(count: int, one: str) -> str:

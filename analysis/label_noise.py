@@ -42,15 +42,16 @@ def sides_of(
     one level in every column are one: a copy of a row would vouch for its label.
     """
     sure = np.flatnonzero(likely >= 0)
-    few = (
-        rows.weight is not None and equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS
-    )  # how frequent classes are would be unknown
+    few = rows.weight is not None and equal_rows(rows.weight, len(rows.y)) < FEWEST_ROWS
     if codes is None or not len(sure) or few:
         hits = int((likely[sure] != rows.y[sure]).sum())
-        note = f"cannot be said: {no_columns}, so nobody can see whether surer rows are contradicted less"
-        if codes is not None:
-            note = f"cannot be said: there are {as_equal_rows(rows.weight, len(rows.y))}; at least {FEWEST_ROWS} are needed"
-        return {-1: Flatness(n=len(sure), contradicted=hits, note=note if len(sure) else "cannot be said: no rows")}
+        if not len(sure):
+            why = "no rows"
+        elif codes is None:
+            why = f"{no_columns}, so nobody can see whether surer rows are contradicted less"
+        else:  # how frequent classes are would be unknown
+            why = f"there are {as_equal_rows(rows.weight, len(rows.y))}; at least {FEWEST_ROWS} are needed"
+        return {-1: Flatness(n=len(sure), contradicted=hits, note=f"cannot be said: {why}")}
     content = content_of(rows.cut(sure), codes[sure])
     sure = sure[np.argsort(content, kind="stable")]
     cut, own = rows.cut(sure), p[sure, likely[sure]]

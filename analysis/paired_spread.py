@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modelglass.analysis.estimates_scores import AVERAGES
-from modelglass.analysis.groups import Groups, Moments, Rows, join, sample_moments
+from modelglass.analysis.groups import Groups, Moments, Rows, join, largest, sample_moments
 from modelglass.analysis.metrics import Metric
 from modelglass.analysis.weighted import equal_rows
 
@@ -95,5 +95,4 @@ def weights_df(clean: Rows) -> float:
     weight = by_unit(clean, np.ones(len(clean.y)) if clean.weight is None else clean.weight)
     if clean.weight is None:
         return max(len(weight) - 1.0, 1.0)
-    squares = (weight / max(weight.max(initial=0.0), 1e-300)) ** 2
-    return float(squares.sum() ** 2 / max((squares**2).sum(), 1e-300)) - 1
+    return equal_rows((weight / largest(weight)) ** 2, len(weight)) - 1

@@ -182,9 +182,8 @@ def _hist(estimator: Any) -> _Read:
     def encode(X: Any) -> np.ndarray:
         if categorical is None or not np.any(categorical):
             return _numbers(X)
-        seen = np.asarray(
-            estimator._preprocess_X(X, reset=False), dtype=float
-        )  # an unknown category becomes a missing one
+        # an unknown category becomes a missing one
+        seen = np.asarray(estimator._preprocess_X(X, reset=False), dtype=float)
         out = np.empty_like(seen)
         out[:, place] = seen
         return out
