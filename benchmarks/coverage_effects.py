@@ -122,15 +122,11 @@ def surface_of(
     pairs = pairs_of(*taken)
     i, j = pairs.step, pairs.other_step
     moves = [answer(edges[i + 1], edges[j + b], s) - answer(edges[i], edges[j + b], s) for b in (0, 1)]
-    second, said = SecondOrder(pairs, weight), answer(x, z, s)
-    alone = (
-        (answer(edges[i + 1], z, s) - answer(edges[i], z, s), pairs.one),
-        (answer(x, edges[j + 1], s) - answer(x, edges[j], s), pairs.other),
-    )
-    one, other = (measure(d, t.row, t.step, t.stands, weight, len(edges)) for d, t in alone)
-    differences, mean = moves[1] - moves[0], second.share @ said
-    surface = mean + one[0][:, None] + other[0][None, :] + second.surface(differences)
-    return surface, second, differences, (second.share * (said - mean), one[1], other[1])
+    second, differences = SecondOrder(pairs, weight), moves[1] - moves[0]
+    one = answer(edges[i + 1], z, s) - answer(edges[i], z, s)
+    other = answer(x, edges[j + 1], s) - answer(x, edges[j], s)
+    alone, first = second.first_order(answer(x, z, s), one, other)
+    return alone + second.surface(differences), second, differences, first
 
 
 def bootstrapped(

@@ -21,7 +21,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
 from modelglass.explainers import joint_steps
 from modelglass.explainers import rows as shared
-from modelglass.explainers.accumulated_local_effects import Steps, measure, steps_of
+from modelglass.explainers.accumulated_local_effects import steps_of
 from modelglass.explainers.effect_answers import Answers
 from modelglass.explainers.effect_grid import FEW, Grid, grid_of, nearest
 from modelglass.explainers.interaction_strength import OTHERS, interaction_strength
@@ -244,29 +244,21 @@ def _by_steps(
     corners = _asked(used, model, (own, one, other), grids, span(progress, 0.0, 0.7))
     moves = corners[:m] - corners[m : 2 * m] - corners[2 * m : 3 * m] + corners[3 * m :]
     answers = model.said(used, used.inputs())
-    alone = [_moves(used, model, s, span(progress, 0.7, 0.9)) for s in (pairs.one, pairs.other)]
+    taken = {s.grid.name: s for s in (pairs.one, pairs.other)}
+    asks = {c: (s.row, s.step) for c, s in taken.items()}
+    alone = model.steps(used, {c: s.grid for c, s in taken.items()}, asks, span(progress, 0.7, 0.9))
     second = joint_steps.SecondOrder(pairs, used.weight)
     surfaces, beyonds, ends = [], [], []
     for i, (said, d) in enumerate(zip(answers.T, moves.T, strict=True)):
-        effects = [
-            measure(m[:, i], s.row, s.step, s.stands, used.weight, len(s.grid.values))
-            for m, s in zip(alone, (pairs.one, pairs.other), strict=True)
-        ]
-        mean, beyond = second.share @ said, second.surface(d)
-        surface = mean + effects[0][0][:, None] + effects[1][0][None, :] + beyond
-        first = second.share * (said - mean), effects[0][1], effects[1][1]
+        added, first = second.first_order(said, *(alone[c][:, i] for c in taken))
+        beyond = second.surface(d)
+        surface = added + beyond
         ends.append(intervals(used, second, d, first, surface, level))
         surfaces.append(surface)
         beyonds.append(beyond)
         tell(progress, 0.9 + 0.1 * (i + 1) / len(moves.T), "intervals")
     low, high, why = (np.stack(parts, axis=2) for parts in zip(*ends, strict=True))
     return grids, used.n, np.stack(surfaces, axis=2), np.stack(beyonds, axis=2), (low, high, why)
-
-
-def _moves(ev: Evaluation, model: Answers, steps: Steps, progress: Progress | None) -> np.ndarray:
-    """Give what the steps of one column do to these rows, shape (pairs, groups)."""
-    name = steps.grid.name
-    return model.steps(ev, {name: steps.grid}, {name: (steps.row, steps.step)}, progress)[name]
 
 
 def _by_setting(

@@ -9,7 +9,7 @@ from scipy import sparse, special
 
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import rows as shared
-from modelglass.explainers.joint_steps import SecondOrder
+from modelglass.explainers.joint_steps import First, SecondOrder
 
 FEWEST, FEW = 2.0, 10.0
 """Rows (clusters; Kish's number of them when weighted) of a cell below which its mean has no spread, and below which its spread is a guess."""
@@ -20,9 +20,6 @@ OFF, SHARE = 0.5, 0.3
 CELLS = 2_000_000
 FEW_ROWS = "there are too few rows or clusters"
 THIN_CELLS = "it is added up across cells of hardly any rows"
-
-First = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Influence of each row on the mean answer (rows,) and on the effects of both columns, (rows, values) and (rows, other values)."""
 
 
 def intervals(

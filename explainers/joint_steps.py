@@ -40,6 +40,8 @@ def pairs_of(one: Steps, other: Steps) -> Pairs:
     return Pairs(rows=rows, row=one.row[left], step=one.step[left], other_step=other.step[right], one=one, other=other)
 
 
+First = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Influence of each row on the mean answer (rows,) and on the effects of both columns, (rows, values) and (rows, other values)."""
 STACK = 256
 """Surfaces that are worked on at once."""
 
@@ -106,6 +108,18 @@ class SecondOrder:
     def surface(self, differences: np.ndarray) -> np.ndarray:
         """Give what both columns do together beyond what each does alone, (values, other values), from second differences (pairs,)."""
         return self._apart(self._added(self.means(differences)[None]))[0]
+
+    def first_order(self, answers: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, First]:
+        """Give the mean answer plus what each column does alone, (values, other values), and the influence of each row on these.
+
+        answers: of the rows as they are, (rows,); one, other: what the steps of each column do, shape of ``Steps.row`` of each.
+        """
+        mean, taken = self.share @ answers, (self.pairs.one, self.pairs.other)
+        (curve, own), (other_curve, other_own) = (
+            measure(d, s.row, s.step, s.stands, self.weight, len(s.grid.values))
+            for d, s in zip((one, other), taken, strict=True)
+        )
+        return mean + curve[:, None] + other_curve[None, :], (self.share * (answers - mean), own, other_own)
 
     def influence(self, differences: np.ndarray, correction: np.ndarray) -> Influence:
         """Give the influence of each row on ``surface``; correction (cells,): by which what rows do to the mean of their cell is multiplied."""
