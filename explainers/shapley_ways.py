@@ -105,17 +105,19 @@ def explained(
             if gap_of(found) <= 1e-3 * largest or asked.method != "auto":
                 return found, ""
             reason = f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
-    b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
-    n, rng, others = (
-        len(inputs),
-        np.random.default_rng((asked.seed, 20_029)),
-        shared.background_of(against, b, asked.seed),
-    )
-    order, weight = np.arange(n), ev.weight
+    return _sampled(ev, asked, inputs, against, progress, may_end=may_end), reason
+
+
+def _sampled(
+    ev: Evaluation, asked: Asked, inputs: pd.DataFrame, against: Evaluation, progress: Progress | None, *, may_end: bool
+) -> Attribution:
+    """Explain inputs against background rows of ``against`` by sampling; with ``may_end`` some of them, where its time ends it."""
+    n, b = len(inputs), min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    order, others = np.arange(n), shared.background_of(against, b, asked.seed)
     if may_end:  # what is done first is a sample of all
+        rng = np.random.default_rng((asked.seed, 20_029))
         order, others = rng.permutation(n), others.iloc[rng.permutation(b)] if n == 1 else others
-        weight = None if weight is None else weight[order]
-    lent = Lent(n, weight)
+    lent = Lent(n, None if ev.weight is None else ev.weight[order])
     got = sampled_values(
         lambda frame: shared.output(ev, frame),
         inputs.iloc[order],
@@ -127,11 +129,11 @@ def explained(
         may_end=may_end,
         progress=progress,
     )
-    done = np.sort(order[: got.rows])
-    at = np.argsort(order)[done]
-    early = got.rows < n or got.background < b
-    short = f" (the time ended it after {got.rows:,} of {n:,} rows)" if got.rows < n else ""
-    short = f" (the time ended it before all {b:,} background rows were met)" if got.background < b else short
+    at = np.argsort(order[: got.rows])
+    done, short = None, ""
+    if got.rows < n or got.background < b:
+        ended = f"after {got.rows:,} of {n:,} rows" if n > 1 else f"before all {b:,} background rows were met"
+        done, short = order[at], f" (the time ended it {ended})"
     return Attribution(
         values=got.values[at],
         error=got.error[at],
@@ -143,8 +145,8 @@ def explained(
         how=f"sampled on raw columns, {2 * got.background * asked.rounds:,} orders a row{short}",
         background=got.background,
         absent=f"absent features take the values of {got.background:,} background rows",
-        done=done if early else None,
-    ), reason
+        done=done,
+    )
 
 
 def gap_of(found: Attribution) -> float:
