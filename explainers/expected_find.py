@@ -76,7 +76,7 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
         raise NotApplicable(
             f"an expected direction is judged from {fewest} rows on, and there are {as_equal_rows(sample.weight, sample.n)}"
         )
-    spread = _spread(ev)
+    spread = float(shared.spread_of(shared.given_answers(ev))[0])
     stretches, looked = _against(sample, wanted, min(STRETCHES, fits), WORTH * spread, budget)
     found: dict[str, Finding] = {}
     for one in sorted(stretches, key=lambda s: -abs(s.move)):
@@ -86,13 +86,6 @@ def find(ev: Evaluation, budget: Budget) -> list[Finding]:
         if low > 0 or high < 0:
             found[one.name] = _told(ev, one, (low, high, p, looked), abs(one.move) / spread)
     return list(found.values())
-
-
-def _spread(ev: Evaluation) -> float:
-    """Give the standard deviation of the answers, those near the largest number that there is, too."""
-    answers = np.asarray(ev.predicted if ev.task == "regression" else ev.score, dtype=float)
-    size = float(np.abs(answers).max(initial=0.0)) or 1.0
-    return float((answers / size).std()) * size
 
 
 def _against(

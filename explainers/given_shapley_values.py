@@ -169,10 +169,9 @@ def _best(ev: Evaluation, values: np.ndarray, base: np.ndarray | None) -> tuple[
 
 def _outputs(ev: Evaluation) -> list[tuple[str, np.ndarray]]:
     """Give what the values may explain: the answer, its logarithm, or the logarithm of its odds; those that are finite."""
-    answer = ev.predicted if ev.task == "regression" else ev.score
-    if answer is None:
+    if ev.task != "regression" and ev.score is None:
         raise NotApplicable("the rows have no score that the values could add up to")
-    answer = np.asarray(answer, dtype=float).reshape(ev.n, -1)
+    answer = shared.given_answers(ev)
     found = [(shared.scale(ev), answer)]
     with np.errstate(divide="ignore", invalid="ignore"):
         if ev.task == "binary":

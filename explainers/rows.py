@@ -66,6 +66,18 @@ def output(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
     return out.reshape(len(frame), -1)
 
 
+def given_answers(ev: Evaluation) -> np.ndarray:
+    """Give what the model said of the rows as they are, (n, groups), without asking again; of classes there have to be scores."""
+    return np.asarray(ev.predicted if ev.task == "regression" else ev.score, dtype="float64").reshape(ev.n, -1)
+
+
+def spread_of(answers: np.ndarray) -> np.ndarray:
+    """Give the standard deviation of answers (n, groups) of each group, of those near the largest number that there is, too."""
+    size = np.abs(answers).max(axis=0, initial=0.0)
+    size[size == 0] = 1.0
+    return np.asarray((answers / size).std(axis=0) * size)
+
+
 def in_blocks(n: int, answer: Callable[[slice], np.ndarray], what: str, progress: Progress | None = None) -> np.ndarray:
     """Put ``n`` questions block by block, so that a slow model is asked for few at a time; give the answers below each other."""
     parts = []

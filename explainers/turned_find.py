@@ -144,16 +144,10 @@ def _slope(x: np.ndarray, y: np.ndarray, others: np.ndarray, weight: np.ndarray)
 
 def _errors(ev: Evaluation) -> tuple[np.ndarray, np.ndarray]:
     """Give outcome minus answer, shape (n, groups), and the standard deviation of the answers of each group."""
-    if ev.task == "regression":
-        answer, outcome = np.asarray(ev.predicted, dtype=float)[:, None], np.asarray(ev.y, dtype=float)[:, None]
-    elif ev.task == "binary":
-        answer, outcome = np.asarray(ev.score, dtype=float)[:, None], np.asarray(ev.y, dtype=float)[:, None]
-    else:
-        answer = np.asarray(ev.score, dtype=float)
-        outcome = (np.asarray(ev.y)[:, None] == np.arange(answer.shape[1])).astype(float)
-    size = np.abs(answer).max(axis=0, initial=0.0)
-    size[size == 0] = 1.0
-    return outcome - answer, (answer / size).std(axis=0) * size
+    answer, outcome = shared.given_answers(ev), np.asarray(ev.y, dtype=float)[:, None]
+    if ev.task == "multiclass":
+        outcome = (outcome == np.arange(answer.shape[1])).astype(float)
+    return outcome - answer, shared.spread_of(answer)
 
 
 def _numbers(ev: Evaluation) -> dict[str, np.ndarray]:
