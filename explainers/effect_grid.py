@@ -119,6 +119,15 @@ def floats(column: pd.Series) -> np.ndarray:
     return column.to_numpy(dtype="float64")
 
 
+def side_by_side(places: np.ndarray) -> np.ndarray | slice:
+    """Give what looks these places up: a slice, which copies nothing, where each follows the one before.
+
+    >>> side_by_side(np.array([2, 3, 4])) == slice(2, 5), side_by_side(np.array([2, 4])).tolist()
+    (True, [2, 4])
+    """
+    return slice(places[0], places[-1] + 1) if (np.diff(places) == 1).all() else places
+
+
 def many(n: int) -> bool:
     """Tell whether so many rows pay for the second that numba takes to load; always where its loops are loaded, never where they are held back."""
     return not held_back() and (n >= MANY or "modelglass.explainers.bin_kernels" in sys.modules)

@@ -11,7 +11,7 @@ import pandas as pd
 from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, span
-from modelglass.explainers.effect_grid import Asks
+from modelglass.explainers.effect_grid import Asks, side_by_side
 from modelglass.explainers.effect_links import answered, rest_of
 from modelglass.explainers.effect_trees import Job, node_ways
 from modelglass.explainers.effect_ways import FastWay, jobs_in_passes, linear_shares, seen_by
@@ -100,7 +100,7 @@ def _linear_steps(
         c, at = parts[i]
         (columns, grid), here = shares[c], slice(at, at + OF_NUMBERS)
         rows, step = (a[here] for a in asks[c])
-        taken = slice(rows[0], rows[-1] + 1) if (np.diff(rows) == 1).all() else rows  # no copy of rows side by side
+        taken = side_by_side(rows)
         rest = rest_of(b, way.base, seen[taken], columns, own[:, taken])
         raw = np.empty((len(b), 2, len(rows)))
         np.add(rest, grid[:, step], out=raw[:, 0])

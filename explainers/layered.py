@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelglass.analysis.models.perceptron import activated
+from modelglass.explainers.effect_grid import side_by_side
 from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, LOST, SOFTMAX, answered
 
 POINTS, STEPS = 32_768, 16_384
@@ -97,7 +98,7 @@ class Layered:
 
         def fill(first: int) -> int:
             at, to = rows[first : first + POINTS], value[first : first + POINTS]
-            taken = slice(at[0], at[-1] + 1) if (np.diff(at) == 1).all() else at  # no copy of rows side by side
+            taken = side_by_side(at)
             out[first : first + POINTS] = self.at(whole[taken], columns, numbers[to] - held[taken])
             return len(at)
 
