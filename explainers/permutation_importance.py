@@ -108,8 +108,7 @@ class PermutationImportance(Result):
         if len(self.single) < 2 or self.made < 2:
             return ""
         if not self.unsettled:
-            early = self.made < self.settings["n_repeats"]
-            return f" {'It stopped there because the' if early else 'The'} order is settled on these rows."
+            return f" {'It stopped there because the' if self.made < wanted else 'The'} order is settled on these rows."
         a, b = self.unsettled[0]
         more = f" (and {len(self.unsettled) - 1} more pairs)" if len(self.unsettled) > 1 else ""
         return f" More shuffles could change the order of {a} and {b}{more}."
