@@ -15,7 +15,7 @@ from modelglass.analysis.progress import Progress
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_contrast import ORDERS, ShapleyContrast, steps_of
 from modelglass.explainers.shapley_sampling import sampled_values
-from modelglass.explainers.shapley_ways import Asked, checked, explained, way_of
+from modelglass.explainers.shapley_ways import Asked, checked, exactly, way_of
 
 
 def class_contrast(
@@ -59,8 +59,11 @@ def class_contrast(
     way, reason = way_of(ev, "auto")
     error, background, values = None, 0, None
     if way is not None:
-        found, reason = explained(one, way, reason, Asked(method="auto", background=None, seed=seed), progress)
-        if found.error is None:
+        asked = Asked(method="auto", background=None, seed=seed)
+        found = exactly(one, way, asked, one.inputs(), progress)
+        if isinstance(found, str):
+            reason = found
+        else:
             values, base, end = (x[..., a] - x[..., b] for x in (found.values[0], found.base, found.prediction[0]))
             how, scale = f"{found.how}; {found.absent}", found.scale
     if values is None:

@@ -89,30 +89,40 @@ def explained(
 
     With ``may_end`` a sampling that its time ends gives what there is (``Attribution.done``).
     """
-    against, inputs = asked.against or ev, ev.inputs() if inputs is None else inputs
+    inputs = ev.inputs() if inputs is None else inputs
     if way is not None:
-        size = asked.background or (LINEAR_BACKGROUND if way.kind == "linear" else None)
-        try:
-            found = exact_values(
-                ev, way, background=size, seed=asked.seed, against=against, inputs=inputs, progress=progress
-            )
-        except NotApplicable as refused:
-            if asked.method != "auto":
-                raise
-            reason = refused.reason
-        else:
-            largest = max(1.0, float(np.abs(found.prediction).max(initial=0.0)))
-            if gap_of(found) <= 1e-3 * largest or asked.method != "auto":
-                return found, ""
-            reason = f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
-    return _sampled(ev, asked, inputs, against, progress, may_end=may_end), reason
+        found = exactly(ev, way, asked, inputs, progress)
+        if isinstance(found, Attribution):
+            return found, ""
+        reason = found
+    return _sampled(ev, asked, inputs, progress, may_end=may_end), reason
+
+
+def exactly(
+    ev: Evaluation, way: ExactWay, asked: Asked, inputs: pd.DataFrame, progress: Progress | None
+) -> Attribution | str:
+    """Explain inputs exactly, or say why not (completing "because ..."); a method that was asked for is taken or refused."""
+    size = asked.background or (LINEAR_BACKGROUND if way.kind == "linear" else None)
+    try:
+        found = exact_values(
+            ev, way, background=size, seed=asked.seed, against=asked.against or ev, inputs=inputs, progress=progress
+        )
+    except NotApplicable as refused:
+        if asked.method != "auto":
+            raise
+        return refused.reason
+    largest = max(1.0, float(np.abs(found.prediction).max(initial=0.0)))
+    if gap_of(found) <= 1e-3 * largest or asked.method != "auto":
+        return found
+    return f"the exact values do not add up to the predictions (off by up to {gap_of(found):.2g})"
 
 
 def _sampled(
-    ev: Evaluation, asked: Asked, inputs: pd.DataFrame, against: Evaluation, progress: Progress | None, *, may_end: bool
+    ev: Evaluation, asked: Asked, inputs: pd.DataFrame, progress: Progress | None, *, may_end: bool
 ) -> Attribution:
-    """Explain inputs against background rows of ``against`` by sampling; with ``may_end`` some of them, where its time ends it."""
-    n, b = len(inputs), min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    """Explain inputs by sampling; with ``may_end`` some of them, where its time ends it."""
+    against, n = asked.against or ev, len(inputs)
+    b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
     order, others = np.arange(n), shared.background_of(against, b, asked.seed)
     if may_end:  # what is done first is a sample of all
         rng = np.random.default_rng((asked.seed, 20_029))
