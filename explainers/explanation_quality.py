@@ -174,7 +174,7 @@ def nudged(
         moved = values + NUDGE * spread * rng.normal(size=len(frame))
         if pd.api.types.is_integer_dtype(column.dtype):
             moved = np.round(moved)
-        moved = np.clip(moved, np.nanmin(known), np.nanmax(known)) if np.isfinite(known).any() else moved
+        moved = np.clip(moved, np.nanmin(known), np.nanmax(known)) if len(finite) else moved
         frame.isetitem(j, pd.Series(moved, index=column.index).astype(column.dtype))
     exact = way if found.error is None else None
     return explained(ev, exact, "", asked, progress, inputs=frame)[0].values
