@@ -17,7 +17,7 @@ from modelglass.analysis.known_features import known_features
 from modelglass.analysis.missing_robustness import without
 from modelglass.analysis.noise_robustness import Noise, noisy
 from modelglass.analysis.possible import Space
-from modelglass.analysis.registry import LACKING
+from modelglass.analysis.refitting import training
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
@@ -112,13 +112,6 @@ def checked(ev: Evaluation, features: Any, noise: float, missing: float, digits:
     if not (noise or missing or digits):
         raise InputError("Expected some error.", "noise and missing are 0, and digits is None.", "Give noise=0.1.")
     return Errors(features=tuple(known_features(ev, features)), noise=noise, missing=missing, digits=digits)
-
-
-def training(ev: Evaluation) -> Evaluation:
-    """Give the training data; NotApplicable where they were not given or hold no target."""
-    if ev.train is None:
-        raise NotApplicable(LACKING["train"])
-    return ev.whole.on("train")
 
 
 def copied(there: Evaluation, rules: Constraints, errors: Errors, copies: int, seed: int) -> list[tuple[pd.DataFrame, np.ndarray]]:  # fmt: skip

@@ -13,10 +13,18 @@ from modelglass.analysis.feeding import call
 from modelglass.analysis.groups import Rows, rows_of
 from modelglass.analysis.models.loading import wrap_model
 from modelglass.analysis.paired import judged_answers
+from modelglass.analysis.registry import LACKING
 
 if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
     from modelglass.analysis.models.base import Model
+
+
+def training(ev: Evaluation) -> Evaluation:
+    """Give the training data; NotApplicable where they were not given or hold no target."""
+    if ev.train is None:
+        raise NotApplicable(LACKING["train"])
+    return ev.whole.on("train")
 
 
 class Refitter:

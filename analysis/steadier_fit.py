@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.augmented import STRENGTH, Errors, Maker, checked, copied, training
+from modelglass.analysis.augmented import STRENGTH, Errors, Maker, checked, copied
 from modelglass.analysis.changed_answers import inside
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.errors import InputError, NotApplicable
@@ -20,7 +20,7 @@ from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.ranking import one
-from modelglass.analysis.refitting import Refitter
+from modelglass.analysis.refitting import Refitter, training
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import ranged, say

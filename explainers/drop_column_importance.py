@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.curves import chosen_class
-from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Rows, class_of, rows_of
@@ -18,8 +17,7 @@ from modelglass.analysis.known_features import known_features
 from modelglass.analysis.paired import change, default_metric, enough_rows, value_of
 from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
 from modelglass.analysis.progress import Progress, tell
-from modelglass.analysis.refitting import Refitter
-from modelglass.analysis.registry import LACKING
+from modelglass.analysis.refitting import Refitter, training
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.explainers import rows as shared
@@ -107,9 +105,7 @@ def drop_column_importance(
     names = known_features(ev, features)
     if class_ not in (None, ""):
         class_of(ev, class_)
-    if ev.train is None:
-        raise NotApplicable(LACKING["train"])
-    train = ev.whole.on("train").sample(train_rows)
+    train = training(ev).sample(train_rows)
     chosen = ev.sample(rows)
     judge = _Refit(chosen, train, class_)
     full = judge.rows(None)
