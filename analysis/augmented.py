@@ -13,6 +13,7 @@ from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.faults import rounded
+from modelglass.analysis.given import whole
 from modelglass.analysis.known_features import known_features
 from modelglass.analysis.missing_robustness import without
 from modelglass.analysis.noise_robustness import Noise, noisy
@@ -91,10 +92,7 @@ def augmented(
     there = training(ev)
     rules = found_constraints(ev, given=constraints)
     there, _ = inside(there.where(where) if where else there, rules)
-    made = [frame for frame, _ in copied(there, rules, errors, copies, ev.seed_or(seed))]
-    if not any(len(m) for m in made):
-        raise NotApplicable("these errors change no training row: too weak, or the columns may not change")
-    return pd.concat(made)
+    return pd.concat([frame for frame, _ in copied(there, rules, errors, copies, ev.seed_or(seed))])
 
 
 def checked(ev: Evaluation, features: Any, noise: float, missing: float, digits: int | None, copies: int) -> Errors:
@@ -105,23 +103,24 @@ def checked(ev: Evaluation, features: Any, noise: float, missing: float, digits:
         if isinstance(value, (str, bool)) or not 0 <= value <= high or not np.isfinite(value):
             among = "0 or more" if high > 1 else "from 0 to 1"
             raise InputError(f"Expected a number {among} as {name}.", f"Got {value!r}.")
-    for name, whole, most in (("digits", digits, 15), ("copies", copies, MOST_COPIES)):
-        fits = isinstance(whole, (int, np.integer)) and not isinstance(whole, bool) and 1 <= whole <= most
-        if not fits and not (name == "digits" and whole is None):
-            raise InputError(f"Expected a whole number from 1 to {most} as {name}.", f"Got {whole!r}.")
+    if digits is not None:
+        whole(digits, "digits", 1, 15)
+    whole(copies, "copies", 1, MOST_COPIES)
     if not (noise or missing or digits):
         raise InputError("Expected some error.", "noise and missing are 0, and digits is None.", "Give noise=0.1.")
     return Errors(features=tuple(known_features(ev, features)), noise=noise, missing=missing, digits=digits)
 
 
 def copied(there: Evaluation, rules: Constraints, errors: Errors, copies: int, seed: int) -> list[tuple[pd.DataFrame, np.ndarray]]:  # fmt: skip
-    """Give for each copy the rows of ``there`` that errors reach, all columns, and their places (0 to n - 1)."""
+    """Give for each copy the rows of ``there`` that errors reach, all columns, and their places (0 to n - 1); NotApplicable where they reach none."""
     space, made = Space(rules, there.inputs()), []
     maker = Maker(there, space, errors)
     for copy in range(copies):
         columns, moved = maker.draw(seed + 7_919 * copy)
         at = np.flatnonzero(moved)
-        made.append((there.frame.assign(**{n: c.set_axis(there.frame.index) for n, c in columns.items()}).iloc[at], at))
+        made.append((there.frame.assign(**columns).iloc[at], at))
+    if not any(len(at) for _, at in made):
+        raise NotApplicable("these errors change no training row: too weak, or the columns may not change")
     return made
 
 
@@ -134,7 +133,7 @@ class Maker:
         self._noises = {n: Noise(ev, n, 0) for n in errors.features} if errors.noise else {}
 
     def draw(self, seed: int) -> tuple[dict[str, pd.Series], np.ndarray]:
-        """Give the raw columns that differ, and which rows differ, (n,)."""
+        """Give the raw columns that differ, with the index of the rows, and which rows differ, (n,)."""
         wanted = {}
         for name in self._errors.features:
             column = self._inputs[name]

@@ -186,7 +186,7 @@ def _records(
 
 def noisy(space: Space, wanted: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series], np.ndarray]:
     """Move wanted columns to possible rows: (the raw columns that differ, which rows differ (n,))."""
-    _places, X = np.arange(len(space.X)), space.X.copy()
+    X = space.X.copy()
     columns, moved = {}, np.zeros(len(X), dtype=bool)
     for name, column in wanted.items():
         if (

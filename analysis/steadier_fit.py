@@ -12,9 +12,9 @@ import pandas as pd
 from modelglass.analysis.augmented import STRENGTH, Errors, Maker, checked, copied
 from modelglass.analysis.changed_answers import inside
 from modelglass.analysis.constraints import constraints as found_constraints
-from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates_values import mean_of
+from modelglass.analysis.given import whole
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.possible import Space
@@ -126,20 +126,15 @@ def steadier_fit(
         As ``augmented``; a number of draws that is none.
     """
     errors = checked(ev, features, noise, missing, digits, copies)
-    if isinstance(draws, bool) or not isinstance(draws, (int, np.integer)) or draws < 1:
-        raise InputError("Expected a whole number of draws of errors, at least 1.", f"Got {draws!r}.")
+    whole(draws, "draws", 1)
     level, seed = check_level(level), ev.seed_or(seed)
     train, rules = training(ev).sample(train_rows), found_constraints(ev, given=constraints)
     (chosen, called), (own, _) = inside(ev.sample(rows), rules), inside(train.where(where) if where else train, rules)
-    judge = Refitter(chosen, train)
+    judge, more = Refitter(chosen, train), copied(own, rules, errors, copies, seed)
     tell(progress, 0.0, "fitting as it was")
     plain = judge.fitted(judge.inputs, judge.y, "as it was")
     tell(progress, 0.3, "fitting with errors in training")
-    more = copied(own, rules, errors, copies, seed)
-    added = sum(len(at) for _, at in more)
-    if not added:
-        raise NotApplicable("these errors change no training row: too weak, or the columns may not change")
-    y_own = _outcomes(judge, train, own)
+    y_own = judge.y[np.isin(train.rows, own.rows)]
     inputs = pd.concat([judge.inputs, *(frame[list(ev.features)] for frame, _ in more)], ignore_index=True)
     y = np.concatenate([judge.y, *(y_own[at] for _, at in more)])
     steady = judge.fitted(inputs, y, "with errors in training")
@@ -150,18 +145,13 @@ def steadier_fit(
     return SteadierFit(
         table=measured(clean[0], clean[1], noisy[0], noisy[1], level=level),
         trained=train.n,
-        added=added,
+        added=len(y) - train.n,
         source=chosen.source,
         settings={
             "features": list(errors.features), "noise": noise, "missing": missing, "digits": digits, "where": where or None, "copies": copies, "draws": draws,
             "constraints": called, "train_rows": train.n, "rows": chosen.n, "level": level, "seed": seed,
         },
     )  # fmt: skip
-
-
-def _outcomes(judge: Refitter, train: Evaluation, own: Evaluation) -> np.ndarray:
-    """Give the outcomes of those training rows that constraints do not leave out, (n,)."""
-    return judge.y if own.n == train.n else judge.y[np.isin(train.rows, own.rows)]
 
 
 def _noisy(
@@ -172,7 +162,7 @@ def _noisy(
     found: tuple[list[Rows], list[Rows]] = ([], [])
     for i in range(draws):
         columns, _ = maker.draw(seed + 104_729 + 7_919 * i)
-        frame = space.frame.assign(**{n: c.set_axis(space.frame.index) for n, c in columns.items()})
+        frame = space.frame.assign(**columns)
         for kept, model in zip(found, models, strict=True):
             kept.append(judge.judged(model, frame))
         tell(progress, 0.7 + 0.3 * (i + 1) / (draws + 1), f"judging, draw {i + 1} of {draws}")
