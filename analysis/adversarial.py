@@ -13,7 +13,7 @@ import pandas as pd
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.certified import Certificate, certificate
 from modelglass.analysis.changed_answers import Answers, excluded, kept_rows
-from modelglass.analysis.constraints import DAY, Constraints, constraints
+from modelglass.analysis.constraints import Constraints, constraints
 from modelglass.analysis.crowding import SMALL
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
@@ -379,7 +379,7 @@ def _columns(kept: Evaluation, space: Space, found: Guided, changes: pd.DataFram
                 mine.row.nunique() / done,
                 float(mine.cost.sum()) / total,
                 bool(space.number[j]),
-                SMALL * space.of[j].spread / (DAY if space.of[j].dates else 1.0),
+                SMALL * space.of[j].spread / space.of[j].unit,
             )
         )
     table = pd.DataFrame(

@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimated import agree
 from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.recipes import AS_FOUND
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 
@@ -56,6 +57,11 @@ class ColumnRule:
     codes: tuple[float, ...] = ()
     dates: bool = False
     how: str = ""
+
+    @property
+    def unit(self) -> float:
+        """What people are told spreads and steps in: days for dates, by the seconds of one."""
+        return DAY if self.dates else 1.0
 
     @property
     def free(self) -> bool:
@@ -118,7 +124,7 @@ class Constraints(Result):
     @property
     def called(self) -> str:
         """What results call them among their settings: the name of the file given, or whose data show them."""
-        return str(self.settings["given"] or "as the data show")
+        return str(self.settings["given"] or AS_FOUND)
 
     def frame(self) -> pd.DataFrame:
         """Give column, may_change, low, high, step, direction, cost, spread, levels, why."""
@@ -136,7 +142,7 @@ class Constraints(Result):
                     "step": _step_text(rule) if number else "",
                     "direction": rule.direction,
                     "cost": rule.cost,
-                    "spread": rule.spread / (DAY if rule.dates else 1.0),
+                    "spread": rule.spread / rule.unit,
                     "levels": ", ".join(map(str, rule.levels[:12]))
                     + (f" and {len(rule.levels) - 12} more" if len(rule.levels) > 12 else ""),
                     "why": "; ".join(filter(None, [rule.how, *with_others])),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.constraints import DAY, DIRECTIONS, ColumnRule, Constraints, Together, number_text
+from modelglass.analysis.constraints import DIRECTIONS, ColumnRule, Constraints, Together, number_text
 from modelglass.analysis.contradictions import Origins, check
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
 from modelglass.analysis.possible import OPERATIONS
@@ -104,7 +104,7 @@ def _rule(rule: ColumnRule, said: Mapping[str, Any], where: str) -> ColumnRule:
         step = _number(rule, "step", said["step"], where) if said["step"] is not None else 0.0
         if not np.isfinite(step) or step < 0:
             raise InputError(f"Expected a step above 0 for {rule.name!r} ({where}).", f"Got {described(said['step'])}.")
-        changes["step"] = step * (DAY if rule.dates else 1.0)
+        changes["step"] = step * rule.unit
     if "levels" in said:
         changes["levels"] = _levels(rule, said["levels"], where)
     if "direction" in said:
@@ -265,7 +265,7 @@ def written(made: Constraints) -> dict[str, Any]:
         if rule.kind == "number":
             one |= {k: _plain(rule, getattr(rule, k)) for k in ("low", "high") if np.isfinite(getattr(rule, k))}
             if rule.step:
-                one["step"] = rule.step / (DAY if rule.dates else 1.0)
+                one["step"] = rule.step / rule.unit
             if rule.direction != "any":
                 one["direction"] = rule.direction
         elif rule.kind == "levels" and rule.levels:
