@@ -178,12 +178,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         known = [key for key, _ in pairs]
-        raise _TwiceError(next(key for key in known if known.count(key) > 1))
+        twice = next(key for key in known if known.count(key) > 1)
+        raise _BrokenError(f"the key {twice[:100]!r} stands twice in one object")
     return made
-
-
-class _TwiceError(ValueError):
-    """A key that stands twice in one object."""
 
 
 def _names_apart(found: Workspace) -> Workspace:
@@ -201,8 +198,6 @@ def _names_apart(found: Workspace) -> Workspace:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, _TwiceError):
-        return f"the key {str(error)[:100]!r} stands twice in one object"
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]
         return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
