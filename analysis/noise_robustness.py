@@ -54,10 +54,8 @@ class NoiseRobustness(ProbedResult):
         """Say what noise on all columns does, and which column is most sensitive."""
         if not self.changes.rows_changed.any():
             return f"Noise changes none of {rows_text(self.source.rows)}: the constraints let no column change, or it is too weak for their steps."
-        whole = self.changes[self.changes.feature == ALL]
-        at = whole.iloc[(whole.level - 0.1).abs().argmin()]
+        at, single = self._usual()
         decisions = "" if np.isnan(at.changed) else f" and {at.changed:.1%} of decisions change"
-        single = self.changes[(self.changes.feature != ALL) & (self.changes.level == at.level)]
         most = ""
         if single.moved.notna().any():
             worst = single.loc[single.moved.idxmax()]
@@ -77,7 +75,13 @@ class NoiseRobustness(ProbedResult):
 
     def recipe(self) -> Recipe | None:
         """Give training rows with noise on the columns that it moves the model most through; None where it surely changes nothing."""
-        return of_noise(self.changes, ALL, self.settings, self.source.task)
+        return of_noise(*self._usual(), self.settings, self.source.task)
+
+    def _usual(self) -> tuple[pd.Series, pd.DataFrame]:
+        """Give what is told at the strength nearest to 0.1: noise on all columns, and on each alone."""
+        whole = self.changes.feature == ALL
+        at = self.changes[whole].iloc[(self.changes[whole].level - 0.1).abs().argmin()]
+        return at, self.changes[~whole & (self.changes.level == at.level)]
 
 
 def noise_robustness(

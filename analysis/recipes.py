@@ -68,25 +68,25 @@ def named(columns: Sequence[tuple[str, float]], strength: float) -> str:
     return listed([f"{c} (± {say(s)})" if np.isfinite(s) else f"{c} (another level in {strength:.0%} of rows)" for c, s in columns], 12)  # fmt: skip
 
 
-def of_noise(changes: pd.DataFrame, every: str, settings: Mapping[str, Any], task: str) -> Recipe | None:
-    """Give the recipe for noise, from the table of ``noise_robustness``; None where it surely changes nothing."""
-    whole = changes[changes.feature == every]
-    at = whole.iloc[(whole.level - 0.1).abs().argmin()]
-    low = at.moved_low if task == "regression" else at.changed_low
+def of_noise(every: pd.Series, single: pd.DataFrame, settings: Mapping[str, Any], task: str) -> Recipe | None:
+    """Give the recipe for noise of one strength, from the table of ``noise_robustness``: its row of all columns, and those of each alone.
+
+    None where it surely changes nothing.
+    """
+    low = every.moved_low if task == "regression" else every.changed_low
     if not low > 0:
         return None
-    single = changes[(changes.feature != every) & (changes.level == at.level) & (changes.moved > 0)]
-    first = single.nlargest(MOST, "moved")
+    first = single[single.moved > 0].nlargest(MOST, "moved")
     columns = list(zip(first.feature, first["size"], strict=True))
     if not columns:
         return None
     text = (
-        f"Training rows once more, with noise of {at.level:g} spreads on the columns whose noise moves the model most: {named(columns, at.level)}; their outcome "
+        f"Training rows once more, with noise of {every.level:g} spreads on the columns whose noise moves the model most: {named(columns, every.level)}; their outcome "
         f"stays, and each is a possible row. {NOT_MEASURED} Without training: measure these columns better, or move the threshold (“A steadier threshold” "
         "measures that)."
     )
     return Recipe(
-        text=text, code=training_code(settings, features=[c for c, _ in columns], noise=float(at.level), copies=1)
+        text=text, code=training_code(settings, features=[c for c, _ in columns], noise=float(every.level), copies=1)
     )
 
 
