@@ -194,12 +194,11 @@ def measure(
     if hard.any() and not hard.all():
         judging = changed[1::2].mean(axis=0)
         records += [_part(name, held, judging, at, level) for name, at in ((HARDEST, hard), (OTHERS, ~hard))]
-    alike = np.ptp(fragility) == 0  # then no slice is more fragile than the rest
-    slices, why = pd.DataFrame(), "" if codings and alike else "the data has no column to search for slices"
-    if codings and not alike:
+    slices, why = pd.DataFrame(), "" if codings else "the data has no column to search for slices"
+    if codings and np.ptp(fragility) != 0:  # else no slice is more fragile than the rest
         try:
             found = discovery.measure(held, codings, "mae", k=MOST, alpha=alpha, level=level, seed=seed, seconds=seconds, progress=progress)  # fmt: skip
-            slices, why = found.table, ""
+            slices = found.table
         except NotApplicable as answer:
             why = answer.reason
     parts = pd.DataFrame(records, columns=COLUMNS)
