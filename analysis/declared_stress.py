@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelglass.analysis.declared_breaks import CONSTRAINTS
 from modelglass.analysis.registry import Analysis, Setting
-from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC
+from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC, NEW_FIT
 
 FEATURES = Setting(name="features", kind="features", label="Columns", help="Empty: every column.")
 
@@ -184,10 +184,7 @@ ANALYSES: list[Analysis] = [
             ),
             Setting(name="copies", kind="integer", default=1, low=1, high=100, label="Copies of each training row"),
             CONSTRAINTS,
-            Setting(
-                name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"
-            ),
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
+            *NEW_FIT,
             LEVEL,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Settings that many records have: level, row, class, metric."""
+"""Settings that many records have: level, row, class, metric, rows of a new fit."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ AGAINST_REST = Setting(
     name="class_", kind="class", label="Class", help="Measure this class against the rest; empty: all of them."
 )
 ONE_CLASS = Setting(name="class_", kind="class", label="Class", help="Of several classes only this one; empty: all.")
+NEW_FIT = (
+    Setting(name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"),
+    Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
+)
+"""Of a model that is fitted again on a sample of training rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelglass.analysis.registry import Analysis, Setting
-from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC
+from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC, NEW_FIT
 
 _GROUPS = Setting(
     name="groups",
@@ -93,10 +93,7 @@ ANALYSES: list[Analysis] = [
         settings=(
             METRIC,
             Setting(name="features", kind="features", label="Columns", help="Empty: all."),
-            Setting(
-                name="train_rows", kind="integer", default=20_000, low=50, high=1_000_000, label="Training rows used"
-            ),
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows judged"),
+            *NEW_FIT,
             AGAINST_REST,
             LEVEL,
         ),
