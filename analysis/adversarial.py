@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 BUDGETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 ROWS, ROUNDS, SECONDS = 100, 3, 10.0
 WORST = 10
+COLUMNS = [
+    "column", "estimate", "low", "high", "n", "within_half", "within_half_low", "within_half_high", "used", "share_of_cost", "number", "size",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -365,40 +368,14 @@ def _columns(kept: Evaluation, space: Space, found: Guided, changes: pd.DataFram
     done = max(int(np.isfinite(found.cost).sum()), 1)
     total = max(float(changes.cost.sum()), 1e-12)
     for j in space.free:
-        name = space.names[j]
-        small = SMALL * space.of[j].cost if space.number[j] else space.of[j].cost
-        little = share(kept, found.alone[:, j] <= small, level)
-        half = share(kept, found.alone[:, j] <= (0.5 if space.number[j] else 1) * space.of[j].cost, level)
-        mine = changes[changes.column == name]
-        records.append(
-            (
-                name,
-                *little,
-                kept.n,
-                *half,
-                mine.row.nunique() / done,
-                float(mine.cost.sum()) / total,
-                bool(space.number[j]),
-                SMALL * space.of[j].spread / space.of[j].unit,
-            )
+        name, rule, number = space.names[j], space.of[j], bool(space.number[j])
+        little, half = (
+            share(kept, found.alone[:, j] <= (by if number else 1) * rule.cost, level) for by in (SMALL, 0.5)
         )
-    table = pd.DataFrame(
-        records,
-        columns=[
-            "column",
-            "estimate",
-            "low",
-            "high",
-            "n",
-            "within_half",
-            "within_half_low",
-            "within_half_high",
-            "used",
-            "share_of_cost",
-            "number",
-            "size",
-        ],
-    )
+        mine = changes[changes.column == name]
+        used, cost = mine.row.nunique() / done, float(mine.cost.sum()) / total
+        records.append((name, *little, kept.n, *half, used, cost, number, SMALL * rule.spread / rule.unit))
+    table = pd.DataFrame(records, columns=COLUMNS)
     # another level is a whole change, so levels stand after numbers that little changes turn over
     table["first"] = table.number & (table.estimate > 0)
     return table.sort_values(
