@@ -12,7 +12,7 @@ from modelglass.analysis.changed_answers import every_possible_row, inside
 from modelglass.analysis.constraints import constraints as found_constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.groups import Rows, rows_of
-from modelglass.analysis.noise_robustness import Noise, noisy
+from modelglass.analysis.noise_robustness import UNMOVED, Noise, noisy
 from modelglass.analysis.paired import default_metric, judged_answers
 from modelglass.analysis.possible import Space
 from modelglass.analysis.probing import Prober
@@ -92,9 +92,7 @@ def drawn(
             raise every_possible_row(found, f"row {found.row} with noise")
         made.append(judged_answers(chosen, *found, clean))
     if not prober.asked:
-        raise NotApplicable(
-            "noise changes no row: the constraints let no column change, or it is too weak for their steps"
-        )
+        raise NotApplicable(f"noise changes no row: {UNMOVED}")
     tell(progress, 1.0, "noise")
     settings = {"strength": strength, "constraints": called, "rows": chosen.n}
     return Drawn(ev=chosen, clean=clean, draws=tuple(made), asked=prober.asked, settings=settings)

@@ -31,6 +31,8 @@ LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0)
 ALL = "(all columns)"
 ROWS = 5_000
 DAY_NS = 86_400e9
+UNMOVED = "the constraints let no column change, or it is too weak for their steps"
+"""Why noise on all columns changes no row."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -53,7 +55,7 @@ class NoiseRobustness(ProbedResult):
     def sentence(self) -> str:
         """Say what noise on all columns does, and which column is most sensitive."""
         if not self.changes.rows_changed.any():
-            return f"Noise changes none of {rows_text(self.source.rows)}: the constraints let no column change, or it is too weak for their steps."
+            return f"Noise changes none of {rows_text(self.source.rows)}: {UNMOVED}."
         at, single = self._usual()
         decisions = "" if np.isnan(at.changed) else f" and {at.changed:.1%} of decisions change"
         most = ""
