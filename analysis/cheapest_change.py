@@ -23,7 +23,6 @@ WIDE, POINTS = 2_800, 32
 """Rows that one call of a bisection may ask, and parts that it cuts a way into at most: a call costs more than few rows."""
 HALVINGS, ROUGH, TOGETHER, EACH, ASKED = 14, 5, 6, 6, 16_384
 """Bisection steps, and those within a round; columns changed together at first; kinds of proposals; rows asked at once."""
-
 KEPT = 0.5
 """Seconds of a budget given to all analyses together that are kept for what follows the search, at most."""
 
@@ -119,8 +118,7 @@ class Searcher:
         self.far, self.far_gain = np.full((n, p), np.nan), np.zeros((n, p))  # the same of the strongest change
         self.flip = np.full((n, p), np.nan)  # the value of the cheapest change of each column that flips alone
         self._tight = np.full(n, np.nan)  # cost at which nothing more could be taken back
-        given = left()  # of all analyses together, a tenth kept for summing up
-        if given is not None:
+        if (given := left()) is not None:  # of all analyses together, a tenth kept for summing up
             seconds = min(np.inf if seconds is None else seconds, max(0.0, given[0] - min(given[1] / 10, KEPT)))
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._progress, self.now = progress, (0.0, "")
@@ -280,9 +278,8 @@ class Searcher:
             beyond, _, X = self.offer(places[at][every], X, all_of=keep_all)
             value = X[np.arange(len(X)), j[at][every]].reshape(len(at), parts - 1)
             beyond = beyond.reshape(value.shape)
-            first = np.where(
-                beyond.any(axis=1), beyond.argmax(axis=1), parts - 1
-            )  # the nearest to the row that is beyond
+            # the nearest to the row that is beyond
+            first = np.where(beyond.any(axis=1), beyond.argmax(axis=1), parts - 1)
             edges = np.column_stack([bad[at], value, good[at]])
             k = np.arange(len(at))
             stuck = (edges[k, first] == bad[at]) & (edges[k, first + 1] == good[at])
@@ -391,8 +388,7 @@ class Searcher:
                 axis=1
             )
         ]
-        add = (kind != 2) | ~has
-        rows = np.flatnonzero(add)
+        rows = np.flatnonzero((kind != 2) | ~has)
         j = pick[rows]
         near, far = self.move[places[rows], j], self.far[places[rows], j]
         u = rng.random(len(rows))
