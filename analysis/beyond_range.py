@@ -154,7 +154,7 @@ def beyond_range(
         steps=table,
         verdicts=_verdicts(table, spread),
         refused=refused_frame(refused),
-        ends={n: _ends(rules[n], chosen.inputs()[n]) for n in names},
+        ends={n: _ends(rules[n], chosen.frame[n]) for n in names},
         answer=words,
         spread=spread,
         source=chosen.source,
@@ -173,19 +173,20 @@ def _steps(
     ev: Evaluation, rules: Mapping[str, ColumnRule], names: list[str], widths: list[float], code: int | None, level: float, progress: Progress | None
 ) -> tuple[pd.DataFrame, float, list[tuple[str, str, Refused]]]:  # fmt: skip
     records, first = list[tuple[Any, ...]](), dict[tuple[str, str], InputError]()
-    own = answers(ev, ev.inputs(), code)
+    inputs = ev.inputs()
+    own = answers(ev, inputs, code)
     span = (float(own.min()) - 1e-9, float(own.max()) + 1e-9)
     ends = [(n, side) for n in names for side in ("below", "above")]
     for i, (name, side) in enumerate(ends):
         tell(progress, i / len(ends), f"{side} the range of {name}")
         rule, key = rules[name], (f"values {side} the range", name)
         end, sign = (rule.low, -1) if side == "below" else (rule.high, 1)
-        at_end = _asked(ev, rule, end, code, first, key)
+        at_end = _asked(ev, inputs, rule, end, code, first, key)
         for width in widths:
             value = end + sign * width * (rule.high - rule.low)
             if rule.step and rule.step == int(rule.step):
                 value = float(np.rint(value))
-            got = None if at_end is None else _asked(ev, rule, value, code, first, key)
+            got = None if at_end is None else _asked(ev, inputs, rule, value, code, first, key)
             moved, outside = ((np.nan,) * 3,) * 2
             if got is not None:
                 moved, outside = _mean(ev, got - at_end, level), share(ev, (got < span[0]) | (got > span[1]), level)
@@ -198,10 +199,9 @@ def _steps(
 
 
 def _asked(
-    ev: Evaluation, rule: ColumnRule, value: float, code: int | None, first: dict[tuple[str, str], InputError], key: tuple[str, str]
+    ev: Evaluation, inputs: pd.DataFrame, rule: ColumnRule, value: float, code: int | None, first: dict[tuple[str, str], InputError], key: tuple[str, str]
 ) -> np.ndarray | None:  # fmt: skip
     """Give the answers with one column at a value; None where the model raises an error, of which the first is kept under ``key``."""
-    inputs = ev.inputs()
     try:
         return answers(ev, inputs.assign(**{rule.name: _put(inputs[rule.name], rule, value)}), code)
     except InputError as error:
