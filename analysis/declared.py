@@ -366,7 +366,7 @@ ANALYSES: list[Analysis] = [
         settings=(
             Setting(name="features", kind="features", label="Columns one by one", help="Empty: every column."),
             METRIC,
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, fewest=100, label="Rows used"),
             CONSTRAINTS,
             AGAINST_REST,
             LEVEL,

@@ -10,7 +10,7 @@ FEATURES = Setting(name="features", kind="features", label="Columns", help="Empt
 
 
 def _rows(default: int) -> Setting:
-    return Setting(name="rows", kind="integer", default=default, low=50, high=1_000_000, label="Rows used")
+    return Setting(name="rows", kind="integer", default=default, low=50, high=1_000_000, fewest=50, label="Rows used")
 
 
 _STRENGTH = Setting(

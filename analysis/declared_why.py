@@ -23,6 +23,7 @@ _ROWS = Setting(
     default=5_000,
     low=100,
     high=1_000_000,
+    fewest=200,
     label="Rows of the cohort used",
     help="At most; the model is asked about them once for each repair that is tried.",
 )

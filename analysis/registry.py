@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelglass.analysis.budget import BudgetSpent, check_budget, watched
 from modelglass.analysis.errors import AnalysisError, GuestFailed, InputError, NotApplicable, listed, unknown_name
+from modelglass.analysis.in_time import in_time
 from modelglass.analysis.progress import Progress, heard
 from modelglass.analysis.result import Result
 
@@ -64,6 +65,7 @@ class Setting:
     file        a text that on the command line may stand in a .yaml file; pages and links never read files
     empty       what holds where nothing is chosen, in a word or few, or that for each task; without it what ``help`` says after "empty:"
     tasks       the tasks it means something in; empty: all of the analysis
+    fewest      of a number of rows or samples: where a budget is short, so few are used rather than none, and it is said
     """
 
     name: str
@@ -80,6 +82,7 @@ class Setting:
     empty: str | Mapping[str, str] = ""
     tasks: frozenset[str] = frozenset()
     file: bool = False
+    fewest: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,14 +217,9 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
     listening, raised = heard(progress)
     try:
         with _guest(record, raised):
-            function = record.function()
-            takes = inspect.signature(function).parameters
-            _check_given(record, takes, settings)
-            progress = watched(None if progress is None else listening)
-            if progress is not None and "progress" in takes:
-                settings = {**settings, "progress": progress}
+            _check_given(record, inspect.signature(record.function()).parameters, settings)
             check_budget()
-            result = function(ev, **settings)
+            result = in_time(ev, record, settings, watched(None if progress is None else listening))
             if not isinstance(result, Result):
                 raise TypeError(f"{record.compute} gave a {type(result).__name__} instead of a Result")
             return Outcome(analysis=record, result=result)

@@ -34,9 +34,13 @@ class Result:
         """Say the finding in plain words, with its number of rows."""
         raise NotImplementedError
 
+    def in_full(self) -> str:
+        """Say the finding as it is shown: the sentence, and what a short budget left out."""
+        return " ".join(filter(None, (self.sentence(), self.source.cut)))
+
     def opening(self) -> str:
-        """Say what stands above ``text()``: the sentence, or less where the text says it all the same."""
-        return self.sentence()
+        """Say what stands above ``text()``: the finding, or less where the text says it all the same."""
+        return self.in_full()
 
     def text(self) -> str:
         """Give the numbers as they stand in a terminal: the table, long ones shortened, nothing in it that a terminal would obey."""
@@ -59,7 +63,7 @@ class Result:
         return result_html(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(visible(f"{type(self).__name__}: {self.sentence()}", keep=""))
+        printer.text(visible(f"{type(self).__name__}: {self.in_full()}", keep=""))
 
 
 def _seen(frame: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +115,7 @@ def result_json(name: str, result: Result) -> dict[str, Any]:
     recipe = result.recipe()
     return {
         "analysis": name,
-        "sentence": result.sentence(),
+        "sentence": result.in_full(),
         "frame": frame_json(result.frame()),
         "settings": as_json(result.settings),
         **({} if recipe is None else {"recipe": {"text": recipe.text, "code": recipe.code}}),

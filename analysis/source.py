@@ -25,6 +25,7 @@ class Source:
     model_fingerprint, data_fingerprint   content hashes
     train, reference, baseline   names of what stands beside, "" where nothing; each with its fingerprint
     versions        package name -> version of what computed the numbers
+    cut             what a short budget left out, as a sentence; "" where nothing
     columns         column name -> what a person said of it ("description", "unit", for axes and hovers; "expected")
     """
 
@@ -52,6 +53,7 @@ class Source:
     baseline: str = ""
     baseline_fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    cut: str = ""
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def text(self) -> str:

@@ -137,7 +137,7 @@ def accumulated_local_effects(
     if rows is not None and rows < 2:
         raise InputError("Expected rows of at least two.", f"Got {rows}.")
     cohorts = cohorts_of(ev, by)
-    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
+    names, how = chosen_features(ev, model, features, grid, rows, span(progress, 0.0, 0.2), besides(ev, by))
     samples = {c: one.sample(rows) for c, one in cohorts.items()}
     groups, parts, start = shared.groups(ev), [], 0.2 if how else 0.0
     named = features is not None and len(features) > 0

@@ -94,7 +94,15 @@ ANALYSES: list[Analysis] = [
         settings=(
             _FEATURES,
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
-            Setting(name="rows", kind="integer", default=1_000, low=10, high=1_000_000, label="Rows averaged over"),
+            Setting(
+                name="rows",
+                kind="integer",
+                default=1_000,
+                low=10,
+                high=1_000_000,
+                fewest=50,
+                label="Rows averaged over",
+            ),
             Setting(name="ice", kind="integer", default=50, low=0, high=500, label="Single rows shown"),
             ONE_CLASS,
             BY,
@@ -121,7 +129,7 @@ ANALYSES: list[Analysis] = [
         settings=(
             _FEATURES,
             Setting(name="grid", kind="integer", default=30, low=2, high=200, label="Values of a column"),
-            Setting(name="ice", kind="integer", default=50, low=1, high=500, label="Rows"),
+            Setting(name="ice", kind="integer", default=50, low=1, high=500, fewest=10, label="Rows"),
             Setting(name="centred", kind="flag", default=False, label="Let every line start at 0"),
             Setting(name="clusters", kind="integer", default=3, low=1, high=7, label="Typical curves, at most"),
             ONE_CLASS,
@@ -152,7 +160,13 @@ ANALYSES: list[Analysis] = [
         settings=(
             ROW,
             Setting(
-                name="n_samples", kind="integer", default=5_000, low=100, high=50_000, label="Rows drawn around it"
+                name="n_samples",
+                kind="integer",
+                default=5_000,
+                low=100,
+                high=50_000,
+                fewest=500,
+                label="Rows drawn around it",
             ),
             Setting(name="n_features", kind="integer", default=10, low=1, high=50, label="Columns in the simple model"),
             Setting(

@@ -33,7 +33,9 @@ ANALYSES: list[Analysis] = [
                 label="Random concepts",
                 help="Empty: 199, more where concepts, layers and classes make many tests.",
             ),
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows looked at"),
+            Setting(
+                name="rows", kind="integer", default=5_000, low=50, high=1_000_000, fewest=200, label="Rows looked at"
+            ),
             Setting(
                 name="direction",
                 kind="choice",

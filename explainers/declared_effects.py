@@ -37,7 +37,7 @@ EFFECTS: list[Analysis] = [
         settings=(
             FEATURES,
             GRID,
-            Setting(name="rows", kind="integer", default=5_000, low=10, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=5_000, low=10, high=1_000_000, fewest=100, label="Rows used"),
             ONE_CLASS,
             BY,
             ADDITIVE,
@@ -66,7 +66,7 @@ EFFECTS: list[Analysis] = [
                 help="Small steps of rows that are near, or both columns set on every row.",
             ),
             Setting(name="grid", kind="integer", default=10, low=2, high=50, label="Values of a column"),
-            Setting(name="rows", kind="integer", default=2_000, low=10, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=2_000, low=10, high=1_000_000, fewest=20, label="Rows used"),
             ONE_CLASS,
             ADDITIVE,
             LEVEL,
@@ -83,7 +83,7 @@ EFFECTS: list[Analysis] = [
         compute="modelglass.explainers.interaction_strength:interaction_strength",
         settings=(
             Setting(name="features", kind="features", label="Columns", help="Empty: all."),
-            Setting(name="rows", kind="integer", default=150, low=10, high=2_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=150, low=10, high=2_000, fewest=20, label="Rows used"),
             Setting(name="top", kind="integer", default=4, low=0, high=10, label="Columns whose pairs are measured"),
             ONE_CLASS,
             ADDITIVE,

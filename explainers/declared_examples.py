@@ -65,7 +65,7 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.explainers.trust_score:trust_score",
         settings=(
             _K,
-            Setting(name="rows", kind="integer", default=2_000, low=50, high=100_000, label="Rows scored"),
+            Setting(name="rows", kind="integer", default=2_000, low=50, high=100_000, fewest=100, label="Rows scored"),
             _FEATURES,
             LEVEL,
         ),

@@ -110,6 +110,7 @@ ANALYSES: list[Analysis] = [
                 kind="integer",
                 low=1,
                 high=10_000,
+                fewest=5,
                 label="Rows tested",
                 help="Empty: 200, fewer with many columns; 20 where the values are sampled.",
             ),

@@ -18,7 +18,9 @@ ANALYSES: list[Analysis] = [
         settings=(
             Setting(name="max_leaves", kind="integer", default=12, low=2, high=64, label="Leaves, at most"),
             Setting(name="depth", kind="integer", default=4, low=1, high=6, label="Conditions above a leaf, at most"),
-            Setting(name="rows", kind="integer", default=20_000, low=100, high=1_000_000, label="Rows used"),
+            Setting(
+                name="rows", kind="integer", default=20_000, low=100, high=1_000_000, fewest=1_000, label="Rows used"
+            ),
             Setting(name="features", kind="features", label="Columns", help="Empty: all that the model reads."),
             Setting(
                 name="class_",

@@ -144,7 +144,7 @@ def joint_effect(
         raise unknown_name("method", str(method), METHODS)
     if rows is not None and rows < 2:
         raise InputError("Expected rows of at least two.", f"Got {rows}.")
-    pair, how = _pair(ev, model, features, grid, additive, span(progress, 0.0, 0.3))
+    pair, how = _pair(ev, model, features, grid, rows, additive, span(progress, 0.0, 0.3))
     chosen = ev.sample(rows)
     compute = _by_steps if method == METHODS[0] else _by_setting
     grids, n, surfaces, beyond, (low, high, note) = compute(
@@ -173,7 +173,13 @@ def joint_effect(
 
 
 def _pair(
-    ev: Evaluation, model: Answers, features: Any, grid: int, additive: bool, progress: Progress | None
+    ev: Evaluation,
+    model: Answers,
+    features: Any,
+    grid: int,
+    rows: int | None,
+    additive: bool,
+    progress: Progress | None,
 ) -> tuple[tuple[str, str], str]:
     if features is not None and len(features):
         names = known_features(ev, features)
@@ -184,20 +190,21 @@ def _pair(
                 "Name two, or none to have them chosen.",
             )
         return (names[0], names[1]), ""
-    names, _ = chosen_features(ev, model, None, grid, span(progress, 0.0, 0.3))
+    names, _ = chosen_features(ev, model, None, grid, rows, span(progress, 0.0, 0.3))
     if len(names) < 2:
         raise NotApplicable("it takes two columns that have two values")
     if len(names) == 2:
         return (names[0], names[1]), ""
+    coarse = COARSE_ROWS if rows is None else max(min(rows, COARSE_ROWS), 10)
     found = interaction_strength(
-        ev, features=names, rows=COARSE_ROWS, top=len(names), additive=additive, progress=span(progress, 0.3, 1.0)
+        ev, features=names, rows=coarse, top=len(names), additive=additive, progress=span(progress, 0.3, 1.0)
     ).table
     best = found[found.other != OTHERS].sort_values("size", ascending=False, kind="stable").iloc[0]
     first, second = sorted((str(best.feature), str(best.other)), key=names.index)
     return (
         first,
         second,
-    ), f"the pair that works together most in a coarse pass over {rows_text(min(COARSE_ROWS, ev.n))}"
+    ), f"the pair that works together most in a coarse pass over {rows_text(min(coarse, ev.n))}"
 
 
 Found = tuple[tuple[Grid, Grid], int, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]

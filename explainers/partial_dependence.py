@@ -26,7 +26,7 @@ from modelglass.explainers.effect_grid import Grid, density, grid_of, near
 from modelglass.explainers.typical_curves import typical
 
 ROWS, TOP = 1_000, 4
-COARSE_GRID, COARSE_ROWS = 8, 200
+COARSE_GRID, COARSE_ROWS = 8, (50, 200)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -149,7 +149,7 @@ def partial_dependence(
     """
     level, group, model = check_level(level), shared.group_of(ev, class_), Answers(ev, additive=additive)
     cohorts = cohorts_of(ev, by)
-    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.2), besides(ev, by))
+    names, how = chosen_features(ev, model, features, grid, rows, span(progress, 0.0, 0.2), besides(ev, by))
     samples = {c: one.sample(rows) for c, one in cohorts.items()}
     grids = {name: grid_of(ev, name, grid) for name in names}
     first = next(iter(samples.values()))
@@ -215,7 +215,7 @@ def individual_conditional_expectation(
         raise InputError("Expected at least one typical curve (clusters).", f"Got {clusters}.")
     group = shared.group_of(ev, class_)
     model = Answers(ev)
-    names, how = chosen_features(ev, model, features, grid, span(progress, 0.0, 0.4))
+    names, how = chosen_features(ev, model, features, grid, 4 * ice, span(progress, 0.0, 0.4))
     chosen = ev.sample(max(ice, 1))
     grids = {name: grid_of(chosen, name, grid) for name in names}
     model.check(chosen, grids)
@@ -250,9 +250,15 @@ def _of_groups(table: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
 
 
 def chosen_features(
-    ev: Evaluation, model: Answers, features: Any, grid: int, progress: Progress | None, among: list[str] | None = None
+    ev: Evaluation,
+    model: Answers,
+    features: Any,
+    grid: int,
+    rows: int | None,
+    progress: Progress | None,
+    among: list[str] | None = None,
 ) -> tuple[list[str], str]:
-    """Give the features asked for, or those (among some) that move the average answer most, and how they were chosen."""
+    """Give the features asked for, or those (among some) that move the average answer of so many rows most, and how they were chosen."""
     shared.need_model(ev)
     if grid < 2:
         raise InputError("Expected a grid of at least two values.", f"Got {grid}.")
@@ -263,7 +269,7 @@ def chosen_features(
         raise NotApplicable("no column that the model reads has two values")
     if len(able) <= TOP:
         return able, ""
-    few = ev.sample(COARSE_ROWS)
+    few = ev.sample(COARSE_ROWS[1] if rows is None else int(np.clip(rows, *COARSE_ROWS)))
     moves = []
     grids = {name: grid_of(few, name, COARSE_GRID) for name in able}
     for name, answers in model.rows(few, grids, progress).items():

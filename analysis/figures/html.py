@@ -295,7 +295,7 @@ def result_html(result: Result) -> str:
     script = plotly_script() if chart and _first_of_page() else ""
     return (
         f'<div class="modelglass-result"><style>{style()}</style>{chart}'
-        f'<p class="mg-sentence">{clean(result.sentence())}</p>'
+        f'<p class="mg-sentence">{clean(result.in_full())}</p>'
         f"{_recipe_html(result)}{table_html(result.frame(), first=10, cap=100)}"
         f'<p class="mg-note">{clean(result.source.text())}</p></div>{script}'
     )

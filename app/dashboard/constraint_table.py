@@ -54,7 +54,7 @@ def editor(ev: Evaluation) -> None:
                 state.put(KEPT, None)
                 text = ""
                 refuse(error if hasattr(error, "expected") else str(error))  # type: ignore[arg-type]
-        st.markdown(plain(now.sentence()))
+        st.markdown(plain(now.in_full()))
         with st.expander("Edit what may change", icon=":material/edit:"):
             _table(found, now, text)
             _yaml(found, text)

@@ -26,7 +26,7 @@ CHART = {"displayModeBar": False, "responsive": True}
 
 def say(result: Result) -> None:
     """Show the finding in words."""
-    st.markdown(plain(result.sentence()))
+    st.markdown(plain(result.in_full()))
 
 
 def draw(result: Result, key: str, picked: walk.Picked | None = None) -> None:

@@ -263,7 +263,7 @@ def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: b
     source = result.source
     return Block(
         label=label,
-        sentence=result.sentence(),
+        sentence=result.in_full(),
         chart_html=_chart(result, id, include_rows),
         table_html=_table(result, f"{name}{', ' + label if label else ''}: numbers", outcome.analysis, include_rows),
         recipe=result.recipe(),

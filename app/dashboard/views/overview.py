@@ -63,7 +63,7 @@ def headline(desk: Desk) -> None:
 
 
 def _cards(result: Performance, ev: Evaluation, key: str) -> None:
-    st.markdown(f"##### {plain(result.sentence())}")
+    st.markdown(f"##### {plain(result.in_full())}")
     level = f"{result.settings['level']:.0%}"
     with st.container(horizontal=True, gap="small"):
         frame = result.frame()
@@ -107,7 +107,7 @@ def worst(desk: Desk) -> None:
 
 
 def _worst(result: Result, ev: Evaluation, key: str) -> None:
-    st.markdown(plain(result.sentence()))
+    st.markdown(plain(result.in_full()))
 
 
 def loaded(ev: Evaluation) -> None:

@@ -1,0 +1,136 @@
+"""Under a budget too short for all rows, analyses of many rows give what fits and say so. The clock counts rows asked: nothing hangs on the machine."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import modelglass as mg
+from modelglass.analysis import budget, in_time
+from modelglass.analysis.budget import within_budget
+from modelglass.analysis.figures.html import result_html
+from modelglass.analysis.registry import analyses, run
+from modelglass.analysis.result import result_json
+from modelglass.app.report.sections import block
+
+EACH = 0.001
+"""Seconds of the clock for each row that the model is asked about."""
+SHORTENED = {a.name: setting for a in analyses().values() for setting in a.settings if setting.fewest is not None}
+GIVEN = {"lime_weights": {"row": 3}, "interaction_strength": {"features": ["a", "b", "c"]}}
+
+
+class Counted:
+    """Knows a, and b with c; counts the rows it is asked about."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def __init__(self):
+        self.rows = 0
+
+    def predict_proba(self, X):
+        self.rows += len(X)
+        p = 1 / (1 + np.exp(-(X["a"] + X["b"] * X["c"]).to_numpy(dtype=float)))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    model = Counted()
+    clock = SimpleNamespace(monotonic=lambda: EACH * model.rows)
+    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(in_time, "time", clock)
+    return model
+
+
+def evaluation(model, n=6_000):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd"))
+    score = frame.a + frame.b * frame.c + rng.normal(size=n)
+    ev = mg.Evaluation(model, frame.assign(t=np.where(score > 0, "yes", "no")), target="t")
+    _ = ev.predicted  # asked before
+    return ev
+
+
+@pytest.mark.parametrize("name", ["partial_dependence", "accumulated_local_effects", "interaction_strength", "explanation_quality",
+                                  "joint_effect", "individual_conditional_expectation", "lime_weights"])  # fmt: skip
+def test_a_budget_that_runs_out_gives_what_there_is_and_says_so(counted, name):
+    ev, setting, given = evaluation(counted), SHORTENED[name], GIVEN.get(name, {})
+    counted.rows = 0
+    whole = run(ev, name, **given).result
+    needed = EACH * counted.rows
+    assert whole.source.cut == ""
+    with within_budget(needed * 0.6):
+        got = run(ev, name, **given).result
+    rows, all_rows = got.settings[setting.name], whole.settings[setting.name]
+    assert setting.fewest <= rows < all_rows
+    assert got.source.cut.startswith(f"{setting.label}: {rows:,}")
+    assert f"the budget of {needed * 0.6:g} s was short" in got.source.cut
+    assert got.source.cut in got.in_full()
+    assert got.source.cut in result_json(name, got)["sentence"]
+    # what is given is what the same analysis gives for so many rows
+    same = run(ev, name, **{**given, setting.name: rows}).result
+    pd.testing.assert_frame_equal(got.frame(), same.frame())
+
+
+@pytest.mark.parametrize("name", sorted(SHORTENED))
+def test_fewest_is_within_the_range_and_below_what_is_usual(name):
+    setting = SHORTENED[name]
+    assert (setting.low or 1) <= setting.fewest
+    assert setting.default is None or 2 * setting.fewest <= setting.default
+
+
+def test_enough_time_changes_nothing(counted):
+    ev = evaluation(counted)
+    whole = run(ev, "partial_dependence").result
+    with within_budget(1_000.0):
+        got = run(ev, "partial_dependence").result
+    assert got.source == whole.source
+    pd.testing.assert_frame_equal(got.frame(), whole.frame())
+
+
+def test_fewer_rows_than_the_fewest_are_asked_for_at_once(counted):
+    ev = evaluation(counted)
+    counted.rows = 0
+    run(ev, "partial_dependence", features=["a"], rows=20)
+    needed, counted.rows = counted.rows, 0
+    with within_budget(1_000.0):
+        got = run(ev, "partial_dependence", features=["a"], rows=20).result
+    assert counted.rows == needed
+    assert got.settings["rows"] == 20
+    assert got.source.cut == ""
+
+
+def test_data_of_few_rows_are_all_there_is(counted):
+    ev = evaluation(counted, n=40)
+    with within_budget(1_000.0):
+        got = run(ev, "partial_dependence").result
+    assert got.settings["rows"] == 40
+    assert got.source.cut == ""
+
+
+def test_not_even_the_fewest_are_done_in_time(counted):
+    ev = evaluation(counted)
+    with within_budget(0.01):
+        outcome = run(ev, "partial_dependence")
+    assert outcome.result is None
+    assert "the budget of 0.01 s was spent" in outcome.reason
+
+
+def test_what_was_left_out_stands_in_report_notebook_and_terminal(counted):
+    ev = evaluation(counted)
+    with within_budget(30.0):
+        outcome = run(ev, "partial_dependence")
+    cut = outcome.result.source.cut
+    assert cut.startswith("Rows averaged over: ")
+    assert " instead of 1,000, because the budget of 30 s was short; give more with --budget." in cut
+    assert cut in block(outcome, failed="", label="", id="x", include_rows=False).sentence
+    assert cut in result_html(outcome.result)
+    assert cut in outcome.result.opening()
+    assert json.loads(json.dumps(result_json("partial_dependence", outcome.result)))["sentence"].endswith(cut)
