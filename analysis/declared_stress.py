@@ -9,8 +9,10 @@ from modelglass.analysis.usual_settings import AGAINST_REST, LEVEL, METRIC, NEW_
 FEATURES = Setting(name="features", kind="features", label="Columns", help="Empty: every column.")
 
 
-def _rows(default: int) -> Setting:
-    return Setting(name="rows", kind="integer", default=default, low=50, high=1_000_000, fewest=50, label="Rows used")
+def _rows(default: int, fewest: int = 50) -> Setting:
+    return Setting(
+        name="rows", kind="integer", default=default, low=50, high=1_000_000, fewest=fewest, label="Rows used"
+    )
 
 
 _STRENGTH = Setting(
@@ -70,7 +72,7 @@ ANALYSES: list[Analysis] = [
         tasks=frozenset({"binary"}),
         cost="seconds",
         order=11,
-        settings=(_STRENGTH, _DRAWS, _rows(2_000), CONSTRAINTS, LEVEL),
+        settings=(_STRENGTH, _DRAWS, _rows(2_000, 200), CONSTRAINTS, LEVEL),
     ),
     Analysis(
         name="input_faults",
@@ -143,6 +145,7 @@ ANALYSES: list[Analysis] = [
                 default=2_048,
                 low=256,
                 high=1_000_000,
+                fewest=256,
                 label="Points",
                 help="The model is asked about (columns + 2) times as many rows.",
             ),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelglass.analysis.budget import BudgetSpent, left
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.progress import Progress, span
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ SHARE = 0.5
 """Of the seconds left, where not all rows fit: others of the same budget need time, too."""
 WORTH = 1.5
 """So many times as many rows are worth another run."""
+OF_THE_DATA = ("rows", "ice")
+"""Settings that count rows of the data, of which there may be fewer than asked for; others count what is drawn."""
 
 
 def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], progress: Progress | None) -> Result:
@@ -48,6 +51,8 @@ def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], pro
     wanted = settings.get(name, usual)
     if wanted is None and usual is not None:
         wanted = ev.n  # None means all rows, but for an analysis that decides itself
+    if wanted is not None and name in OF_THE_DATA:
+        wanted = min(wanted, ev.n)
     best: Result | None = None
     rows: int | None = shortened.fewest
     if wanted is not None and wanted <= shortened.fewest:
@@ -63,7 +68,11 @@ def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], pro
             if best is None:
                 raise
             return _cut(best, shortened, wanted)
-        if found.settings.get(name, rows) < rows:
+        except NotApplicable:
+            if best is not None:
+                raise
+            return compute({}, low, 1.0)  # too few rows to say anything
+        if name in OF_THE_DATA and found.settings[name] < rows:
             return found  # there are no more
         best, low = found, (1.0 + low) / 2
         more = _more(wanted, (time.monotonic() - began) / rows)

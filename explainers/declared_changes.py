@@ -72,6 +72,9 @@ ANALYSES: list[Analysis] = [
         compute="modelglass.explainers.what_if:what_if",
         settings=(
             _CHANGES,
+            Setting(
+                name="rows", kind="integer", default=1_000_000, low=1, high=100_000_000, fewest=200, label="Rows used"
+            ),
             METRIC,
             LEVEL,
         ),

@@ -47,7 +47,7 @@ ANALYSES: list[Analysis] = [
                 name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column, at most"
             ),
             Setting(name="settle", kind="flag", default=True, label="Stop when the order is settled"),
-            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=5_000, low=50, high=1_000_000, fewest=200, label="Rows used"),
             AGAINST_REST,
             LEVEL,
         ),
@@ -74,7 +74,7 @@ ANALYSES: list[Analysis] = [
             Setting(
                 name="n_repeats", kind="integer", default=5, low=1, high=50, label="Shuffles of each column, at most"
             ),
-            Setting(name="rows", kind="integer", default=2_000, low=50, high=1_000_000, label="Rows used"),
+            Setting(name="rows", kind="integer", default=2_000, low=50, high=1_000_000, fewest=100, label="Rows used"),
             AGAINST_REST,
             LEVEL,
         ),

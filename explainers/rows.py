@@ -66,9 +66,18 @@ def output(ev: Evaluation, frame: pd.DataFrame) -> np.ndarray:
     return out.reshape(len(frame), -1)
 
 
+def output_of(ev: Evaluation, decided: np.ndarray, score: np.ndarray | None) -> np.ndarray:
+    """Turn decisions and scores, as ``ev.answer`` gives them, into what ``output`` gives, shape (n, groups)."""
+    if score is None and ev.task == "multiclass":
+        return np.eye(len(ev.classes))[decided]
+    if score is None and ev.task == "binary":
+        score = decided == ev.positive_index
+    return np.asarray(decided if score is None else score, dtype="float64").reshape(len(decided), -1)
+
+
 def given_answers(ev: Evaluation) -> np.ndarray:
-    """Give what the model said of the rows as they are, (n, groups), without asking again; of classes there have to be scores."""
-    return np.asarray(ev.predicted if ev.task == "regression" else ev.score, dtype="float64").reshape(ev.n, -1)
+    """Give what the model said of the rows as they are, (n, groups), without asking again."""
+    return output_of(ev, ev.predicted, ev.score)
 
 
 def spread_of(answers: np.ndarray) -> np.ndarray:

@@ -16,14 +16,15 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import rows_of
 from modelglass.analysis.metrics import METRICS
-from modelglass.analysis.paired import change, default_metric, judged, value_of
+from modelglass.analysis.paired import change, default_metric, judged_answers, value_of
 from modelglass.analysis.performance import check_level, in_sentence, label_of, shown
-from modelglass.analysis.progress import Progress, tell
+from modelglass.analysis.progress import Progress, blocks, span, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import signed
 from modelglass.explainers import rows as shared
 
+ROWS = 1_000_000
 FORM = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign>[-+*]=|=)\s*(?P<value>.*?)\s*")
 BESIDE = {"binary": ("accuracy", "selection_rate"), "multiclass": ("accuracy",), "regression": ("bias",)}
 
@@ -86,11 +87,12 @@ def what_if(
     *,
     changes: Any = None,
     row: Any = None,
+    rows: int | None = ROWS,
     metric: Any = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> WhatIf:
-    """Change columns of all rows (or of one) and ask the model again.
+    """Change columns of all rows (or of one) and ask the model again, once for each row.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ def what_if(
         value or to such a text without the column (``{"hours": "+= 5"}``). Missing values stay missing under += and *=.
     row : row number in the data, optional
         Only this row.
+    rows : int or None
+        At most so many, a stratified sample; None: all.
     metric : name or function, optional
         Beside accuracy and such; without it ROC AUC, log loss or RMSE, by the task.
 
@@ -114,21 +118,23 @@ def what_if(
     asked = _parsed(ev, changes)
     if not asked:
         raise NotApplicable("no change was given; write for example hours += 5")
-    chosen = ev if row in (None, "") else ev.take([shared.row_place(ev, row)])
-    tell(progress, 0.1, "asking about the changed rows")
+    whole = row in (None, "")
+    if rows is not None and rows < 1:
+        raise InputError("Expected rows of at least one.", f"Got {rows}.")
+    chosen = ev.sample(rows) if whole else ev.take([shared.row_place(ev, row)])
+    tell(progress, 0.0, "changing the rows")
     before = chosen.inputs()
     after = before.assign(**{c: _changed(before[c], sign, value, ev.whole.inputs()[c]) for c, sign, value in asked})
-    touched = int((~_same(before, after)).sum())
+    columns = list(dict.fromkeys(c for c, _, _ in asked))
+    touched = int((~_same(before[columns], after[columns])).sum())
     broken = constraints(ev).violations(after)
-    broken = broken[broken.column.isin([c for c, _, _ in asked]) | broken.rule.str.startswith("not ")]
-    rows = _rows(chosen, before, after)
-    whole = row in (None, "")
-    metrics = _metrics(chosen, after, metric, level) if whole else _mean(chosen, before, after, level)
+    broken = broken[broken.column.isin(columns) | broken.rule.str.startswith("not ")]
+    now = _asked(chosen, after, span(progress, 0.1, 1.0))
     return WhatIf(
-        metrics=metrics,
-        rows=rows,
+        metrics=_metrics(chosen, now, metric, level) if whole else _mean(chosen, now, level),
+        rows=_rows(chosen, now),
         said=", ".join(_said(c, s, v) for c, s, v in asked),
-        changed=np.nan if ev.task == "regression" else _share_changed(chosen, after),
+        changed=np.nan if ev.task == "regression" else _share_changed(chosen, now[0]),
         touched=touched,
         impossible=int(broken.place.nunique()),
         reason=f"{broken.column.iloc[0]}: {broken.rule.iloc[0]}" if len(broken) else "",
@@ -136,6 +142,7 @@ def what_if(
         settings={
             "changes": changes if isinstance(changes, str) else dict(changes),
             "row": None if whole else int(row),
+            "rows": chosen.n,
             "metric": metric if isinstance(metric, str) else None,
             "level": level,
         },
@@ -252,37 +259,45 @@ def _said(column: str, sign: str, value: Any) -> str:
     return f"{column} = {value}" if sign == "=" else f"{column} {sign[0].replace('*', 'times')} {value}"
 
 
-def _answers(ev: Evaluation, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _asked(ev: Evaluation, frame: pd.DataFrame, progress: Progress | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Ask the model about the changed rows, block by block: decisions and scores as ``ev.answer`` gives them."""
+    parts = []
+    for rows in blocks(len(frame), start=512, most=200_000):
+        parts.append(ev.answer(frame.iloc[rows]))
+        tell(progress, rows.stop / len(frame), f"asking about {rows_text(len(frame))}, changed")
+    decided, scores = (list(each) for each in zip(*parts, strict=True))
+    return np.concatenate(decided), None if scores[0] is None else np.concatenate(scores)
+
+
+def _words(ev: Evaluation, decided: np.ndarray, score: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Answers in words, and the score of the positive (or most likely) class or the number."""
-    decided, score = ev.answer(frame)
     if ev.task == "regression":
         return np.array([shown(v) for v in decided], dtype=object), np.asarray(decided, float)
-    words = np.array([str(ev.classes[int(d)]) for d in decided], dtype=object)
+    words = np.array([str(c) for c in ev.classes], dtype=object)[np.asarray(decided, dtype=np.int64)]
     if score is None:
-        return words, np.full(len(frame), np.nan)
+        return words, np.full(len(decided), np.nan)
     score = np.asarray(score, float)
     return words, score if score.ndim == 1 else score.max(axis=1)
 
 
-def _rows(ev: Evaluation, before: pd.DataFrame, after: pd.DataFrame, most: int = 20) -> pd.DataFrame:
-    (said, score), (now, moved) = _answers(ev, before), _answers(ev, after)
+def _rows(ev: Evaluation, changed: tuple[np.ndarray, np.ndarray | None], most: int = 20) -> pd.DataFrame:
+    (said, score), (now, moved) = _words(ev, ev.predicted, ev.score), _words(ev, *changed)
     table = pd.DataFrame(
-        {"row": before.index.to_numpy(), "before": said, "after": now, "output_before": score, "output_after": moved}
+        {"row": ev.frame.index.to_numpy(), "before": said, "after": now, "output_before": score, "output_after": moved}
     )
     size = np.abs(moved - score) + (said != now)
     return table.iloc[np.argsort(-np.nan_to_num(size), kind="stable")[:most]].reset_index(drop=True)
 
 
-def _share_changed(ev: Evaluation, after: pd.DataFrame) -> float:
-    other = ev.predict_codes(after) != ev.predicted
-    return float(np.average(other, weights=ev.weight))
+def _share_changed(ev: Evaluation, decided: np.ndarray) -> float:
+    return float(np.average(decided != ev.predicted, weights=ev.weight))
 
 
-def _metrics(ev: Evaluation, after: pd.DataFrame, metric: Any, level: float) -> pd.DataFrame:
+def _metrics(ev: Evaluation, now: tuple[np.ndarray, np.ndarray | None], metric: Any, level: float) -> pd.DataFrame:
     record = default_metric(ev, metric)
     names = [record, *(METRICS[m] for m in BESIDE[ev.task] if METRICS[m].name != record.name)]
     clean = rows_of(ev)
-    changed = judged(ev, after, clean)
+    changed = judged_answers(ev, *now, clean)
     records = []
     for one in names:
         try:
@@ -305,12 +320,12 @@ def _metrics(ev: Evaluation, after: pd.DataFrame, metric: Any, level: float) -> 
             )
         )
     table = pd.DataFrame(records, columns=["measure", "label", "before", "after", "estimate", "low", "high", "n"])
-    return pd.concat([table, _mean(ev, ev.inputs(), after, level)], ignore_index=True)
+    return pd.concat([table, _mean(ev, now, level)], ignore_index=True)
 
 
-def _mean(ev: Evaluation, before: pd.DataFrame, after: pd.DataFrame, level: float) -> pd.DataFrame:
+def _mean(ev: Evaluation, now: tuple[np.ndarray, np.ndarray | None], level: float) -> pd.DataFrame:
     """Mean answer before and after, with the interval of the mean of the rows' own differences."""
-    first, second = shared.output(ev, before), shared.output(ev, after)
+    first, second = shared.given_answers(ev), shared.output_of(ev, *now)
     estimate, low, high = shared.mean_interval(ev, second - first, level)
     weight = np.ones(ev.n) if ev.weight is None else ev.weight
     mean = np.average(first, axis=0, weights=weight)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.neural_network import MLPClassifier
 
 import modelglass as mg
 from modelglass.analysis import budget, in_time
 from modelglass.analysis.budget import within_budget
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.figures.html import result_html
-from modelglass.analysis.registry import analyses, run
+from modelglass.analysis.registry import analyses, get, run
 from modelglass.analysis.result import result_json
 from modelglass.app.report.sections import block
 
 EACH = 0.001
 """Seconds of the clock for each row that the model is asked about."""
 SHORTENED = {a.name: setting for a in analyses().values() for setting in a.settings if setting.fewest is not None}
-GIVEN = {"lime_weights": {"row": 3}, "interaction_strength": {"features": ["a", "b", "c"]}}
+GIVEN = {
+    "lime_weights": {"row": 3},
+    "shapley_values": {"method": "sampling"},
+    "what_if": {"changes": "a += 1"},
+    "interaction_strength": {"features": ["a", "b", "c"]},
+}
 
 
 class Counted:
@@ -59,7 +67,7 @@ def evaluation(model, n=6_000):
 
 
 @pytest.mark.parametrize("name", ["partial_dependence", "accumulated_local_effects", "interaction_strength", "explanation_quality",
-                                  "joint_effect", "individual_conditional_expectation", "lime_weights"])  # fmt: skip
+                                  "joint_effect", "individual_conditional_expectation", "lime_weights", "what_if"])  # fmt: skip
 def test_a_budget_that_runs_out_gives_what_there_is_and_says_so(counted, name):
     ev, setting, given = evaluation(counted), SHORTENED[name], GIVEN.get(name, {})
     counted.rows = 0
@@ -77,6 +85,27 @@ def test_a_budget_that_runs_out_gives_what_there_is_and_says_so(counted, name):
     # what is given is what the same analysis gives for so many rows
     same = run(ev, name, **{**given, setting.name: rows}).result
     pd.testing.assert_frame_equal(got.frame(), same.frame())
+
+
+@pytest.mark.parametrize("name", ["permutation_importance", "importances", "shapley_values", "shapley_difference"])
+def test_what_keeps_its_own_work_in_part_gives_few_rows_where_even_that_is_too_little(counted, name):
+    ev = evaluation(counted)
+    given = {"other": "a > 0"} if name == "shapley_difference" else GIVEN.get(name, {})
+    ev = ev.where("a <= 0") if name == "shapley_difference" else ev
+    counted.rows = 0
+    whole = run(ev, name, **given).result
+    needed = EACH * counted.rows
+    with within_budget(needed / 3):
+        got = run(ev, name, **given).result
+    said = got.in_full()
+    rows = got.settings["rows"]
+    if got.source.cut:
+        assert SHORTENED[name].fewest <= rows < whole.settings["rows"]
+        same = run(ev, name, **{**given, "rows": rows}).result
+        pd.testing.assert_frame_equal(got.frame(), same.frame())
+    else:
+        assert "time" in said or "budget" in said
+    assert len(got.frame())
 
 
 @pytest.mark.parametrize("name", sorted(SHORTENED))
@@ -134,3 +163,34 @@ def test_what_was_left_out_stands_in_report_notebook_and_terminal(counted):
     assert cut in result_html(outcome.result)
     assert cut in outcome.result.opening()
     assert json.loads(json.dumps(result_json("partial_dependence", outcome.result)))["sentence"].endswith(cut)
+
+
+@pytest.fixture(scope="module")
+def layered():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(1_200, 4)), columns=list("abcd"))
+    y = np.where(frame.a + frame.b * frame.c + rng.normal(size=1_200) > 0, "yes", "no")
+    model = MLPClassifier((8,), tol=0.01, random_state=0).fit(frame, y)
+    return mg.Evaluation(model, frame.assign(t=y), target="t", train=frame.assign(t=y))
+
+
+@pytest.mark.parametrize("name", sorted(SHORTENED))
+def test_the_fewest_are_enough_for_an_answer_that_tells_how_many_were_used(layered, name):
+    setting = SHORTENED[name]
+    given = {**GIVEN.get(name, {}), setting.name: setting.fewest} | {"concept_activation": {"concepts": "a < -1"}}.get(
+        name, {}
+    )
+    ev = layered.where("a > 0") if name in ("shapley_difference", "why_here", "remedies") else layered
+    result = run(ev, name, **given).result
+    assert result is not None
+    assert result.settings[setting.name] == setting.fewest
+
+
+def test_too_few_rows_to_say_anything_are_no_answer(counted):
+    ev, known = evaluation(counted), get("robust_threshold")
+    with pytest.raises(NotApplicable, match="only 50 rows"):
+        known.function()(ev, rows=50)
+    few = replace(known, settings=tuple(replace(s, fewest=50) if s.name == "rows" else s for s in known.settings))
+    with within_budget(1_000.0):
+        got = run(ev, few).result
+    assert got.settings["rows"] == 2_000

@@ -129,3 +129,22 @@ def test_nothing_asked_and_no_model(ev):
         what_if(ev)
     with pytest.raises(NotApplicable, match="only predictions"):
         what_if(Evaluation.from_predictions([0, 1], prediction=[0, 1]), changes="x = 1")
+
+
+def test_the_model_is_asked_once_for_each_row(ev, monkeypatch):
+    _ = ev.predicted
+    asked, answer = [], Evaluation.answer
+    monkeypatch.setattr(Evaluation, "answer", lambda self, frame: asked.append(len(frame)) or answer(self, frame))
+    monkeypatch.setattr(Evaluation, "output", lambda self, frame: pytest.fail("asked for what is known"))
+    what_if(ev, changes="x += 0.5")
+    assert sum(asked) == ev.n
+
+
+def test_fewer_rows_are_a_stratified_sample(ev):
+    got = what_if(ev, changes="x += 0.5", rows=100)
+    few = ev.sample(100)
+    assert got.settings["rows"] == few.n == 100
+    assert got.source.sample == 100
+    pd.testing.assert_frame_equal(got.metrics, what_if(few, changes="x += 0.5").metrics)
+    with pytest.raises(InputError, match="rows of at least one"):
+        what_if(ev, changes="x += 0.5", rows=0)
