@@ -21,6 +21,8 @@ SHARE = 0.5
 """Of the seconds left, where not all rows fit: others of the same budget need time, too."""
 WORTH = 1.5
 """So many times as many rows are worth another run."""
+MANY = 4
+"""So many times the fewest rows are begun with few."""
 OF_THE_DATA = ("rows", "ice")
 """Settings that count rows of the data, of which there may be fewer than asked for; others count what is drawn."""
 
@@ -55,7 +57,7 @@ def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], pro
         wanted = min(wanted, ev.n)
     best: Result | None = None
     rows: int | None = shortened.fewest
-    if wanted is not None and wanted <= shortened.fewest:
+    if wanted is not None and wanted < MANY * shortened.fewest:
         rows = None
     low = 0.0
     while True:
