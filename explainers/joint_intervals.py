@@ -36,7 +36,7 @@ def intervals(
     knows as little as the surface does.
     """
     count = effective(second, ev.cluster)
-    thin = count < FEWEST - 1e-9
+    thin, few = count < FEWEST - 1e-9, count < FEW - 1e-9
     part = second.influence(differences, np.sqrt(np.where(thin, 1.0, count / np.maximum(count - 1, 0.5))))
     mean, one, other = first
     every, one, other = part.every + mean, part.one + one, part.other + other
@@ -52,7 +52,7 @@ def intervals(
     error = (high - low) / (2 * special.ndtri(0.5 + level / 2))
     doubt = np.abs(second.lever[thin]).sum(axis=0) * neighbours_differ(second, differences) if thin.any() else 0.0
     brings = lever**2 / np.maximum(count, 1.0)[:, None]
-    doubtful = (doubt > OFF * error) | (brings[count < FEW].sum(axis=0) > SHARE * brings.sum(axis=0))
+    doubtful = (doubt > OFF * error) | (brings[few].sum(axis=0) > SHARE * brings.sum(axis=0))
     why = np.where(np.isnan(low), FEW_ROWS, np.where(doubtful, THIN_CELLS, "")).astype(object)
     low[why != ""], high[why != ""] = np.nan, np.nan
     return low.reshape(shape), high.reshape(shape), why.reshape(shape)

@@ -14,6 +14,7 @@ from modelglass.analysis.estimates_values import mean_of
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows, class_of, plain_moments
 from modelglass.analysis.progress import Progress, blocks, tell
+from modelglass.analysis.weighted import equal_rows
 
 
 def need_model(ev: Evaluation) -> None:
@@ -147,8 +148,7 @@ def mean_interval(ev: Any, values: np.ndarray, level: float) -> tuple[np.ndarray
     flat, nothing = values.T.ravel(), np.zeros(n * m)
     held = Rows(task="regression", y=nothing, predicted=nothing, weight=weight, cluster=cluster)
     found = mean_of(Groups(held, np.repeat(np.arange(m), n), m), flat, level)
-    kish = n if ev.weight is None else ev.weight.sum() ** 2 / (ev.weight**2).sum()
-    if kish < FEWEST_EFFECTIVE:
+    if equal_rows(ev.weight, n) < FEWEST_EFFECTIVE * (1 - 1e-9):
         return found.estimate, np.full(m, np.nan), np.full(m, np.nan)
     return found.estimate, found.low, found.high
 
