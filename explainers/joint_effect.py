@@ -278,6 +278,7 @@ def _by_setting(
     k = answers.shape[1]
     flat = np.moveaxis(answers.reshape(-1, ev.n, k), 1, 0).reshape(ev.n, -1)
     surface, low, high = (a.reshape(*shape, k) for a in shared.mean_interval(ev, flat, level))
+    low, high = shared.held_in(model.scale, low, high)
     why = np.where(np.isnan(low), FEW_ROWS, "").astype(object)
     return (one, other), ev.n, surface, _beyond(surface, ev, (one, other)), (low, high, why)
 

@@ -282,15 +282,15 @@ def chosen_features(
 
 def _curve(ev: Evaluation, grid: Grid, effect: Effect, scale: str) -> pd.DataFrame:
     m, k = effect.estimate.shape
-    ends = (0.0, 1.0) if scale == "probability" else (-np.inf, np.inf)
+    low, high = shared.held_in(scale, effect.low.ravel(), effect.high.ravel())
     return pd.DataFrame(
         {
             "feature": grid.name,
             "value": np.repeat(grid.values.to_numpy(dtype=object), k),
             "group": np.tile(np.array(shared.groups(ev), dtype=object), m),
             "estimate": effect.estimate.ravel(),
-            "low": np.maximum(effect.low.ravel(), ends[0]),
-            "high": np.minimum(effect.high.ravel(), ends[1]),
+            "low": low,
+            "high": high,
             "n": ev.n,
         }
     )

@@ -153,6 +153,11 @@ def mean_interval(ev: Any, values: np.ndarray, level: float) -> tuple[np.ndarray
     return found.estimate, found.low, found.high
 
 
+def held_in(scale: str, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the interval of a mean answer among what answers can be: that of a probability within 0 and 1."""
+    return (np.maximum(low, 0.0), np.minimum(high, 1.0)) if scale == "probability" else (low, high)
+
+
 def influence_interval(
     ev: Any, estimate: np.ndarray, influence: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:

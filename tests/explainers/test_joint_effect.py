@@ -131,6 +131,20 @@ def test_setting_both_equals_scikit_learn(made):
     assert "No interval" not in got.sentence()
 
 
+def test_no_interval_of_a_probability_leaves_0_to_1():
+    """One row of 400 carries the mean: its interval reached below 0, and above 1 for the other class."""
+    frame = pd.DataFrame({"a": np.arange(400.0), "b": np.r_[9.0, np.full(399, -9.0)], "c": np.arange(400.0) % 7})
+    model = LogisticRegression()
+    model.classes_, model.coef_, model.intercept_ = np.array([0, 1]), np.array([[0.0, 3.0, 0.0]]), np.zeros(1)
+    model.n_features_in_, model.feature_names_in_ = 3, np.array(["a", "b", "c"], dtype=object)
+    frame["y"] = np.arange(400) % 2
+    for positive in (0, 1):
+        ev = Evaluation(model, frame, target="y", positive=positive)
+        got = joint_effect(ev, features=["a", "c"], method="partial_dependence", rows=None, grid=3).frame()
+        assert ((got.low >= 0) & (got.high <= 1) & (got.low < got.estimate) & (got.estimate < got.high)).all()
+        assert (got.low.eq(0) if positive else got.high.eq(1)).all()
+
+
 def test_weights_of_nothing_take_rows_away(made):
     ev = made(HistGradientBoostingClassifier(max_iter=10))
     whole = ev.inputs().pay.notna() & (np.arange(ev.n) < 200)
