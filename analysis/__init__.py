@@ -17,7 +17,15 @@ from modelglass.analysis.data_checks import data_checks
 from modelglass.analysis.discovery import find_slices
 from modelglass.analysis.error_heatmap import error_heatmap
 from modelglass.analysis.error_tree import error_tree
-from modelglass.analysis.errors import AnalysisError, InputError, MachineError, MissingPackage, NotApplicable, Stopped
+from modelglass.analysis.errors import (
+    AnalysisError,
+    Enough,
+    InputError,
+    MachineError,
+    MissingPackage,
+    NotApplicable,
+    Stopped,
+)
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.fairness import fairness
 from modelglass.analysis.fairness_by_threshold import fairness_by_threshold
@@ -54,6 +62,7 @@ from modelglass.analysis.worst_rows import worst_rows
 
 __all__ = [
     "AnalysisError",
+    "Enough",
     "Evaluation",
     "InputError",
     "MachineError",

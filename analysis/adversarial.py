@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 BUDGETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 ROWS, ROUNDS, SECONDS = 100, 3, 10.0
 WORST = 10
+ENDED = {
+    "time": "The time was over before the search was done",
+    "person": "The search was stopped by hand before it was done",
+}
 COLUMNS = [
     "column", "estimate", "low", "high", "n", "within_half", "within_half_low", "within_half_high", "used", "share_of_cost", "number", "size",
 ]  # fmt: skip
@@ -54,7 +58,8 @@ class Adversarial(Result):
                 levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost, number
                 (whether it is one), size (0.1 spreads in its own unit, days for dates; NaN for levels)
     certificate how the lower bound came about; no_certificate: why there is none; no_gradients: why the model's gradients took no part ('' where they did)
-    asked       changed rows that the model was asked about; stopped: whether the time ended the search (then all is the best so far)
+    asked       changed rows that the model was asked about; stopped: whether the search was ended before it was done (then all is the best so far)
+    ended       what ended it: "time", a "person" (Stop on a page), or "" where it was done
     """
 
     curve: pd.DataFrame
@@ -66,6 +71,7 @@ class Adversarial(Result):
     no_gradients: str
     asked: int
     stopped: bool
+    ended: str
     answer: str
     source: Source
     settings: Mapping[str, Any]
@@ -145,7 +151,7 @@ class Adversarial(Result):
         return f" The changes found use {most.column} most often ({most.used:.0%} of them)."
 
     def _certain(self) -> str:
-        end = " The time was over before the search was done: this is the best so far." if self.stopped else ""
+        end = f" {ENDED[self.ended]}: this is the best so far." if self.stopped else ""
         if self.no_certificate:
             return f"The search can overlook cheaper changes, and there is no certified bound, because {self.no_certificate}.{end}"
         return f"The search can overlook cheaper changes; what none can do is certified by the {self.certificate}.{end}"
@@ -270,6 +276,7 @@ def _result(
     certain: Certificate, level: float, settings: dict[str, Any],
 ) -> Adversarial:  # fmt: skip
     changes = changed_cells(space, kept.frame.index.to_numpy(), np.arange(kept.n), found.best)
+    ended = found.ended or ("time" if certain.spent else "")
     verb = f"moves the prediction by {say(settings['amount'])}" if ev.task == "regression" else "changes the decision"
     return Adversarial(
         curve=_curve(kept, found.cost, certain, level),
@@ -280,7 +287,8 @@ def _result(
         no_certificate=certain.none,
         no_gradients=found.no_gradients,
         asked=found.asked,
-        stopped=found.spent or certain.spent,
+        stopped=bool(ended),
+        ended=ended,
         answer=verb,
         source=kept.source,
         settings=settings,

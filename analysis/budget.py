@@ -25,6 +25,12 @@ class BudgetSpent(Stopped):
         super().__init__(self.reason)
 
 
+class Spent(Exception):
+    """Raised inside a search when its own time is over; it gives the best so far."""
+
+    by = "time"
+
+
 def checked_seconds(seconds: Any, *, or_none: bool = False, name: str = "a budget") -> float:
     """Check a budget: a number of seconds above 0, or 0 where ``or_none`` lets a caller ask for nothing.
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelglass.analysis.budget import left
+from modelglass.analysis.budget import Spent, left
+from modelglass.analysis.errors import Enough
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress, lots, tell
 
@@ -30,10 +31,6 @@ Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(places (m,), possible rows (m, p)) -> whether each is beyond the boundary (m,), and how far it pulls towards it (m,), NaN: unknown."""
 
 
-class Spent(Exception):
-    """Raised inside the search when its time is over."""
-
-
 @dataclass(eq=False, kw_only=True, slots=True)
 class Found:
     """The best of each row.
@@ -41,7 +38,8 @@ class Found:
     best        float64 (n, p), rows as ``Space`` has them; the row itself where none was found
     cost        float64 (n,), infinite where none was found
     alone       float64 (n, p): cost of the cheapest change of one column alone; infinite where none was found
-    asked       rows the model was asked about; rounds: of evolution that were finished; spent: whether the time ran out before the end
+    asked       rows the model was asked about; rounds: of evolution that were finished
+    ended       what ended it before the end: "time", a "person" (``Enough``), or "": nothing
     """
 
     best: np.ndarray
@@ -49,7 +47,7 @@ class Found:
     alone: np.ndarray
     asked: int = 0
     rounds: int = 0
-    spent: bool = False
+    ended: str = ""
 
 
 def search(
@@ -101,8 +99,8 @@ def search(
             one.evolve()
             one.found.rounds = r + 1
         one.shrink(np.arange(len(space.X)))
-    except Spent:
-        one.found.spent = True
+    except (Spent, Enough) as end:
+        one.found.ended = end.by
     return one.found
 
 

@@ -24,6 +24,7 @@ ANALYSES: list[Analysis] = [
         page="sensitivity",
         compute="modelglass.analysis.adversarial:adversarial",
         find="modelglass.analysis.adversarial_find:find",
+        keeps_best=True,
         cost="seconds",
         order=20,
         settings=(

@@ -9,6 +9,7 @@
     |-- NotApplicable     "cannot say, because ...": an answer, not a failure
     |-- MachineError      memory, disk or an engine gave out        (exit code 3)
     `-- Stopped           the person asked for the work to stop
+        `-- Enough            ... and wants what there is so far
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ class MachineError(AnalysisError):
 
 class Stopped(AnalysisError):
     """Raised by a ``progress`` callback to end a piece of work cleanly."""
+
+
+class Enough(Stopped):
+    """Raised by a ``progress`` callback instead: a search that has found something gives that; all else ends as for ``Stopped``."""
+
+    by = "person"
 
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:

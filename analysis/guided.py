@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from modelglass.analysis.cheapest_change import Ask, Found, Searcher, Spent, search
+from modelglass.analysis.budget import Spent
+from modelglass.analysis.cheapest_change import Ask, Found, Searcher, search
+from modelglass.analysis.errors import Enough, Stopped
 from modelglass.analysis.gradients import Gradients
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress
@@ -49,7 +51,7 @@ def guided(
     """
     began = time.monotonic()
     if isinstance(gradients, str):
-        found = search(space, ask, seed=seed, seconds=seconds, progress=progress, **settings)
+        found = or_stopped(search(space, ask, seed=seed, seconds=seconds, progress=progress, **settings))
         return _told(found, np.zeros(len(found.cost), bool), gradients)
 
     def left() -> float | None:
@@ -62,6 +64,9 @@ def guided(
         gradients.polish(first)
     except Spent:
         pass
+    except Enough as end:
+        first.found.ended, first.found.asked = end.by, first.found.asked + gradients.asked
+        return _told(or_stopped(first.found), np.isfinite(first.found.cost), "")
     found = search(space, ask, seed=seed, seconds=left(), progress=progress, **settings)
     questions = found.cost.copy()
     cheaper = first.found.cost < found.cost
@@ -69,16 +74,30 @@ def guided(
     last = Searcher(space, ask, seed, left(), progress)
     last.found, last.now = found, (0.98, "along the model's gradients")
     try:
-        if not found.spent:
+        if not found.ended:
             gradients.polish(last)
-    except Spent:
-        found.spent = True
+    except (Spent, Enough) as end:
+        found.ended = end.by
     found.asked += first.found.asked + gradients.asked
+    or_stopped(found)
     return _told(found, found.cost < questions * (1 - CHEAPER), "")
+
+
+def or_stopped(found: Found) -> Found:
+    """Give what was found; where a person ended the search before there was anything, the work is stopped.
+
+    Raises
+    ------
+    Stopped
+        Nothing was found until then.
+    """
+    if found.ended == Enough.by and not np.isfinite(found.cost).any():
+        raise Stopped("Stopped.")
+    return found
 
 
 def _told(found: Found, cheaper: np.ndarray, why: str) -> Guided:
     by = np.where(cheaper, GRADIENTS, np.where(np.isfinite(found.cost), QUESTIONS, ""))
     return Guided(
-        best=found.best, cost=found.cost, alone=found.alone, asked=found.asked, rounds=found.rounds, spent=found.spent, by=by, no_gradients=why
+        best=found.best, cost=found.cost, alone=found.alone, asked=found.asked, rounds=found.rounds, ended=found.ended, by=by, no_gradients=why
     )  # fmt: skip

@@ -107,6 +107,7 @@ class Analysis:
     needs_cohort  it compares a cohort with the rest: the report and the pages run it on cohorts only
     needs       what must be given beside the data ("train", "reference", "baseline", "quantiles"); without it a page says so in one line
     asks        a setting without which there is no answer: until it is chosen, a page shows no more than that setting
+    keeps_best  stopped by a person it gives the best so far (``Enough``), where there is any
     find        later: "package.module:function" that returns findings
     """
 
@@ -126,6 +127,7 @@ class Analysis:
     needs_cohort: bool = False
     needs: Literal["", "train", "reference", "baseline", "quantiles"] = ""
     asks: str = ""
+    keeps_best: bool = False
     find: str | None = None
 
     def function(self) -> Callable[..., Result]:

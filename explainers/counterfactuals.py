@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.adversarial import changed_cells, ruled
+from modelglass.analysis.adversarial import ENDED, changed_cells, ruled
 from modelglass.analysis.budget import checked_seconds
 from modelglass.analysis.changed_answers import Answers, excluded
 from modelglass.analysis.cheapest_change import search
@@ -17,6 +17,7 @@ from modelglass.analysis.constraints import Constraints
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import class_of
+from modelglass.analysis.guided import or_stopped
 from modelglass.analysis.performance import shown
 from modelglass.analysis.possible import Space
 from modelglass.analysis.progress import Progress
@@ -37,7 +38,8 @@ class Counterfactuals(Result):
                 (that change)
     changes     way, column, before, after, cost: raw values
     before      answer of the row; wanted: in words
-    asked       changed rows the model was asked about; stopped: whether the time ended the search
+    asked       changed rows the model was asked about; stopped: whether the search was ended before it was done
+    ended       what ended it: "time", a "person" (Stop on a page), or "" where it was done
     """
 
     ways: pd.DataFrame
@@ -47,6 +49,7 @@ class Counterfactuals(Result):
     wanted: str
     asked: int
     stopped: bool
+    ended: str
     source: Source
     settings: Mapping[str, Any]
 
@@ -56,7 +59,7 @@ class Counterfactuals(Result):
 
     def sentence(self) -> str:
         """Say the cheapest change in words, and how many others there are."""
-        end = " The time was over before the search was done: these are the best so far." if self.stopped else ""
+        end = f" {ENDED[self.ended]}: these are the best so far." if self.stopped else ""
         if not self.asked and self.stopped:
             return (
                 f"Row {self.row} is {self.before}. The time was over before any changed row was asked about: give more."
@@ -142,6 +145,7 @@ def counterfactuals(
         alike=True,
         progress=progress,
     )
+    or_stopped(found)
     chosen = _diverse(space, found.best, found.cost, count)
     ways, changes = _told(one, space, found.best, found.cost, chosen)
     return Counterfactuals(
@@ -151,7 +155,8 @@ def counterfactuals(
         before=_answer(ev, answers.decided[0]),
         wanted=wanted,
         asked=found.asked,
-        stopped=found.spent,
+        stopped=bool(found.ended),
+        ended=found.ended,
         source=one.source,
         settings={
             "row": int(row), "want": None if want in (None, "") else str(want), "low": low, "high": high, "count": count,

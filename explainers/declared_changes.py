@@ -23,6 +23,7 @@ ANALYSES: list[Analysis] = [
         order=40,
         report=False,
         compute="modelglass.explainers.counterfactuals:counterfactuals",
+        keeps_best=True,
         settings=(
             ROW,
             Setting(name="want", kind="class", label="Answer wanted", help="Empty: any other."),

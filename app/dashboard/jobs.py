@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from modelglass.analysis.errors import AnalysisError, MachineError, Stopped
+from modelglass.analysis.errors import AnalysisError, Enough, MachineError, Stopped
 from modelglass.analysis.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -84,24 +84,27 @@ class Job:
     """One piece of work; ``state``, ``share``, ``what``, ``error`` and ``value`` (what it gave) may be read from any thread.
 
     With ``first`` it is what the first page shows on top: the browser does not draw that page in peace first, as it waits for this.
+    With ``keeps`` the work, stopped by a person, gives what there is so far, if anything (``cut``: it did).
 
     Raises
     ------
     Stopped
-        From ``progress``, inside the work, once somebody asked for a stop.
+        From ``progress``, inside the work, once somebody asked for a stop; ``Enough`` where it keeps what there is.
     """
 
-    def __init__(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False):
-        self.key, self.work, self.first = key, work, first
+    def __init__(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False, keeps: bool = False):
+        self.key, self.work, self.first, self.keeps = key, work, first, keeps
         self.state: State = "waiting"
         self.share, self.what = 0.0, "waiting for its turn"
         self.error: AnalysisError | None = None
         self.value: Any = None
+        self.cut = False
         self.watched = time.monotonic()
         self._stop, self._over = threading.Event(), threading.Event()
 
-    def stop(self) -> None:
-        """Ask the work to end at its next report (within a quarter second or so)."""
+    def stop(self, *, unwatched: bool = False) -> None:
+        """Ask the work to end at its next report (within a quarter second or so); ``unwatched``: nobody waits for what there is."""
+        self.keeps = self.keeps and not unwatched
         self._stop.set()
         pages.wake()
         if self.state == "waiting":
@@ -129,7 +132,8 @@ class Job:
         time.sleep(0)  # lets a thread that waits for Python's lock have it
         pages.let_pass(WAY, self._stop, drawing=not self.first)
         if self._stop.is_set():
-            raise Stopped("Stopped.")
+            self.cut = self.keeps
+            raise (Enough if self.keeps else Stopped)("Stopped.")
 
     def run(self) -> None:
         """Do the work on this thread; whatever happens becomes a state, never an exception."""
@@ -181,7 +185,7 @@ class Jobs:
                     self._drop_unwatched()
             return job
 
-    def start(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False) -> Job:
+    def start(self, key: Hashable, work: Callable[[Progress], Any], *, first: bool = False, keeps: bool = False) -> Job:
         """Give the job of this key; where there is none, or it is over, a new one at the end of the queue.
 
         Raises
@@ -199,7 +203,7 @@ class Jobs:
                 raise MachineError(
                     f"{len(self._waiting)} pieces of work are waiting already. Try again when some are done."
                 )
-            job = self._jobs[key] = Job(key, work, first=first)
+            job = self._jobs[key] = Job(key, work, first=first, keeps=keeps)
             self._waiting.append(job)
             if self._threads < self._workers:
                 self._threads += 1
@@ -231,7 +235,7 @@ class Jobs:
     def _drop_unwatched(self) -> None:
         late = time.monotonic() - UNWATCHED
         for job in [j for j in self._jobs.values() if j.watched < late]:
-            job.stop()
+            job.stop(unwatched=True)
             if job.over:
                 del self._jobs[job.key]
         self._waiting = [job for job in self._waiting if not job.over]

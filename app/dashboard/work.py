@@ -11,7 +11,7 @@ import streamlit as st
 
 from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import AnalysisError, MissingPackage
-from modelglass.analysis.progress import Progress
+from modelglass.analysis.progress import Progress, heard
 from modelglass.analysis.registry import Analysis, Outcome, run
 from modelglass.app import engine
 from modelglass.app.dashboard import redraw, slid, terms
@@ -111,16 +111,21 @@ def _outcome(analysis: Analysis, ev: Evaluation, settings: Mapping[str, Any]) ->
         return _within_budget(analysis, ev, settings, progress)
 
     if analysis.asks_model and slid.here() and not _begun(key):
-        _offered(key, made)
+        _offered(key, made, analysis.keeps_best)
         return None
-    return later(key, analysis.title, made)
+    return later(key, analysis.title, made, keeps=analysis.keeps_best)
 
 
-def _offered(key: Hashable, work: Callable[[Progress], Any]) -> None:
+def _offered(key: Hashable, work: Callable[[Progress], Any], keeps: bool) -> None:
     """Let a person begin what a slider on its way would begin at each of its steps."""
     st.caption("Not yet known at the threshold just set: the model has to be asked about other rows.")
     st.button(
-        "Ask the model", key=f"ask {key}", icon=":material/play_arrow:", on_click=callback(_begin), args=(key, work)
+        "Ask the model",
+        key=f"ask {key}",
+        icon=":material/play_arrow:",
+        on_click=callback(_begin),
+        args=(key, work),
+        kwargs={"keeps": keeps},
     )
 
 
@@ -129,20 +134,25 @@ def _within_budget(analysis: Analysis, ev: Evaluation, settings: Mapping[str, An
         return engine.run(ev, analysis, progress=progress, **settings)
 
 
-def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | None:
-    """Give the value of a longer piece of work; None while it runs, and its progress, Stop or error is drawn here."""
+def later(key: Hashable, title: str, work: Callable[[Progress], Any], *, keeps: bool = False) -> Any | None:
+    """Give the value of a longer piece of work; None while it runs, and its progress, Stop or error is drawn here.
+
+    With ``keeps`` Stop asks the work for what there is so far; that is shown until somebody starts it again, and not cached.
+    """
     value = results.get(key)
     if value is not None:
         jobs.forget(key)
         return value
     job = jobs.get(key)
     if job is not None and job.value is not None:
+        if job.cut:
+            _stopped(job, f"{plain(title)} was stopped: here is what was found until then.")
         return job.value
     if job is None or job.state == "done":
         patience = 0.0 if jobs.busy else PATIENCE  # what waits for other work first is not there in a moment
-        job = _begin(key, work)
+        job = _begin(key, work, keeps=keeps)
         if job.wait(patience) and job.state == "done":
-            return later(key, title, work)
+            return later(key, title, work, keeps=keeps)
     if job.over:
         _ended(job, title)
     else:
@@ -152,9 +162,15 @@ def later(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Any | N
     return None
 
 
-def _begin(key: Hashable, work: Callable[[Progress], Any], *, first: bool = False) -> Job:
-    """Start a piece of work whose value goes into the cache."""
-    return jobs.start(key, lambda progress: _unkept(key, work(progress)), first=first)
+def _begin(key: Hashable, work: Callable[[Progress], Any], *, first: bool = False, keeps: bool = False) -> Job:
+    """Start a piece of work whose value goes into the cache, or stays with its job where a person ended it early."""
+
+    def made(progress: Progress) -> Any:
+        listening, ended = heard(progress)
+        value = work(listening)
+        return value if ended else _unkept(key, value)
+
+    return jobs.start(key, made, first=first, keeps=keeps)
 
 
 def _unkept(key: Hashable, value: Any) -> Any:
@@ -167,8 +183,17 @@ def _ended(job: Job, title: str) -> None:
         refuse(job.error)
         if isinstance(job.error, MissingPackage):
             return
+        _again(job)
     else:
-        st.info(f"{plain(title)} was stopped.", icon=":material/stop_circle:")
+        _stopped(job, f"{plain(title)} was stopped.")
+
+
+def _stopped(job: Job, said: str) -> None:
+    st.info(said, icon=":material/stop_circle:")
+    _again(job)
+
+
+def _again(job: Job) -> None:
     st.button("Start again", key=f"again {job.key}", on_click=jobs.forget, args=(job.key,))
 
 

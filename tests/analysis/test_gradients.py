@@ -220,7 +220,7 @@ def test_rows_that_the_questions_do_not_get_to_in_time_have_a_change_by_gradient
         return answers.ask(places, X)
 
     got = guided(space, slow, gradients, seed=0, rounds=3, seconds=3.0, starts=answers.starts(0), progress=None)
-    assert got.spent
+    assert got.ended == "time"
     late = got.by[200:]  # behind the first lot of questions
     assert (late == "gradients").mean() > 0.6
     assert set(late) <= {"gradients", ""}

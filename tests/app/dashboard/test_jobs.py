@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from modelglass.analysis.errors import InputError, MachineError
+from modelglass.analysis.errors import Enough, InputError, MachineError
 from modelglass.analysis.registry import get
 from modelglass.app.dashboard import jobs as jobs_module
 from modelglass.app.dashboard import terms, work
@@ -32,6 +32,35 @@ def test_progress_is_seen_and_stop_ends_the_work():
     assert job.wait(10)
     assert job.state == "stopped"
     assert job.error is None
+
+
+def searching(progress):
+    """Work that gives what it has where it is asked to, and is no more than that where it is not."""
+    try:
+        forever(progress)
+    except Enough:
+        return "the best so far"
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_stop_by_a_person_gives_what_there_is_where_that_is_wanted(keeps):
+    jobs = Jobs(workers=1)
+    job = jobs.start("k", searching, keeps=keeps)
+    until(lambda: job.share == 0.5)
+    job.stop()
+    assert job.wait(10)
+    assert (job.state, job.value, job.cut) == (("done", "the best so far", True) if keeps else ("stopped", None, False))
+
+
+def test_what_nobody_watches_is_stopped_without_a_result(monkeypatch):
+    """Nobody stopped it: whoever comes back must not read that somebody did."""
+    jobs = Jobs(workers=1)
+    left = jobs.start("left", searching, keeps=True)
+    until(lambda: left.share == 0.5)
+    monkeypatch.setattr(jobs_module, "UNWATCHED", -1.0)
+    jobs.start("new", lambda progress: None)
+    assert left.wait(10)
+    assert (left.state, left.value, left.cut) == ("stopped", None, False)
 
 
 def test_one_job_a_key_however_many_ask():

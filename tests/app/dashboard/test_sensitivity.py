@@ -111,6 +111,46 @@ def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show,
     assert any("augmented(ev, " in c.value and "constraints=rules" in c.value for c in at.code)
 
 
+def test_a_search_that_is_stopped_shows_what_it_found_and_may_start_again(binary, show, go, texts, until):
+    """It was dropped; what is shown is not kept as if it were the whole search."""
+    from modelglass.app.dashboard import work
+
+    endless = {"adversarial.rows": "300", "adversarial.rounds": "1000", "adversarial.budget": "3600"}
+    at = show(binary, **{**FEW, **endless})
+    go(at, "sensitivity")
+    at.query_params.update({**FEW, **endless})
+
+    def search():
+        return next((j for j in work.jobs._jobs.values() if "'rounds', 1000" in str(j.key)), None)
+
+    def running(_):
+        return search() is not None and search().what.startswith("round")
+
+    def stop():
+        job = search()
+        next(b for b in at.button if b.key == f"stop {job.key}").click()
+        at.run()
+        assert job.wait(30)
+        return job
+
+    for _ in range(2):
+        until(at, running)
+        at.run()
+        job = stop()
+        assert (job.state, job.cut) == ("done", True)
+        at.run()
+        said = texts(at)
+        assert "Cheapest change was stopped: here is what was found until then." in said
+        assert "The search was stopped by hand before it was done: this is the best so far." in said
+        assert WORST in said
+        assert work.results.get(job.key) is None
+        next(b for b in at.button if b.key == f"again {job.key}").click()
+        at.run()
+        assert search() is not job
+    search().stop()
+    assert not at.exception
+
+
 def test_a_broken_link_is_said_and_the_data_stand(binary, show, go):
     at = show(binary, **FEW, **{"constraints.given": "columns: {nobody: {low: 1}}"})
     go(at, "sensitivity")
