@@ -100,6 +100,11 @@ class Adversarial(Result):
 
         return {name: frame_json(getattr(self, name)) for name in ("rows", "changes", "columns")}
 
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Give the rows whose answer changes most cheaply, before and after; nothing where no change was found."""
+        worst = self.worst()
+        return {"Rows whose answer changes most cheaply": worst} if len(worst) else {}
+
     def sentence(self) -> str:
         """Say how many answers a small change turns over, the median change, and the column that is most fragile."""
         kept = self.rows[self.rows.excluded == ""]

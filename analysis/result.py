@@ -53,6 +53,10 @@ class Result:
         """Give what its JSON object holds besides sentence, frame and settings."""
         return {}
 
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Give what stands beside ``frame()`` for people to read, by heading; a table with a column "row" lists rows of the data."""
+        return {}
+
     def recipe(self) -> Recipe | None:
         """Say what could be done about what was found, with lines for a notebook; None where there is nothing."""
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from modelglass.analysis.errors import AnalysisError, MachineError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
@@ -17,6 +17,9 @@ from modelglass.analysis.recipes import Recipe
 from modelglass.analysis.registry import Analysis, Outcome, fitting
 from modelglass.analysis.result import Result
 from modelglass.app.engine import ahead, run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +55,10 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Block:
-    """One outcome as the report shows it; ``*_html`` is escaped; ``reason`` says why there is none, ``failed`` what gave way."""
+    """One outcome as the report shows it; ``*_html`` is escaped; ``reason`` says why there is none, ``failed`` what gave way.
+
+    ``beside``: more tables as HTML, by their headings.
+    """
 
     label: str
     reason: str | None = None
@@ -60,6 +66,7 @@ class Block:
     sentence: str = ""
     chart_html: str = ""
     table_html: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
     recipe: Recipe | None = None
     source: str = ""
     settings: Mapping[str, str]
@@ -260,12 +267,16 @@ def block(outcome: Outcome, *, failed: str, label: str, id: str, include_rows: b
     if outcome.result is None:
         return Block(label=label, reason=outcome.reason, failed=failed, settings={}, fingerprints={})
     result, name = outcome.result, outcome.analysis.title
-    source = result.source
+    source, of = result.source, f", {label}" if label else ""
     return Block(
         label=label,
         sentence=result.in_full(),
         chart_html=_chart(result, id, include_rows),
-        table_html=_table(result, f"{name}{', ' + label if label else ''}: numbers", outcome.analysis, include_rows),
+        table_html=_table(result.frame(), f"{name}{of}: numbers", outcome.analysis, include_rows),
+        beside={
+            heading: _table(frame, f"{heading}{of}", outcome.analysis, include_rows, "tables")
+            for heading, frame in result.tables().items()
+        },
         recipe=result.recipe(),
         source=source.text(),
         settings={k: _setting(v) for k, v in result.settings.items()},
@@ -282,12 +293,11 @@ def _chart(result: Result, id: str, include_rows: bool) -> str:
         return ""
 
 
-def _table(result: Result, label: str, analysis: Analysis, include_rows: bool) -> str:
-    frame = result.frame()
+def _table(frame: pd.DataFrame, label: str, analysis: Analysis, include_rows: bool, method: str = "frame") -> str:
     if not include_rows and (lists_rows(analysis) or ROW_COLUMNS & set(map(str, frame.columns))):
         return (
             '<p class="mg-note">The table lists rows of the data and is left out. '
-            f"Ask for it with include_rows=True; {clean(analysis.name)}(ev).frame() in Python gives it.</p>"
+            f"Ask for it with include_rows=True; {clean(analysis.name)}(ev).{method}() in Python gives it.</p>"
         )
     return table_html(frame, label=label)
 

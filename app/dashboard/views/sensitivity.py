@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from modelglass.analysis.evaluation import Evaluation
     from modelglass.app.dashboard.state import Desk
 
-WORST = 10
-
 
 def page(desk: Desk) -> None:
     """Draw the constraints, then every analysis of the group under them."""
@@ -52,9 +50,8 @@ def _cheapest(result: Adversarial, ev: Evaluation, key: str) -> None:
     """Show the usual, and the rows whose answer changes most cheaply, before and after."""
     show.say(result)
     show.draw(result, key)
-    worst = result.worst(WORST)
-    if len(worst):
-        st.markdown("**Rows whose answer changes most cheaply**")
+    for heading, worst in result.tables().items():
+        st.markdown(f"**{heading}**")
         show.table(worst, "cheapest changes", f"{key} worst")
         _one(result, list(worst["row"]), key)
     show.details(result, analyses()["adversarial"].name, key)

@@ -43,6 +43,9 @@ class Toy(Result):
     def sentence(self):
         return f"The toy {EVIL} saw {self.source.rows:,} rows & said so."
 
+    def tables(self):
+        return {f"Beside {EVIL}": pd.DataFrame({EVIL: [EVIL]})}
+
     def recipe(self):
         return Recipe(text=f"Mend {EVIL}.", code=f"mend({EVIL!r})\nagain()")
 
@@ -246,11 +249,19 @@ def same(cell, value):
 def check_block(block, result, name):
     """Hold a block of the report against the result of the Python call."""
     assert block["sentence"] == result.sentence(), name
-    frame = result.frame()
-    if not block["tables"]:
-        assert frame.empty or ROW_COLUMNS & set(map(str, frame.columns)), f"the table of {name} is missing"
-        return 0
-    head = block["tables"][0][0]
+    frame, left, held = result.frame(), block["tables"], 0
+    for one in (frame, *result.tables().values()):
+        if not one.empty and not ROW_COLUMNS & set(map(str, one.columns)):
+            assert left, f"a table of {name} is missing"
+            left = check_table(left, one, name)
+            held += min(len(one), 5_000)
+    assert not left, name
+    return held
+
+
+def check_table(tables, frame, name):
+    """Hold the first of these tables (and its continuation) against a frame; give the others."""
+    head, rows, used = tables[0][0], [], 0
     kept = [
         i
         for i, c in enumerate(frame.columns)
@@ -259,12 +270,14 @@ def check_block(block, result, name):
     assert head == [str(frame.columns[i]) for i in kept] or [h.replace(" ", "_") for h in head] == [
         str(frame.columns[i]) for i in kept
     ]
-    rows = [r for table in block["tables"] for r in table[1:]]
+    while used < len(tables) and len(rows) < min(len(frame), 5_000):
+        rows += tables[used][1:]
+        used += 1
     assert len(rows) == min(len(frame), 5_000), name
     for row, values in zip(rows, frame.iloc[:, kept].itertuples(index=False), strict=False):
         for cell, value in zip(row, values, strict=True):
             assert same(cell, value), (name, cell, value)
-    return len(rows)
+    return tables[used:]
 
 
 ROW = re.compile(r"\b_?row(?: =|:)? ?\d+\b(?! of)", re.IGNORECASE)

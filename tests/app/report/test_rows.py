@@ -11,6 +11,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from modelglass.analysis import registry
+from modelglass.analysis.adversarial import adversarial
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.app.report import report
 
@@ -49,6 +50,27 @@ def test_no_chart_tells_rows_unless_they_are_asked_for(ev, tmp_path, reading):
     for trace in swarms:  # in the order of the data, points at one position of two columns would be one row
         assert (np.diff(numbers(trace["x"])) >= 0).all()
         assert not {"hovertext", "customdata", "text", "hovertemplate"} & set(trace)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_cheapest_changes_are_listed_before_and_after_where_rows_are_asked_for(ev, tmp_path, reading, asked):
+    """They were on the page and in the JSON alone."""
+    record, heading = registry.get("adversarial"), "Rows whose answer changes most cheaply"
+    settings = {"adversarial": {"rows": 40, "rounds": 1, "budget": 600.0}}
+    made = report(ev, tmp_path / "r.html", analyses=[record], settings=settings, include_rows=asked)
+    text = made.read_text(encoding="utf-8")
+    (article,) = reading.Read(text).articles["adversarial"]
+    assert heading in text
+    worst = adversarial(ev, rows=40, rounds=1, budget=600.0).worst()
+    assert len(worst) == 10
+    if not asked:
+        assert len(article["tables"]) == 1
+        assert "adversarial(ev).tables() in Python gives it" in text
+        assert not any(change in text for change in worst.change)
+        return
+    head, *rows = article["tables"][1]
+    assert head == list(worst.columns)
+    assert [(int(r[0]), r[2]) for r in rows] == list(zip(worst.row, worst.change, strict=True))
 
 
 def test_asked_for_they_are_there(ev, tmp_path, reading):
