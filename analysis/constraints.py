@@ -25,6 +25,8 @@ FAR = 1e-6
 ROUNDED_32 = 1.2e-7
 """Relative error of decimals in numbers of 32 bits."""
 DAY = 86_400.0
+TOLD = 3
+"""Pairs of levels that are named of those that never stand together, and pairs of columns that are told in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,11 +77,12 @@ class ColumnRule:
 class Together:
     """Columns that belong together.
 
-    kind        "sum" (they add up to ``value``), "order" (each at most the next), or "derived": the last column follows from the others
-                by ``by``: "table" (each value of the one gives one value), "line" (times ``value`` plus ``shift``), "sum", "difference",
+    kind        "sum" (they add up to ``value``), "order" (each at most the next), "apart" (some levels of the one never stand beside some of
+                the other), or "derived": the last column follows from the others by ``by``: "table" (each value of the one gives one value), "line" (times ``value`` plus ``shift``), "sum", "difference",
                 "product", "ratio"
     within      how far a derived number may be off (it may be rounded)
-    table       for "table": value of the source -> value of the derived one
+    table       for "table": value of the source -> value of the derived one; for "apart": level of the first column -> the levels of the
+                other that never stand beside it
     """
 
     kind: str
@@ -91,6 +94,10 @@ class Together:
     table: Mapping[Any, Any] = field(default_factory=dict)
     how: str = ""
 
+    def pairs(self) -> list[tuple[Any, Any]]:
+        """Give the levels that never stand beside each other, of "apart"."""
+        return [(a, b) for a, others in self.table.items() for b in others]
+
     def text(self) -> str:
         """Say it in words."""
         *others, last = self.columns
@@ -98,6 +105,10 @@ class Together:
             return f"{' + '.join(self.columns)} = {self.value:g}"
         if self.kind == "order":
             return " <= ".join(self.columns)
+        if self.kind == "apart":
+            pairs = [f"{a} with {b}" for a, b in self.pairs()]
+            more = f" and {len(pairs) - TOLD} more pairs" if len(pairs) > TOLD + 1 else ""
+            return f"{' and '.join(self.columns)}: never {', '.join(pairs[:TOLD] if more else pairs)}{more}"
         if self.by == "table":
             return f"{last} follows from {others[0]}"
         if self.by == "line":
@@ -158,7 +169,13 @@ class Constraints(Result):
         said = f"Of {len(table)} {agree(len(table), 'column', 'columns')} that the model reads {free} may change"
         said += f", {tied} {agree(tied, 'follows', 'follow')} from others" if tied else ""
         said += f", {fixed} {agree(fixed, 'stays as it is', 'stay as they are')}" if fixed else ""
-        said += f". Belonging together: {'; '.join(t.text() for t in self.together)}." if self.together else "."
+        tied, apart = (
+            [t.text() for t in self.together if (t.kind == "apart") == is_apart] for is_apart in (False, True)
+        )
+        said += f". Belonging together: {'; '.join(tied)}." if tied else "."
+        if apart:
+            more = f"; and {len(apart) - TOLD} more pairs of columns" if len(apart) > TOLD + 1 else ""
+            said += f" Levels that no row holds together: {'; '.join(apart[:TOLD] if more else apart)}{more}."
         return f"{said} Ranges, steps and levels are those of {self.settings['learnt_from']}."
 
     def violations(self, frame: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -193,6 +210,7 @@ class Constraints(Result):
               - {sum: [rent, food, other], equals: 1}
               - {order: [smallest, largest]}
               - {derived: bmi, from: [weight, height]}
+              - {apart: [relationship, sex], never: {Husband: [Female]}}
             inferred: true        # false: forget the columns that were found to belong together
 
         Raises
@@ -268,11 +286,24 @@ def _found(ev: Evaluation, rules: Any, together: Any) -> Constraints:
     columns = rules(known, ev.columns)
     return Constraints(
         columns=columns,
-        together=tuple(together(known, columns)),
+        together=tuple(together(known, columns, _one_of_each(ev, train, len(known)))),
         learnt=known,
         source=ev.whole.source,
         settings={"learnt_from": learnt, "given": ""},
     )
+
+
+def _one_of_each(ev: Evaluation, train: pd.DataFrame | None, n: int) -> np.ndarray | None:
+    """Mark one row of each cluster among the rows learnt from, (n,) bool, as rows of one person say little of others; None without clusters."""
+    if ev.whole.cluster is None:
+        return None
+    name, parts = ev._all.cluster_name, [np.asarray(ev.whole.cluster, dtype=object)]
+    if n > len(parts[0]) and train is not None and name in train.columns:
+        parts.append(train[name].to_numpy(dtype=object))
+    known = np.concatenate(parts)
+    marked = np.zeros(n, dtype=bool)
+    marked[: len(known)] = ~pd.Series(known).astype(str).duplicated().to_numpy()
+    return marked
 
 
 def _below(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from modelglass.analysis.checks_codes import spikes
 from modelglass.analysis.columns import Column
 from modelglass.analysis.constraints import DAY, ROUNDED_32, ColumnRule, Together, numbers
+from modelglass.analysis.levels_apart import apart
 from modelglass.analysis.possible import OPERATIONS
 
 FEWEST = 50
@@ -116,8 +117,13 @@ def _step(distinct: np.ndarray, dates: bool) -> float:
     return 0.0
 
 
-def together(known: pd.DataFrame, columns: Mapping[str, ColumnRule]) -> list[Together]:
-    """Give the columns that belong together on every row; a column is derived from one thing only."""
+def together(
+    known: pd.DataFrame, columns: Mapping[str, ColumnRule], counted: np.ndarray | None = None
+) -> list[Together]:
+    """Give the columns that belong together on every row; a column is derived from one thing only.
+
+    ``counted``: the rows that count where chance does, (n,) bool; None: all.
+    """
     if len(known) < FEWEST:
         return []
     values = {n: _values(known[n], r) for n, r in columns.items() if r.kind == "number" and not r.immutable}
@@ -132,7 +138,8 @@ def together(known: pd.DataFrame, columns: Mapping[str, ColumnRule]) -> list[Tog
             found.append(one)
             taken.update(one.columns)
     derived = {t.columns[-1] for t in found if t.kind == "derived"}
-    return [*found, *_orders({n: v for n, v in values.items() if n not in derived})]
+    orders = _orders({n: v for n, v in values.items() if n not in derived})
+    return [*found, *orders, *apart(known, columns, found, counted)]
 
 
 def _values(column: pd.Series, rule: ColumnRule) -> np.ndarray:

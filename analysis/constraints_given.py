@@ -13,12 +13,13 @@ import pandas as pd
 from modelglass.analysis.constraints import DIRECTIONS, ColumnRule, Constraints, Together, number_text
 from modelglass.analysis.contradictions import Origins, check
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
+from modelglass.analysis.levels_apart import unseen
 from modelglass.analysis.possible import OPERATIONS
 from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml
 
 KEYS = ("immutable", "low", "high", "step", "levels", "direction", "cost")
 TOP = ("columns", "together", "inferred")
-LINKS: Mapping[str, tuple[str, ...]] = {"sum": ("equals",), "order": (), "derived": ("from", "by")}
+LINKS: Mapping[str, tuple[str, ...]] = {"sum": ("equals",), "order": (), "derived": ("from", "by"), "apart": ("never",)}
 """Kinds of columns that belong together, and what is said beside each."""
 LINK_KEYS = tuple(key for kind, beside in LINKS.items() for key in (kind, *beside))
 WAYS = ("table", "line", *OPERATIONS)
@@ -62,12 +63,19 @@ def edited(found: Constraints, given: Any) -> Constraints:
         check_keys(one, LINK_KEYS, name, lines, "together", i)
         links.append(_link(one, columns, found, _place(name, lines, "together", i)))
         origins.links[id(links[-1])] = _place(name, lines, "together", i)
-    fixed = {t.columns[-1] for t in links if t.kind == "derived"}
+    fixed = {_said_of(t) for t in links} - {None}
     again = {t.text() for t in links}  # what the data show and a person says too stands there once
-    kept = tuple(t for t in kept if not (t.kind == "derived" and t.columns[-1] in fixed) and t.text() not in again)
+    kept = tuple(t for t in kept if _said_of(t) not in fixed and t.text() not in again)
     made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
     check(made, origins)
     return made
+
+
+def _said_of(link: Together) -> str | frozenset[str] | None:
+    """Give what only one link may say something of: a column that follows, two columns whose levels stay apart; None of others."""
+    if link.kind == "apart":
+        return frozenset(link.columns)
+    return link.columns[-1] if link.kind == "derived" else None
 
 
 def _place(name: str, lines: Mapping[Any, int], *key: str | int) -> str:
@@ -184,22 +192,50 @@ def _levels(rule: ColumnRule, said: Any, where: str) -> tuple[Any, ...]:
 def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Constraints, where: str) -> Together:
     kinds = [k for k in LINKS if k in said]
     if len(kinds) != 1:
-        raise InputError(f"Expected one of sum, order and derived ({where}).", f"Got {listed(said) or 'nothing'}.")
+        raise InputError(
+            f"Expected one of sum, order, derived and apart ({where}).", f"Got {listed(said) or 'nothing'}."
+        )
     kind = kinds[0]
     _check_said(said, kind, where)
     names = [*_listed(said, "from", where), said[kind]] if kind == "derived" else _listed(said, kind, where)
     for name in names:
         if isinstance(name, (list, dict)) or name not in columns:
             raise _no_column(name, columns, where)
-        if kind != "derived" and columns[name].kind != "number":
-            raise InputError(f"Expected columns of numbers under {kind} ({where}).", f"{name!r} holds none.")
+        wanted = {"derived": columns[name].kind, "apart": "levels"}.get(kind, "number")
+        if columns[name].kind != wanted:
+            raise InputError(
+                f"Expected columns of {'levels' if kind == 'apart' else 'numbers'} under {kind} ({where}).",
+                f"{name!r} holds {'none' if kind != 'apart' else 'no levels'}.",
+            )
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise InputError(f"Expected at least two different columns ({where}).", f"Got {listed(names) or 'none'}.")
     if kind == "order":
         return Together(kind=kind, columns=tuple(names), how="given")
     if kind == "sum":
         return Together(kind=kind, columns=tuple(names), value=float(said.get("equals", 1)), how="given")
+    if kind == "apart":
+        return _apart(said, tuple(names), columns, found, where)
     return _derived(said, tuple(names), columns, found, where)
+
+
+def _apart(
+    said: Mapping[str, Any], names: tuple[str, ...], columns: Mapping[str, ColumnRule], found: Constraints, where: str
+) -> Together:
+    """Read which levels of two columns never stand together; without ``never`` all that no row holds."""
+    if len(names) != 2:
+        raise InputError(f"Expected two columns under apart ({where}).", f"Got {len(names)}: {listed(names)}.")
+    one, other = (columns[n] for n in names)
+    if said.get("never") is None:
+        return Together(kind="apart", columns=names, table=unseen(found.learnt, one, other), how="given")
+    if not isinstance(said["never"], Mapping):
+        raise InputError(
+            f"Expected under never levels of {one.name!r}, each with the levels of {other.name!r} that never stand beside it ({where}).",
+            f"Got {described(said['never'])}.",
+            f"Write never: {{{one.levels[0]}: [{other.levels[0]}]}}.",
+        )
+    known = [found.columns[n] for n in names]  # also levels that a person no longer allows
+    table = {_levels(known[0], [a], where)[0]: _levels(known[1], others, where) for a, others in said["never"].items()}
+    return Together(kind="apart", columns=names, table=table, how="given")
 
 
 def _check_said(said: Mapping[str, Any], kind: str, where: str) -> None:
@@ -269,16 +305,24 @@ def written(made: Constraints) -> dict[str, Any]:
             if rule.direction != "any":
                 one["direction"] = rule.direction
         elif rule.kind == "levels" and rule.levels:
-            one["levels"] = [v.item() if isinstance(v, np.generic) else v for v in rule.levels]
+            one["levels"] = [_item(v) for v in rule.levels]
         if rule.kind != "fixed":
             columns[rule.name] = one | ({"cost": rule.cost} if rule.cost != 1 else {})
     links: list[dict[str, Any]] = []
     for t in made.together:
         if t.kind == "derived":
             links.append({"derived": t.columns[-1], "from": list(t.columns[:-1]), "by": t.by})
+        elif t.kind == "apart":
+            links.append(
+                {"apart": list(t.columns), "never": {_item(a): [_item(b) for b in v] for a, v in t.table.items()}}
+            )
         else:
             links.append({t.kind: list(t.columns)} | ({"equals": t.value} if t.kind == "sum" else {}))
     return {"columns": columns, "together": links, "inferred": False}
+
+
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(rule: ColumnRule, value: float) -> Any:

@@ -39,7 +39,7 @@ def check(made: Constraints, origins: Origins | None = None) -> None:
         if rule.kind == "number":
             _alone(rule, told)
     for link in made.together:
-        {"sum": _sum, "order": _order, "derived": _derived}[link.kind](link, made.columns, told)
+        {"sum": _sum, "order": _order, "derived": _derived, "apart": _apart}[link.kind](link, made.columns, told)
     _between(made.together, told)
 
 
@@ -107,6 +107,16 @@ def _derived(link: Together, columns: Mapping[str, ColumnRule], told: Origins) -
     keys = [k for k, out in (("low", max(corners) < last.low - edge), ("high", min(corners) > last.high + edge)) if out]
     if keys:
         raise _unreached(link, last, keys, told)
+
+
+def _apart(link: Together, columns: Mapping[str, ColumnRule], told: Origins) -> None:
+    a, b = (columns[c] for c in link.columns)
+    if all(y in link.table.get(x, ()) for x in a.levels for y in b.levels):
+        ends = ", ".join(f"levels of {r.name!r} ({told.of(r, 'levels')})" for r in (a, b))
+        raise _contradiction(
+            [f"{link.text()} ({told.of_link(link)}), and no others are allowed:", ends],
+            "Allow more levels, or take out that they stay apart.",
+        )
 
 
 def _of(link: Together) -> Callable[..., float]:

@@ -176,7 +176,7 @@ def found_blocks(ev: Evaluation) -> list[tuple[str, ...]]:
         if FEWEST <= gone.sum() < len(gone):
             by_rows.setdefault(np.packbits(gone).tobytes(), []).append(str(name))
     found = [tuple(names) for names in by_rows.values() if len(names) > 1]
-    return list(dict.fromkeys([*found, *(tuple(t.columns) for t in constraints(ev).together)]))
+    return list(dict.fromkeys([*found, *(tuple(t.columns) for t in constraints(ev).together if t.kind != "apart")]))
 
 
 def _number(column: pd.Series) -> bool:

@@ -217,6 +217,7 @@ def _possible(space: Space, wanted: Mapping[str, pd.Series], X: np.ndarray) -> n
         if link.kind == "sum" and all(c in wanted for c in link.columns):
             last = space.place(link.columns[-1])
             X[:, last] = space.X[:, last]
+    _keep_apart(space, X)
     wished, X = X, space.project(places, X)
     bad = np.flatnonzero(~space.possible(places, X))
     if len(bad) and loose:
@@ -226,6 +227,18 @@ def _possible(space: Space, wanted: Mapping[str, pd.Series], X: np.ndarray) -> n
         bad = bad[~space.possible(bad, X[bad])]
     X[bad] = space.X[bad]
     return X
+
+
+def _keep_apart(space: Space, X: np.ndarray) -> None:
+    """Let levels stay that would come to stand beside others which they never stand beside."""
+    places, again = np.arange(len(X)), True
+    while again:  # each time more cells stay
+        again = False
+        for link in space.apart:
+            bad = np.flatnonzero(space.clash(link, places, X))
+            at = np.ix_(bad, np.array([space.place(c) for c in link.columns]))
+            X[at] = space.X[at]
+            again |= len(bad) > 0
 
 
 def still(space: Space, name: str) -> str:

@@ -43,6 +43,8 @@ class Space:
             self.per[j] = self.of[j].cost / (self.of[j].spread if self.number[j] else 1.0)
         self.per[list(after)] = 0.0
         self._tables = {t.columns[-1]: self._codes_of(t) for t in self.derived if t.by == "table"}
+        self.apart = [t for t in rules.together if t.kind == "apart"]
+        self._never = {t.columns: self._never_of(t.columns) for t in self.apart}
         self._stays = self._staying()
         self._low, self._high = np.array([r.low for r in self.of]), np.array([r.high for r in self.of])
         self._up = np.array([r.direction == "up" for r in self.of])
@@ -99,6 +101,22 @@ class Space:
         for a, b in link.table.items():
             got[self._number_of(i, a)] = self._number_of(j, b)
         return got
+
+    def _never_of(self, columns: tuple[str, ...]) -> np.ndarray:
+        """Give which places of levels never stand beside each other, (of the one + 1, of the other + 1) bool; the last ones: missing."""
+        i, j = (self._place[c] for c in columns)
+        never = np.zeros((len(self.levels[i]) + 1, len(self.levels[j]) + 1), dtype=bool)
+        for a, b in (pair for t in self.apart if t.columns == columns for pair in t.pairs()):
+            if a in self.levels[i] and b in self.levels[j]:
+                never[self.levels[i].index(a), self.levels[j].index(b)] = True
+        return never
+
+    def clash(self, link: Together, places: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Tell which changed rows hold levels that never stand beside each other, (m,), where they did not do so before."""
+        at = [self._place[c] for c in link.columns]
+        never, part = self._never[link.columns], X[:, at]
+        codes = np.where(np.isnan(part), -1, part).astype(np.int64)
+        return never[codes[:, 0], codes[:, 1]] & (part != self.X[places][:, at]).any(axis=1)
 
     def _number_of(self, j: int, value: Any) -> float:
         if j not in self.levels:
@@ -217,6 +235,8 @@ class Space:
                 good &= (np.abs(part.sum(axis=1) - before[:, at].sum(axis=1)) <= FAR * abs(link.value)) | np.isnan(
                     part
                 ).any(axis=1)
+            elif link.kind == "apart":
+                good &= ~self.clash(link, places, X)
             elif link.kind == "derived":
                 last, rule = at[-1], self.of[at[-1]]
                 changed = X[:, last] != before[:, last]

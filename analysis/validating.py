@@ -97,6 +97,9 @@ def _together(
             for a, b in itertools.pairwise(parts):
                 broken(a > b + FAR * np.abs(b), link.columns[-1], f"not {link.text()}")
             return
+        if link.kind == "apart":
+            _apart(link, parts, broken)
+            return
         if link.kind == "sum":
             total = np.sum(parts, axis=0)
             broken(
@@ -120,6 +123,14 @@ def _together(
             link.columns[-1],
             f"not {link.text()}",
         )
+
+
+def _apart(link: Together, parts: list[np.ndarray], broken: Any) -> None:
+    for a, others in link.table.items():
+        beside = np.array([v == a for v in parts[0]], bool) if len(others) else np.zeros(0, bool)
+        for b in set(parts[1][beside]) & set(others) if beside.any() else ():
+            both = beside & np.array([v == b for v in parts[1]], bool)
+            broken(both, link.columns[1], f"not {b} where {link.columns[0]} is {a}")
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -28,7 +28,8 @@ EXAMPLE = """columns:
 together:
   - {order: [smallest, largest]}
   - {sum: [rent, food, other], equals: 1}
-  - {derived: bmi, from: [weight, height]}"""
+  - {derived: bmi, from: [weight, height]}
+  - {apart: [relation, sex], never: {husband: [female]}}"""
 FIELDS = ("may change", "lowest", "highest", "step", "direction", "cost")
 
 
