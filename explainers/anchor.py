@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import BudgetSpent, left
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -24,6 +25,8 @@ from modelglass.explainers.coded import Coded
 
 REFERENCE = 5_000
 LICENCE = "alibi has the Business Source Licence: free for research and evaluation, not for production"
+RESERVE = 0.2
+"""Of a budget: kept for telling the best rule among those tried until then."""
 INSTALL = "pip install 'modelglass[alibi]'  (it needs numpy < 2 and Python < 3.13)"
 
 
@@ -114,9 +117,15 @@ def anchor(
         state = np.random.get_state()
         try:
             np.random.seed(seed)
-            explainer = tabular(_decider(ev, coded, seed, progress), list(ev.features), dict(coded.levels), seed=seed)
-            explainer.fit(coded.reference)
-            found = explainer.explain(coded.row, threshold=threshold, delta=delta, tau=tau, max_anchor_size=max_size)
+            decider = _Decider(ev, coded, seed, progress)
+            explainer = _explainer(tabular, decider, coded, ev)
+            found, cut = _sought(
+                lambda most: explainer.explain(
+                    coded.row, threshold=threshold, delta=delta, tau=tau, max_anchor_size=most
+                ),
+                decider,
+                max_size,
+            )
         finally:
             np.random.set_state(state)
     return _result(
@@ -136,6 +145,7 @@ def anchor(
             "seed": seed,
             "reference": len(coded.reference),
         },
+        cut,
     )
 
 
@@ -152,17 +162,62 @@ def _alibi() -> Any:
     return AnchorTabular
 
 
-def _decider(ev: Evaluation, coded: Coded, seed: int, progress: Progress | None) -> Callable[[np.ndarray], np.ndarray]:
-    asked = 0
+class _Decider:
+    """Decides about coded rows, as alibi asks. Under a budget it remembers its answers, so that a search can be gone through again."""
 
-    def decide(codes: np.ndarray) -> np.ndarray:
-        nonlocal asked
-        asked += len(codes)
-        tell(progress, 1 - 1 / (1 + asked / 5_000), f"looking for a rule, {asked:,} rows asked")
-        codes = np.asarray(codes, dtype="float64")
-        return np.asarray(ev.predict_codes(coded.decode(codes, np.random.default_rng((seed, 20_006)))), dtype=np.int64)
+    def __init__(self, ev: Evaluation, coded: Coded, seed: int, progress: Progress | None):
+        self.columns, self.ending = len(ev.features), False
+        self.seed, self._ev, self._coded, self._progress = seed, ev, coded, progress
+        self._asked, self._known = 0, dict[bytes, np.ndarray]()
 
-    return decide
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        codes, end = np.asarray(codes, dtype="float64"), left()
+        key = b"" if end is None else codes.tobytes()
+        if key in self._known:
+            return self._known[key]
+        if end is not None and not self.ending and end[0] < RESERVE * end[1]:
+            raise BudgetSpent(end[1])
+        self._asked += len(codes)
+        tell(self._progress, 1 - 1 / (1 + self._asked / 5_000), f"looking for a rule, {self._asked:,} rows asked")
+        frame = self._coded.decode(codes, np.random.default_rng((self.seed, 20_006)))
+        answer = np.asarray(self._ev.predict_codes(frame), dtype=np.int64)
+        if key:
+            self._known[key] = answer
+        return answer
+
+
+def _explainer(tabular: Any, decider: _Decider, coded: Coded, ev: Evaluation) -> Any:
+    """Make alibi's explainer, which asks once at once and gives what ends that in an error of its own."""
+    from alibi.exceptions import PredictorCallError
+
+    try:
+        made = tabular(decider, list(ev.features), dict(coded.levels), seed=decider.seed)
+    except PredictorCallError as error:
+        raise (error.__cause__ or error) from None
+    made.fit(coded.reference)
+    return made
+
+
+def _sought(explain: Callable[[int | None], Any], decider: _Decider, max_size: int | None) -> tuple[Any, str]:
+    """Look for a rule. Where the budget ends that, give the best of as many conditions as were tried with certainty, and say so."""
+    state = np.random.get_state()
+    try:
+        return explain(max_size), ""
+    except BudgetSpent:
+        decider.ending, best, end = True, None, left()
+        for size in range(1, (max_size or decider.columns) + 1):
+            np.random.set_state(state)
+            try:
+                best = size, explain(size)
+            except BudgetSpent:
+                if best is None or end is None:
+                    raise
+                many = f"{best[0]} condition{'' if best[0] == 1 else 's'}"
+                because = f"because the budget of {end[1]:g} s was short; give more with --budget"
+                return best[1], f"Only rules of at most {many} were sought, {because}."
+        if best is None:
+            raise
+        return best[1], ""
 
 
 def _result(
@@ -174,6 +229,7 @@ def _result(
     threshold: float,
     seed: int,
     settings: dict[str, Any],
+    cut: str,
 ) -> Anchor:
     raw = found.data["raw"]
     names = [ev.features[j] for j in raw["feature"]]
@@ -196,7 +252,7 @@ def _result(
         met=precision >= threshold,
         row=row,
         notes=tuple(coded.notes),
-        source=replace(ev.source, seed=seed),
+        source=replace(ev.source, seed=seed, cut=cut),
         settings=settings,
     )
 

@@ -2,13 +2,17 @@
 
 import importlib.util
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from modelglass.analysis import budget
+from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable, Stopped
+from modelglass.analysis.registry import run
 from modelglass.explainers import anchor
 
 HERE = importlib.util.find_spec("alibi") is not None
@@ -120,3 +124,46 @@ def _fulfils(X, conditions, row):
             if at >= 2:
                 keep &= float(parts[at - 2]) < X[name]
     return keep
+
+
+@needs_alibi
+def test_what_ends_the_first_question_is_no_error_of_alibis(ev):
+    def stop(share, what):
+        raise Stopped("enough")
+
+    with pytest.raises(Stopped, match="enough"):
+        anchor(ev, row=3, progress=stop)
+    with within_budget(1e-9):
+        assert "the budget of 1e-09 s was spent" in run(ev, "anchor", row=3).reason
+
+
+@needs_alibi
+def test_a_budget_that_runs_out_gives_the_best_rule_of_few_conditions(made, monkeypatch):
+    """The clock counts rows asked, so nothing hangs on the machine."""
+    ev = made(DecisionTreeClassifier(max_depth=6, random_state=0), n=600)
+    asked, original = [0], type(ev).predict_codes
+
+    def counted(self, frame):
+        asked[0] += len(frame)
+        return original(self, frame)
+
+    monkeypatch.setattr(type(ev), "predict_codes", counted)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: asked[0] / 1_000))
+    whole = anchor(ev, row=7, seed=0, threshold=1.0)
+    needed, asked[0] = asked[0] / 1_000, 0
+    assert len(whole.conditions) > 1
+    one = anchor(ev, row=7, seed=0, threshold=1.0, max_size=1)
+    found = []
+    for share in np.linspace(0.1, 2.0, 20):
+        asked[0] = 0
+        with within_budget(share * needed):
+            outcome = run(ev, "anchor", row=7, threshold=1.0)
+        assert asked[0] / 1_000 < share * needed + 0.2  # one more lot of rows at most
+        found.append(outcome.result)
+    assert found[0] is None
+    assert found[-1].frame().equals(whole.frame())
+    assert found[-1].source.cut == ""
+    cut = [got for got in found if got is not None and got.source.cut]
+    assert cut
+    assert cut[0].frame().equals(one.frame())
+    assert "Only rules of at most 1 condition were sought, because the budget of" in cut[0].in_full()
