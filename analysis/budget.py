@@ -57,6 +57,20 @@ def left() -> tuple[float, float] | None:
     return None if end is None else (end[0] - time.monotonic(), end[1])
 
 
+def short() -> str:
+    """Say why something was left out, to follow it: ", because the budget ..."; "" where there is no budget."""
+    end = _END.get()
+    return "" if end is None else f", because the budget of {end[1]:g} s was short; give more with --budget"
+
+
+@contextmanager
+def part_of_budget(share: float) -> Iterator[None]:
+    """Let what runs inside take a share of the seconds that are left, so that others have some, too."""
+    end = left()
+    with within_budget(None) if end is None else within_budget(end[1], left=share * end[0]):
+        yield
+
+
 @contextmanager
 def within_budget(seconds: float | None, left: float | None = None) -> Iterator[None]:
     """Let all analyses that run inside take so many seconds together; None: as long as they need.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelglass.analysis.budget import BudgetSpent, left
+from modelglass.analysis.budget import BudgetSpent, left, short
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.progress import Progress, span
 
@@ -92,7 +92,5 @@ def _more(wanted: int | None, each: float) -> int | None:
 
 
 def _cut(result: Any, setting: Setting, wanted: int | None) -> Any:
-    end = left()
     said = f"{setting.label}: {result.settings[setting.name]:,}{'' if wanted is None else f' instead of {wanted:,}'}"
-    because = "" if end is None else f", because the budget of {end[1]:g} s was short; give more with --budget"
-    return replace(result, source=replace(result.source, cut=f"{said}{because}."))
+    return replace(result, source=replace(result.source, cut=f"{said}{short()}."))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.budget import BudgetSpent, left
+from modelglass.analysis.budget import BudgetSpent, left, short
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -204,17 +204,16 @@ def _sought(explain: Callable[[int | None], Any], decider: _Decider, max_size: i
     try:
         return explain(max_size), ""
     except BudgetSpent:
-        decider.ending, best, end = True, None, left()
+        decider.ending, best = True, None
         for size in range(1, (max_size or decider.columns) + 1):
             np.random.set_state(state)
             try:
                 best = size, explain(size)
             except BudgetSpent:
-                if best is None or end is None:
+                if best is None:
                     raise
                 many = f"{best[0]} condition{'' if best[0] == 1 else 's'}"
-                because = f"because the budget of {end[1]:g} s was short; give more with --budget"
-                return best[1], f"Only rules of at most {many} were sought, {because}."
+                return best[1], f"Only rules of at most {many} were sought{short()}."
         if best is None:
             raise
         return best[1], ""

@@ -46,6 +46,7 @@ ANALYSES: list[Analysis] = [
                 kind="integer",
                 low=1,
                 high=100_000,
+                fewest=10,
                 label="Rows explained",
                 help="Empty: 1,000, fewer where that would take more than about 20 seconds.",
             ),
@@ -133,6 +134,9 @@ ANALYSES: list[Analysis] = [
             ROW,
             METHOD,
             ONE_CLASS,
+            Setting(
+                name="changes", kind="integer", default=20, low=1, high=200, fewest=3, label="Small changes of the row"
+            ),
         ),
     ),
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import BudgetSpent, short
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
@@ -112,8 +113,15 @@ def drop_column_importance(
     records = []
     worse = -1.0 if record.greater_is_better else 1.0
     enough = enough_rows(full)
+    cut = ""
     for i, name in enumerate(names):
-        tell(progress, (i + 1) / (len(names) + 1), f"fitting without {name}")
+        try:
+            tell(progress, (i + 1) / (len(names) + 1), f"fitting without {name}")
+        except BudgetSpent:
+            if not i:
+                raise
+            progress, cut = None, f"Fitted without {i} of {len(names)} columns only{short()}."
+            break
         found = change(record, full, [judge.rows(name)], level=level, seed=ev.seed)
         ends = sorted((worse * found.low, worse * found.high)) if enough else (np.nan, np.nan)
         records.append((name, record.name, worse * found.estimate, *ends, chosen.n))
@@ -126,7 +134,7 @@ def drop_column_importance(
         before=value_of(record, rows_of(chosen, class_)),
         refitted=value_of(record, full),
         trained=train.n,
-        source=chosen.source,
+        source=replace(chosen.source, cut=cut),
         settings={
             "metric": record.name,
             "greater_is_better": record.greater_is_better,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import BudgetSpent, part_of_budget
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.in_time import in_time
 from modelglass.analysis.performance import in_sentence
 from modelglass.analysis.progress import Progress, span
+from modelglass.analysis.registry import get
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.explainers.drop_column_importance import drop_column_importance
-from modelglass.explainers.permutation_importance import permutation_importance
 from modelglass.explainers.shapley import shapley_values
 
 SHUFFLED, MOVED, LEFT_OUT = "shuffled", "moves predictions", "left out of the fit"
@@ -110,25 +112,28 @@ def importances(
     """
     common = {"class_": class_, "level": level}
     done = 0.4 if refit else 0.5
-    shuffled = permutation_importance(
-        ev, metric=metric, n_repeats=n_repeats, rows=rows, seed=seed, together=None, progress=span(progress, 0, done), **common  # type: ignore[arg-type]
-    )  # fmt: skip
+    asked = {"metric": metric, "n_repeats": n_repeats, "rows": rows, "seed": seed, "together": None, **common}
+    with part_of_budget(done):
+        shuffled: Any = in_time(ev, get("permutation_importance"), asked, span(progress, 0, done))
+    cut = shuffled.source.cut
     tables = [shuffled.frame().assign(method=SHUFFLED)]
     units, why_not = {SHUFFLED: f"loss of {in_sentence(shuffled.label)}"}, {}
     try:
-        moved = shapley_values(
-            ev, rows=_rows_explained(ev, rows), seed=seed, progress=span(progress, done, 2 * done), **common
-        )  # type: ignore[arg-type]
+        with part_of_budget(0.6 if refit else 1.0):
+            moved = shapley_values(
+                ev, rows=_rows_explained(ev, rows), seed=seed, progress=span(progress, done, 2 * done), **common
+            )  # type: ignore[arg-type]
         tables.append(_over_groups(moved.frame()).assign(method=MOVED))
         units[MOVED] = f"mean |Shapley value|, {moved.scale}"  # type: ignore[union-attr]
-    except NotApplicable as answer:
+    except (NotApplicable, BudgetSpent) as answer:
         why_not[MOVED] = answer.reason
     if refit:
         try:
             out = drop_column_importance(ev, metric=metric, rows=rows, progress=span(progress, 2 * done, 1.0), **common)  # type: ignore[arg-type]
             tables.append(out.frame().assign(method=LEFT_OUT))
+            cut = " ".join(filter(None, (cut, out.source.cut)))
             units[LEFT_OUT] = f"loss of {in_sentence(out.label)} after a new fit"
-        except NotApplicable as answer:
+        except (NotApplicable, BudgetSpent) as answer:
             why_not[LEFT_OUT] = answer.reason
     table = _joined(tables)
     return Importances(
@@ -136,7 +141,7 @@ def importances(
         units=units,
         agreement=_agreement(table),
         why_not=why_not,
-        source=shuffled.source,
+        source=replace(shuffled.source, cut=cut),
         settings={
             "metric": shuffled.metric,
             "refit": bool(refit),
@@ -169,7 +174,8 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
         above = table.estimate.clip(lower=0)
         rank = table.estimate.rank(ascending=False, method="min").astype(int)
         ready = table.assign(rank=rank, share=above / max(float(above.sum()), 1e-300))
-        made.append(ready.set_index("feature").loc[order].reset_index()[COLUMNS])
+        there = [f for f in order if f in set(table.feature)]  # a budget may have ended the fits
+        made.append(ready.set_index("feature").loc[there].reset_index()[COLUMNS])
     return pd.concat(made, ignore_index=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import part_of_budget
 from modelglass.analysis.curves import chosen_class
 from modelglass.analysis.difference import adjusted
 from modelglass.analysis.estimated import rows_text
@@ -21,7 +22,7 @@ from modelglass.analysis.sides import Sides, rows_of_both, sides_of
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import ranged, say, signed
 from modelglass.explainers import rows as shared
-from modelglass.explainers.shapley_exact import Attribution
+from modelglass.explainers.shapley_exact import Attribution, ExactWay
 from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan
 
 MEAN, SIZE = "mean", "mean absolute"
@@ -85,8 +86,12 @@ class ShapleyDifference(Result):
         because = f" The exact way was not taken, because {self.reason}." if self.reason else ""
         return (
             f"The mean prediction{unit} is {size} {way} {about}{unsure}. {self._columns(str(total['group']))} "
-            f"{self.how[:1].upper()}{self.how[1:]}; {self.absent}.{because}"
+            f"{self.how[:1].upper()}{self.how[1:]}; {self.absent}{self._taken()}.{because}"
         )
+
+    def _taken(self) -> str:
+        """Say what the intervals do not hold: another draw of background rows."""
+        return " (the intervals take these as given)" if self.settings["background"] and not self.note else ""
 
     def _columns(self, group: str) -> str:
         table = self.of(MEAN)
@@ -196,17 +201,26 @@ def _explained(
     way, reason, n = plan(sides.here, asked, rows, max(sides.here.n, sides.there.n))
     if way is None and rows is None:
         n = max(n, FEWEST_ROWS)
-    drawn = _drawn(sides, n)
-    parts = list(zip((drawn.here, drawn.there), ((0.0, 0.5), (0.5, 1.0))))
-    found = [explained(part, way, reason, asked, span(progress, *share)) for part, share in parts]
+    chosen = (sides.here.sample(n), sides.there.sample(n))
+    found = _both(chosen, way, reason, asked, progress)
     if found[0][0].method != found[1][0].method:  # the exact way failed on one side: two scales cannot be compared
-        reason = found[0][1] or found[1][1]
-        found = [explained(part, None, reason, asked, span(progress, *share)) for part, share in parts]
-    return drawn, [f for f, _ in found], found[0][1]
+        found = _both(chosen, None, found[0][1] or found[1][1], asked, progress)
+    done = [ev if f.done is None else ev.take(f.done) for ev, (f, _) in zip(chosen, found)]
+    return _drawn(sides, *done), [f for f, _ in found], found[0][1]
 
 
-def _drawn(sides: Sides, n: int) -> Sides:
-    here, there = sides.here.sample(n), sides.there.sample(n)
+def _both(
+    chosen: tuple[Evaluation, Evaluation], way: ExactWay | None, reason: str, asked: Asked, progress: Progress | None
+) -> list[tuple[Attribution, str]]:
+    """Explain both sides, each in its share of a budget, that ends a sampling after some of the rows."""
+    found = []
+    for ev, (low, high) in zip(chosen, ((0.0, 0.5), (0.5, 1.0))):
+        with part_of_budget(1.0 if low else 0.5):
+            found.append(explained(ev, way, reason, asked, span(progress, low, high), may_end=True))
+    return found
+
+
+def _drawn(sides: Sides, here: Evaluation, there: Evaluation) -> Sides:
     both = len(np.intersect1d(here.rows, there.rows)) if sides.shared else 0
     return replace(sides, here=here, there=there, shared=both)
 

@@ -14,7 +14,7 @@ from modelglass.explainers.rows import Stack
 
 MOST_CELLS = 4_000_000
 """Cells of changed rows held at once."""
-FEWEST_ROWS, FEWEST_BACKGROUND = 20, 10
+FEWEST_ROWS, FEWEST_BACKGROUND = 5, 10
 """What must be done, rows or for one row background rows, for a sampling that its time ended to be an answer."""
 
 
@@ -89,7 +89,7 @@ def sampled_values(
     lent : Lent, optional
         Told of all that is asked.
     may_end : bool
-        Where the time runs out give what there is: of several rows those that are done (20 at least), of one row its values against the
+        Where the time runs out give what there is: of several rows those that are done (5 at least), of one row its values against the
         background rows that were met (10 at least). Rows and background are to come in an order of chance.
     places : int array (n,), optional
         Of each row its number; its orders follow from that and the seed, in whatever order rows come. Without it 0 to n - 1.

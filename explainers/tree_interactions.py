@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 
@@ -77,11 +78,15 @@ def tree_interactions(
     largest = int(np.diff(trees.starts).max(initial=1))
     deepest = np.maximum.reduceat(trees.depth, trees.starts[:-1])
 
+    ended = Event()
+
     def part(first: int) -> int:
         here = np.ascontiguousarray(codes[:, first : first + ROWS])
         found = np.zeros((k, m, here.shape[1]))
         outcome = np.empty((largest, here.shape[1]), dtype=np.uint8)
         for t in np.flatnonzero(deepest > 1):
+            if ended.is_set():
+                break
             points, weights = gauss_rules(max(min(int(deepest[t]), trees.n_features) // 2, 1))
             kernels.walk_pairs(
                 here, t, trees.starts, trees.output, trees.right, trees.feature, trees.parent, trees.depth, trees.same, trees.share,
@@ -91,5 +96,5 @@ def tree_interactions(
         out[first : first + here.shape[1]] = found.transpose(2, 1, 0)
         return here.shape[1]
 
-    in_parts(part, range(0, n, ROWS), n, f"Interactions of {n:,} rows", threads, progress)
+    in_parts(part, range(0, n, ROWS), n, f"Interactions of {n:,} rows", threads, progress, ended)
     return out

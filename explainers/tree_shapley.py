@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from modelglass.analysis.models.ensemble import Ensemble
 from modelglass.analysis.progress import Progress, tell
 
 MOST_BITS = 8
+WAIT = 0.2
+"""Seconds between two reports, where parts take longer."""
 ROWS, WALKED_ROWS = 1024, 64
 """Rows handled abreast: by tables and by walks."""
 WALK = 2.5
@@ -303,8 +306,16 @@ def gauss_rules(points: int) -> np.ndarray:
     return np.array([(x + 1) / 2, w / 2])
 
 
-def in_parts(part: Any, firsts: range, n: int, what: str, threads: int | None, progress: Progress | None) -> None:
-    """Do parts of the rows on threads of our own; an exception of the progress stops after the parts under way."""
+def in_parts(
+    part: Any,
+    firsts: range,
+    n: int,
+    what: str,
+    threads: int | None,
+    progress: Progress | None,
+    ended: Event | None = None,
+) -> None:
+    """Do parts of the rows on threads of our own; an exception of the progress stops after the parts under way, which ``ended`` may tell."""
     threads = threads or int(os.environ.get("NUMBA_NUM_THREADS") or os.cpu_count() or 1)
     done, waiting = 0, iter(firsts)
     with ThreadPoolExecutor(threads) as pool:
@@ -317,10 +328,11 @@ def in_parts(part: Any, firsts: range, n: int, what: str, threads: int | None, p
                         break
                 if not running:
                     return
-                ready, running = wait(running, return_when=FIRST_COMPLETED)
-                for one in ready:
-                    done += one.result()
-                    tell(progress, done / max(n, 1), what)
+                ready, running = wait(running, timeout=WAIT, return_when=FIRST_COMPLETED)
+                done += sum(one.result() for one in ready)
+                tell(progress, done / max(n, 1), what)
         finally:
+            if ended is not None:
+                ended.set()
             for one in running:
                 one.cancel()

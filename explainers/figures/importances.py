@@ -29,7 +29,7 @@ def _(result: Importances) -> go.Figure:
     made.update_annotations(font_size=12)
     style.dress(made, style.new_figure("", height=190 + 26 * len(shown)))
     for at, method in enumerate(methods):
-        part = result.importance[result.importance.method == method].set_index("feature").loc[shown]
+        part = result.importance[result.importance.method == method].set_index("feature").reindex(shown)
         made.add_bar(
             x=part.estimate,
             y=names,
