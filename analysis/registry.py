@@ -41,6 +41,7 @@ Kind = Literal[
     "text",
 ]
 
+OUTCOMES = {"binary": "one of two classes", "multiclass": "one of more than two classes", "regression": "a number"}
 LACKING = {
     "train": "no training data were given (--train DATA)",
     "reference": "no earlier data were given (--reference DATA)",
@@ -214,7 +215,7 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
     if ev.task not in record.tasks:
         return Outcome(
             analysis=record,
-            reason=f"{record.title} is for {' and '.join(sorted(record.tasks))}, and this is {ev.task}.",
+            reason=f"it needs an outcome that is {_outcomes(record.tasks)}, and here it is {OUTCOMES[ev.task]}",
         )
     listening, raised = heard(progress)
     try:
@@ -227,6 +228,15 @@ def run(ev: Evaluation, analysis: Analysis | str, *, progress: Progress | None =
             return Outcome(analysis=record, result=result)
     except (NotApplicable, BudgetSpent) as answer:
         return Outcome(analysis=record, reason=answer.reason)
+
+
+def _outcomes(tasks: frozenset[str]) -> str:
+    """Say what the outcome is in these tasks.
+
+    >>> _outcomes(CLASSIFICATION), _outcomes(frozenset({"regression"}))
+    ('a class', 'a number')
+    """
+    return "a class" if tasks == CLASSIFICATION else " or ".join(said for t, said in OUTCOMES.items() if t in tasks)
 
 
 @contextmanager

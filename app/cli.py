@@ -314,7 +314,9 @@ def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
     parts = [visible(ev.source.text(), keep="")]
     for outcome in outcomes:
         if outcome.result is None:
-            parts.append(f"{outcome.analysis.title}\nCannot say, because {visible(outcome.reason, keep='')}")
+            parts.append(
+                f"{outcome.analysis.title}\nCannot say, because {visible(outcome.reason.rstrip('.'), keep='')}."
+            )
         else:
             opening = visible(outcome.result.opening(), keep="")
             parts.append(f"{outcome.analysis.title}\n{opening}\n\n{outcome.result.text()}")

@@ -83,9 +83,13 @@ class ShapleyContrast(Result):
                 f"Row {self.row}, {self.groups[g]}: the model answers {say(a)} and {say(b)}. From {say(self.base[g])} to "
                 f"{say(self.prediction[g])} in {self.scale}, {with_what} ({self.how})."
             )
-        of = f" of {self.groups[g]}" if self.scale in ("probability", "decision") else ""
+        name = (
+            f"{self.scale.capitalize()} of {self.groups[g]}"
+            if self.scale in ("probability", "decision")
+            else self.scale
+        )
         return (
-            f"{self.scale[:1].upper()}{self.scale[1:]}{of} is {say(self.prediction[g])} for row {self.row} and {say(self.base[g])} for "
+            f"{name} is {say(self.prediction[g])} for row {self.row} and {say(self.base[g])} for "
             f"{self.other}{self.chosen}, {signed(self.prediction[g] - self.base[g])}: {with_what} ({self.how})."
         )
 
