@@ -28,6 +28,7 @@ COLUMNS = [
     "holds",
     "description",
     "unit",
+    "expected",
     "how",
     "note",
     "n",
@@ -42,7 +43,8 @@ class ColumnFacts(Result):
 
     table   column, kind, role ("read by the model", "target", "weight", "not read"), missing (rows), missing_share, distinct (of
             all rows of the data, also in a cohort), holds (in words: range of numbers and times, most frequent level, lengths of
-            texts), description and unit (as given), how (why it is of this kind), note, n (rows)
+            texts), description, unit and expected (as given: "rising" or "falling", how the answer should go with it), how (why it is of
+            this kind), note, n (rows)
     """
 
     table: pd.DataFrame
@@ -118,6 +120,7 @@ def _facts(column: Column, series: pd.Series, role: str) -> dict[str, Any]:
         "holds": "" if absent == n else _holds(column, series),
         "description": column.description,
         "unit": column.unit,
+        "expected": column.expected,
         "how": column.how,
         "note": " ".join(filter(None, notes)),
         "n": n,

@@ -27,7 +27,7 @@ FRAME = pd.DataFrame(
         "y": np.arange(N) % 2,
     }
 )
-SAID = {"age": {"description": "Age at application", "unit": "years"}}
+SAID = {"age": {"description": "Age at application", "unit": "years", "expected": "rising"}}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_facts_of_each_kind(ev):
     assert table.loc["age", "holds"] == f"0 to 49, median {np.nanmedian(FRAME['age']):g}"
     assert (table.loc["age", "missing"], table.loc["age", "missing_share"]) == (30, 0.25)
     assert (table.loc["age", "description"], table.loc["age", "unit"]) == ("Age at application", "years")
+    assert (table.loc["age", "expected"], table.loc["sex", "expected"]) == ("rising", "")
     assert table.loc["sex", "holds"] == "'f' 67%, 'm' 33%"
     assert table.loc["when", "holds"] == "2024-01-01 to 2024-04-29"
     assert table.loc["name", "holds"] == table.loc["tags", "holds"] == table.loc["empty", "holds"] == ""
