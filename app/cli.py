@@ -281,7 +281,7 @@ def _answer(
     inputs: Inputs, quiet: bool, budget: float | None, asked: list[tuple[str, dict[str, Any]]], as_json: bool
 ) -> None:
     """Run analyses and print what came of them; where the machine gives out, what is finished is printed first."""
-    from modelglass.analysis.budget import within_budget
+    from modelglass.analysis.budget import part_of_budget, within_budget
     from modelglass.app import engine
 
     ev = _open(inputs)
@@ -289,8 +289,9 @@ def _answer(
     try:
         with _Bar(quiet) as bar, within_budget(budget):
             engine.ahead((ev, name, settings) for name, settings in asked)
-            for name, settings in asked:
-                outcomes.append(engine.run(ev, name, progress=bar, **settings))
+            for i, (name, settings) in enumerate(asked):
+                with part_of_budget(1 / (len(asked) - i)):  # each its share, and what the others left
+                    outcomes.append(engine.run(ev, name, progress=bar, **settings))
     except (MachineError, MemoryError, OSError, KeyboardInterrupt, Stopped):
         if outcomes:
             _print(ev, outcomes, as_json)

@@ -12,7 +12,9 @@ import skops.io
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, recall_score
 
-from modelglass.analysis.registry import analyses
+from modelglass.analysis.budget import left
+from modelglass.analysis.registry import Outcome, analyses, get
+from modelglass.app import engine
 
 
 @pytest.fixture(scope="module")
@@ -451,3 +453,18 @@ def test_a_model_of_a_quantile_is_held_to_it(command, tmp_path):
     assert "By kind it is farthest off for " in out
     assert "Note: The model was trained for the 0.9 quantile of y: 90.0% of all outcomes are to lie at or below" in err
     assert "The model predicts the 0.9 quantile, not the mean: " in command("show", "residuals", *words)[1]
+
+
+def test_a_budget_is_shared_by_the_analyses_of_a_command(command, monkeypatch):
+    """What the first leaves, the last has."""
+    seen = []
+
+    def run(ev, name, **settings):
+        seen.append(left())
+        return Outcome(analysis=get(name), reason="nobody knows.")
+
+    monkeypatch.setattr(engine, "run", run)
+    code, out, _ = command("explain", *COMMON, "--budget", "100")
+    assert code == 0
+    assert [(round(rest), whole) for rest, whole in seen] == [(50, 100), (100, 100)]
+    assert out.count("Cannot say, because nobody knows.\n") == 2
