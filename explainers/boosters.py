@@ -33,10 +33,13 @@ def library(estimator: Any) -> str:
 
 def has_trees(estimator: Any) -> bool:
     """Tell whether a boosted model is made of trees; XGBoost's "gblinear" is not."""
-    if library(estimator) != "xgboost":
-        return True
+    return library(estimator) != "xgboost" or _learner(estimator)["gradient_booster"]["name"] != "gblinear"
+
+
+def _learner(estimator: Any) -> dict[str, Any]:
+    """Give what XGBoost has noted of how a model was trained."""
     booster = estimator.get_booster() if hasattr(estimator, "get_booster") else estimator
-    return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] != "gblinear")
+    return dict(json.loads(booster.save_config())["learner"])
 
 
 def refusal(estimator: Any) -> str:
@@ -45,6 +48,9 @@ def refusal(estimator: Any) -> str:
         booster = getattr(estimator, "booster_", estimator)
         if "\nis_linear=1" in booster.model_to_string(num_iteration=3):  # the first tree's leaves are constants
             return "each leaf of its trees is a linear model, and LightGBM does not explain these"
+    if library(estimator) == "xgboost":
+        if _learner(estimator).get("learner_train_param", {}).get("multi_strategy") == "multi_output_tree":
+            return "each leaf of its trees holds a value for every class or output, and XGBoost does not explain these"
     return ""
 
 

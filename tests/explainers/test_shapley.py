@@ -253,6 +253,19 @@ def test_boosters_without_trees_or_with_linear_leaves_are_sampled_and_say_so(num
     assert "tree" not in got.sentence()
 
 
+def test_trees_of_several_outputs_a_leaf_are_sampled_and_say_so(numbers):
+    """The reason was a path in XGBoost's own source, with the time of day."""
+    xgboost = pytest.importorskip("xgboost")
+    X, score = numbers
+    model = xgboost.XGBClassifier(n_estimators=5, multi_strategy="multi_output_tree", tree_method="hist")
+    got = shapley_values(of(model, X, np.digitize(score, [-1, 1])), rows=10)
+    assert (got.method, got.reason) == (
+        "sampling",
+        "each leaf of its trees holds a value for every class or output, and XGBoost does not explain these",
+    )
+    assert got.additivity_gap < 1e-9
+
+
 def brute_force(f, x, background):
     """Shapley values by the definition: all subsets, absent features from each background row."""
     p = len(x)
