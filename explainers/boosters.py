@@ -48,9 +48,9 @@ def refusal(estimator: Any) -> str:
         booster = getattr(estimator, "booster_", estimator)
         if "\nis_linear=1" in booster.model_to_string(num_iteration=3):  # the first tree's leaves are constants
             return "each leaf of its trees is a linear model, and LightGBM does not explain these"
-    if library(estimator) == "xgboost":
-        if _learner(estimator).get("learner_train_param", {}).get("multi_strategy") == "multi_output_tree":
-            return "each leaf of its trees holds a value for every class or output, and XGBoost does not explain these"
+    trained = _learner(estimator).get("learner_train_param", {}) if library(estimator) == "xgboost" else {}
+    if trained.get("multi_strategy") == "multi_output_tree":
+        return "each leaf of its trees holds a value for every class or output, and XGBoost does not explain these"
     return ""
 
 
