@@ -5,7 +5,12 @@ from __future__ import annotations
 from modelglass.analysis.registry import CLASSIFICATION, Analysis, Setting
 from modelglass.analysis.usual_settings import LEVEL, ROW
 
-_FEATURES = Setting(name="features", kind="features", label="Columns compared", help="Empty: all that the model reads.")
+_FEATURES = Setting(
+    name="features",
+    kind="features",
+    label="Columns compared",
+    help="Empty: all that the model reads, or of predictions alone all of the data.",
+)
 _K = Setting(
     name="k", kind="integer", default=2, low=1, high=50, label="Nearest row that counts", help="The k-th of each class."
 )

@@ -135,7 +135,13 @@ ANALYSES: list[Analysis] = [
             METHOD,
             ONE_CLASS,
             Setting(
-                name="changes", kind="integer", default=20, low=1, high=200, fewest=3, label="Small changes of the row"
+                name="small_changes",
+                kind="integer",
+                default=20,
+                low=1,
+                high=200,
+                fewest=3,
+                label="Small changes of the row",
             ),
         ),
     ),

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from modelglass.analysis.curves import chosen_class
-from modelglass.analysis.errors import InputError, NotApplicable
+from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.given import whole
 from modelglass.analysis.progress import Progress, span
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
@@ -101,14 +102,14 @@ def explanation_quality_row(
     row: Any,
     method: str = "auto",
     class_: Any = None,
-    changes: int = CHANGES,
+    small_changes: int = CHANGES,
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> ExplanationQualityRow:
     """Test the Shapley values of one row.
 
     As ``explanation_quality`` does over rows; here the row's largest columns stand against other sets of as many (all of them, or 200
-    drawn), with 50 background rows in place of what is taken away, and the row is changed slightly 20 times (``changes``).
+    drawn), with 50 background rows in place of what is taken away, and the row is changed slightly 20 times (``small_changes``).
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def explanation_quality_row(
     class_ : label of a class, optional
         Of several classes; without it the one that the model likes best.
 
-    changes : int
+    small_changes : int
         How often the row is changed slightly, at least once.
 
     Raises
@@ -126,8 +127,7 @@ def explanation_quality_row(
         Without a model; with one column only.
     """
     seed = checked(ev, method, None, None, seed)
-    if changes < 1:
-        raise InputError("Expected at least one small change of the row.", f"Got changes={changes!r}.")
+    copied = whole(small_changes, "small_changes", 1)
     p, only, place = len(ev.features), shared.group_of(ev, class_), shared.row_place(ev, row)
     if p < 2:
         raise NotApplicable("the model reads one column only, so no column is larger than another")
@@ -135,7 +135,7 @@ def explanation_quality_row(
     way, reason, _ = plan(ev, asked, 1, ev.n)
     one = ev.take([place])
     found, reason = explained(one, way, reason, asked, span(progress, 0.0, 0.2))
-    copies = ev.take(np.full(changes, place))
+    copies = ev.take(np.full(copied, place))
     later = nudged(copies, found, way, asked, seed, span(progress, 0.2, 0.5))
     group = int(shared.output(ev, one.inputs())[0].argmax()) if only is None else only
     size = np.abs(found.values[0, :, group])
@@ -164,7 +164,13 @@ def explanation_quality_row(
         how=found.how,
         additivity_gap=gap_of(found),
         source=replace(ev.source, seed=seed),
-        settings={"row": int(row), "method": method, "class_": chosen_class(class_), "changes": changes, "seed": seed},
+        settings={
+            "row": int(row),
+            "method": method,
+            "class_": chosen_class(class_),
+            "small_changes": copied,
+            "seed": seed,
+        },
     )
 
 

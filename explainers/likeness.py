@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.errors import NotApplicable, unknown_name
+from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.known_features import known_features
+from modelglass.analysis.offering import sliced_by_default
 from modelglass.analysis.plain import is_number
 
 MOST_LEVELS = 50
@@ -28,6 +33,29 @@ class Read:
 
     def __len__(self) -> int:
         return len(self.ranks)
+
+
+def compared(ev: Evaluation, names: Any) -> list[str]:
+    """Name the columns by which rows are compared: those given, else all that the model reads, else all of the data but texts and names of rows.
+
+    Raises
+    ------
+    InputError
+        One that the model does not read, or without a model one that the data do not have.
+    NotApplicable
+        There are none.
+    """
+    if ev.model is not None:
+        return known_features(ev, names)
+    there = [c for c in ev.columns if c != ev.target]
+    chosen = [names] if isinstance(names, str) else list(names or ())
+    for name in chosen:
+        if name not in there:
+            raise unknown_name("column of the data", str(name), there)
+    found = chosen or [c.name for c in sliced_by_default(ev)]
+    if not found:
+        raise NotApplicable("the data have no columns beside outcome and predictions that could be compared")
+    return found
 
 
 class Likeness:

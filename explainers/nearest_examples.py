@@ -12,13 +12,12 @@ import pandas as pd
 from modelglass.analysis.errors import InputError, NotApplicable, unknown_name
 from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.known_features import known_features
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say
 from modelglass.explainers import rows as shared
-from modelglass.explainers.likeness import Likeness
+from modelglass.explainers.likeness import Likeness, compared
 
 MOST_LOOKED_AT = 100_000
 AMONG = ("evaluated", "train")
@@ -94,7 +93,7 @@ def nearest_examples(
     among : {"evaluated", "train"}
         Where they are sought: the evaluated rows of this cohort, or the training data. At most 100,000 rows, a stratified sample.
     features : name or sequence of names, optional
-        Columns compared; without it all that the model reads.
+        Columns compared; without it all that the model reads, of predictions alone all of the data.
 
     Raises
     ------
@@ -108,13 +107,11 @@ def nearest_examples(
     if count < 1:
         raise InputError("Expected at least one example.", f"Got {count}.")
     place = shared.row_place(ev, row)
-    names = known_features(ev, features)
-    if not names:
-        raise NotApplicable("no columns are known that could be compared")
-    one = ev.inputs().iloc[[place]]
+    names = compared(ev, features)
+    one = ev.frame[names].iloc[[place]]
     there = (ev if among == "evaluated" else ev.on("train")).sample(MOST_LOOKED_AT, seed)
     tell(progress, 0.1, f"comparing {rows_text(there.n)}")
-    frame = there.inputs()
+    frame = there.frame[names]
     likeness = Likeness(frame, names)
     differences = likeness.differences(likeness.read(one), likeness.read(frame))
     tell(progress, 0.8, f"comparing {rows_text(there.n)}")

@@ -16,7 +16,6 @@ from modelglass.analysis.estimates import estimate
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows
 from modelglass.analysis.halves import halves
-from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, tell
@@ -24,7 +23,7 @@ from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import percent, say
 from modelglass.explainers import rows as shared
-from modelglass.explainers.likeness import Likeness, Read
+from modelglass.explainers.likeness import Likeness, Read, compared
 
 SEARCHED, JUDGED, FEWEST = 1_500, 5_000, 20
 RADII = (0.01, 0.03, 0.07, 0.15, 0.3)
@@ -98,7 +97,7 @@ def prototypes(
         Between 0 and 1. Without it the one of five whose prototypes tell groups apart best as nearest neighbours, on the rows they come
         from; with one group the one whose prototypes stand for nearest to 80 %.
     features : name or sequence of names, optional
-        Columns compared; without it all that the model reads.
+        Columns compared; without it all that the model reads, of predictions alone all of the data.
 
     Raises
     ------
@@ -112,9 +111,11 @@ def prototypes(
         raise InputError("Expected at least one prototype.", f"Got {count}.")
     if radius is not None and not 0 < radius <= 1:
         raise InputError("Expected a radius between 0 and 1.", f"Got {radius}.", "Leave it out to have one chosen.")
-    names, seed = known_features(ev, features), ev.seed_or(seed)
-    if not names or ev.n < 2 * FEWEST:
-        raise NotApplicable(f"prototypes need columns and at least {2 * FEWEST} rows; there are {rows_text(ev.n)}")
+    names, seed = compared(ev, features), ev.seed_or(seed)
+    if ev.n < 2 * FEWEST:
+        raise NotApplicable(
+            f"prototypes need at least {2 * FEWEST} rows, and there {'is' if ev.n == 1 else 'are'} {rows_text(ev.n)}"
+        )
     chosen = ev.sample(SEARCHED + JUDGED, seed)
     search = _Search(chosen, names, of, seed, progress)
     found, radius = search.best(count, radius)
@@ -187,7 +188,7 @@ class _Search:
     def __init__(self, ev: Evaluation, names: list[str], of: str, seed: int, progress: Progress | None):
         self.ev, self.names, self._progress = ev, names, progress
         self.groups, self.label = _groups(ev, of)
-        inputs = ev.inputs()
+        inputs = ev.frame[names]
         likeness = Likeness(inputs, names)
         read = likeness.read(inputs)
         codes = np.column_stack([np.nan_to_num(read.ranks, nan=-1.0), read.codes])
@@ -244,7 +245,7 @@ class _Search:
         weight = np.ones(len(label)) if self.ev.weight is None else self.ev.weight[self.second]
         nearest = far.argmin(axis=1)
         places = np.array([place for place, _ in found])
-        texts = shared.texts(self.ev.inputs().iloc[places][self.names])
+        texts = shared.texts(self.ev.frame.iloc[places][self.names])
         records = []
         for i, (place, k) in enumerate(found):
             inside = label == k

@@ -14,7 +14,6 @@ from modelglass.analysis.estimated import rows_text
 from modelglass.analysis.estimates import estimate
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.groups import Groups, Rows
-from modelglass.analysis.known_features import known_features
 from modelglass.analysis.metrics import METRICS
 from modelglass.analysis.performance import check_level
 from modelglass.analysis.progress import Progress, blocks, span, tell
@@ -22,7 +21,7 @@ from modelglass.analysis.result import Result
 from modelglass.analysis.source import Source
 from modelglass.analysis.wording import percent, say
 from modelglass.explainers import rows as shared
-from modelglass.explainers.likeness import Likeness
+from modelglass.explainers.likeness import Likeness, compared
 
 ROWS, REFERENCE, PARTS = 2_000, 10_000, 5
 EPSILON = 1e-12
@@ -139,7 +138,7 @@ def trust_score(
     rows : int or None
         Rows scored, a stratified sample; None: all.
     features : name or sequence of names, optional
-        Columns compared; without it all that the model reads.
+        Columns compared; without it all that the model reads, of predictions alone all of the data.
 
     Raises
     ------
@@ -276,9 +275,7 @@ class _Space:
             raise NotApplicable("a trust score compares classes, and a regression has none")
         if k < 1:
             raise InputError("Expected at least the first nearest row.", f"Got k = {k}.")
-        self.names, self._k, self._ev = known_features(ev, features), k, ev
-        if not self.names:
-            raise NotApplicable("no columns are known that could be compared")
+        self.names, self._k, self._ev = compared(ev, features), k, ev
         trained = ev.train is not None
         self._there = (ev.on("train") if trained else ev.whole).sample(REFERENCE, seed)
         self._same = not trained
@@ -288,13 +285,13 @@ class _Space:
         self.counts = np.bincount(self.label, minlength=len(ev.classes))
         if (self.counts > 0).sum() < 2:
             raise NotApplicable("the rows to compare with hold one class only")
-        frame = self._there.inputs()
+        frame = self._there.frame[self.names]
         self._likeness = Likeness(frame, self.names)
         self._points = self._likeness.matrix(self._likeness.read(frame))
 
     def score(self, chosen: Evaluation, progress: Progress | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give distances (n, classes), trust scores and nearest other classes of rows."""
-        points = self._likeness.matrix(self._likeness.read(chosen.inputs()))
+        points = self._likeness.matrix(self._likeness.read(chosen.frame[self.names]))
         itself = pd.Index(self._there.rows).get_indexer(chosen.rows) if self._same else None
         far = class_distances(
             self._points, self.label, points, k=self._k, classes=len(self._ev.classes), itself=itself, progress=progress

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 import modelglass as mg
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import nearest_examples
+from modelglass.explainers import nearest_examples, prototypes, trust_score, trust_score_row
 from modelglass.explainers.likeness import Likeness
 
 
@@ -91,3 +91,28 @@ def test_refusals(made):
         nearest_examples(ev.take([4]), row=4)
     with pytest.raises(InputError, match="Did you mean 'age'"):
         nearest_examples(ev, row=1, features=["agge"])
+
+
+def test_predictions_alone_are_compared_by_the_columns_of_the_data(made):
+    """Outcome, prediction and score are no columns to compare by; what comes is that of a model that reads these columns."""
+    ev = made(LogisticRegression(max_iter=300))
+    names = list(ev.features)
+    said = np.array(ev.classes)[ev.predicted]
+    alone = Evaluation.from_predictions(
+        ev.frame.y, prediction=said, score=ev.score, frame=ev.frame[names], positive="yes"
+    )
+    for door, settings in (
+        (nearest_examples, {"row": 7}),
+        (trust_score, {}),
+        (trust_score_row, {"row": 7}),
+        (prototypes, {}),
+    ):
+        got, expected = door(alone, **settings), door(ev, features=names, **settings)
+        pd.testing.assert_frame_equal(got.frame(), expected.frame())
+        some = door(alone, features=["age", "city"], **settings)
+        pd.testing.assert_frame_equal(some.frame(), door(ev, features=["age", "city"], **settings).frame())
+        with pytest.raises(InputError, match="Expected the name of a column of the data: age, "):
+            door(alone, features=["agee"], **settings)
+    bare = Evaluation.from_predictions(ev.frame.y, prediction=said, score=ev.score, positive="yes")
+    with pytest.raises(NotApplicable, match="no columns beside outcome and predictions"):
+        nearest_examples(bare, row=7)

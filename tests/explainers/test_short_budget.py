@@ -129,9 +129,9 @@ def test_a_row_is_changed_less_often(ev):
     outcome, took = spent(ev, "explanation_quality_row", 0.7 * needed, row=3)
     got = outcome.result
     assert took < 0.75 * needed
-    assert 3 <= got.settings["changes"] < 20
-    assert f"Small changes of the row: {got.settings['changes']} instead of 20, because" in got.in_full()
-    assert got.of("stable").n == got.settings["changes"]
+    assert 3 <= got.settings["small_changes"] < 20
+    assert f"Small changes of the row: {got.settings['small_changes']} instead of 20, because" in got.in_full()
+    assert got.of("stable").n == got.settings["small_changes"]
 
 
 def test_sampled_values_of_a_few_rows_are_something(ev):
