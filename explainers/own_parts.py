@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,8 +46,9 @@ def parts_of(ev: Evaluation) -> Parts | str:
         return "it is no object that can be read"
     X = ev.whole.inputs().iloc[:FEW]
     made = provenance_of(ev)
-    if all(hasattr(made.estimator, a) for a in ("eval_terms", "term_features_", "intercept_")):
-        return _additive(ev, made, X)
+    sums = _sum_of(made.estimator)
+    if sums is not None:
+        return _additive(ev, made, X, sums)
     way = exact_way(ev, ("linear",))
     if isinstance(way, str):
         return way
@@ -72,21 +73,48 @@ def _constant(made: Any, coefficients: np.ndarray, ev: Evaluation) -> np.ndarray
     return seen[0, alone] @ coefficients[alone]
 
 
-def _additive(ev: Evaluation, made: Any, X: pd.DataFrame) -> Parts | str:
+class _Sum(NamedTuple):
+    """An additive model's own terms: the columns (by place) that each reads, rows -> values (n, terms) or (n, terms, outputs), and what stands beside them."""
+
+    columns: list[tuple[int, ...]]
+    values: Callable[[Any], Any]
+    intercept: Any
+
+
+def _sum_of(model: Any) -> _Sum | None:
+    """Find the terms of an additive model: interpret's explainable boosting machines, and models with pyGAM's list of terms; None: it has none."""
+    if all(hasattr(model, a) for a in ("eval_terms", "term_features_", "intercept_")):
+        columns = [tuple(int(i) for i in features) for features in model.term_features_]
+        return _Sum(columns, model.eval_terms, model.intercept_)
+    if not all(hasattr(model, a) for a in ("terms", "coef_", "partial_dependence")):
+        return None
+    terms = list(enumerate(model.terms))
+    shown = [(i, t) for i, t in terms if not t.isintercept]
+    by = [[] if getattr(t, "by", None) is None else [t.by] for _, t in shown]  # the term's curve, times this column
+    columns = [tuple(int(c) for c in (*np.atleast_1d(t.feature), *b)) for (_, t), b in zip(shown, by, strict=True)]
+
+    def values(seen: Any) -> np.ndarray:
+        rows = np.asarray(dense(seen), dtype=float)
+        return np.column_stack([model.partial_dependence(term=i, X=rows) for i, _ in shown])
+
+    alone = [model.coef_[model.terms.get_coef_indices(i)].sum() for i, t in terms if t.isintercept]
+    return _Sum(columns, values, sum(alone))
+
+
+def _additive(ev: Evaluation, made: Any, X: pd.DataFrame, own: _Sum) -> Parts | str:
     model = made.estimator
     if not made.exact:
         return made.reason
-    columns = [tuple(int(i) for i in features) for features in model.term_features_]
-    raw = [tuple(sorted({int(made.raw_index[c]) for c in cs})) for cs in columns]
+    raw = [tuple(sorted({int(made.raw_index[c]) for c in cs})) for cs in own.columns]
     single = np.array([len(r) == 1 for r in raw])
     names = list(ev.features)
     p = len(names)
 
     def terms(frame: pd.DataFrame) -> np.ndarray:
-        found = np.asarray(model.eval_terms(made.transform(fed(ev, frame))), dtype=float)
+        found = np.asarray(own.values(made.transform(fed(ev, frame))), dtype=float)
         return oriented(ev, found if found.ndim == 3 else found[:, :, None])
 
-    intercept = oriented(ev, np.asarray(model.intercept_, dtype=float).reshape(1, -1))[0]
+    intercept = oriented(ev, np.asarray(own.intercept, dtype=float).reshape(1, -1))[0]
     sums = terms(X).sum(axis=1) + intercept
     scale = link_of(ev, sums, shared.output(ev, X))
     if scale is None:

@@ -68,7 +68,7 @@ class OwnTerms(Result):
     def sentence(self) -> str:
         """Say what kind of model it is and what counts most in it."""
         group = self.shown_group()
-        of = f" for {group}" if self.scale != group else ""
+        of = "" if self.scale in (group, f"log of {group}", f"log-odds of {group}") else f" for {group}"
         if self.kind == "tree":
             leaves = self.terms[self.terms.group == group].sort_values("n", ascending=False, kind="stable")
             top = leaves.iloc[0]
@@ -101,8 +101,8 @@ def own_terms(
 
     Linear models: the coefficient of each raw column, through a Pipeline whose transformed columns each come from one raw column
     (scalers, imputers, encoders, bins, splines ...). A single decision tree: its leaves as rules. Generalised additive models such as
-    interpret's explainable boosting machine (any estimator with ``eval_terms``, ``term_features_`` and ``intercept_``): a curve or level
-    values for each column.
+    interpret's explainable boosting machine (any estimator with ``eval_terms``, ``term_features_`` and ``intercept_``) and pyGAM's (with
+    ``terms``, ``coef_`` and ``partial_dependence``): a curve or level values for each column.
 
     Parameters
     ----------

@@ -329,8 +329,9 @@ def in_parts(
                 if not running:
                     return
                 ready, running = wait(running, timeout=WAIT, return_when=FIRST_COMPLETED)
-                done += sum(one.result() for one in ready)
-                tell(progress, done / max(n, 1), what)
+                for one in ready or [None]:
+                    done += 0 if one is None else one.result()
+                    tell(progress, done / max(n, 1), what)
         finally:
             if ended is not None:
                 ended.set()

@@ -176,6 +176,54 @@ def test_additive_models_by_their_terms():
     assert "a with c" in got.sentence()
 
 
+class Term:
+    def __init__(self, feature=None, by=None, f=None):
+        self.feature, self.by, self.f, self.isintercept = feature, by, f, feature is None
+
+
+class Terms(list):
+    def get_coef_indices(self, i):
+        return [i]
+
+
+class Gam:
+    """As pyGAM's models: terms with their columns, an intercept among them, one of two columns, one multiplied by another column."""
+
+    terms = Terms(
+        [
+            Term(0, f=lambda X: np.sin(X[:, 0])),
+            Term(),
+            Term(1, f=lambda X: 0.5 * (X[:, 1] > 3)),
+            Term([0, 2], f=lambda X: 0.1 * X[:, 0] * X[:, 2]),
+            Term(1, by=2, f=lambda X: 0.05 * X[:, 1] * X[:, 2]),
+        ]
+    )
+    coef_ = np.array([9.0, 0.3, 9.0, 9.0, 9.0])
+
+    def __init__(self, names):
+        self.feature_names_in_ = np.array(names)
+
+    def partial_dependence(self, term, X):
+        return self.terms[term].f(X)
+
+    def predict(self, X):
+        X = np.asarray(X, dtype=float)
+        return np.exp(sum(t.f(X) for t in self.terms if not t.isintercept) + 0.3)
+
+
+def test_additive_models_that_list_their_terms():
+    X = numbers()
+    model = Gam(list("abc"))
+    ev = Evaluation(model, X.assign(t=model.predict(X)), target="t", task="regression")
+    got = own_terms(ev, points=9)
+    assert (got.kind, got.scale, got.apart) == ("additive", "log of t", ("a with c", "b with c"))
+    curve = got.frame()[got.frame().feature == "a"]
+    at = curve["where"].str.split(" = ").str[1].astype(float)
+    np.testing.assert_allclose(curve.estimate, np.sin(at) - np.sin(X.a).mean(), atol=1e-12)
+    assert got.intercept["t"] == pytest.approx(0.3 + np.sin(X.a).mean() + 0.5 * (X.b > 3).mean())
+    assert "its answer in log of t is " in got.sentence()
+
+
 def test_what_cannot_be_read(made):
     with pytest.raises(NotApplicable, match=r"made of 5 trees.*A tree that imitates"):
         own_terms(made(RandomForestClassifier(5, max_depth=2), n=200))
