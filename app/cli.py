@@ -316,7 +316,7 @@ def _text(ev: Evaluation, outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         if outcome.result is None:
             parts.append(
-                f"{outcome.analysis.title}\nCannot say, because {visible(outcome.reason.rstrip('.'), keep='')}."
+                f"{outcome.analysis.title}\nCannot say, because {visible((outcome.reason or '').rstrip('.'), keep='')}."
             )
         else:
             opening = visible(outcome.result.opening(), keep="")
