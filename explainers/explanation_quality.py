@@ -21,7 +21,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import percent
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay
-from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan
+from modelglass.explainers.shapley_ways import HURRIED, Asked, checked, explained, gap_of, plan
 
 LARGEST, BACKGROUND, EXACT_ROWS, SAMPLED_ROWS, MOST_ASKED = 3, 10, 200, 20, 200_000
 CARRIED, NUDGE = 0.8, 0.05
@@ -83,7 +83,10 @@ class ExplanationQuality(Result):
             if good
             else "It is not sure that the explanation points at columns that matter more than others"
         )
-        sampled = "nothing is sampled" if self.exact else f"sampling leaves an error of {error.estimate:.0%} of a value"
+        only = f" against only {self.settings['background']} background rows, {HURRIED}," if HURRIED in self.how else ""
+        sampled = (
+            "nothing is sampled" if self.exact else f"sampling{only} leaves an error of {error.estimate:.0%} of a value"
+        )
         return (
             f"{opening}: taking away {many} moves the answer more than random ones in {percent(taken.estimate, taken.low, taken.high)} of "
             f"{rows_text(int(taken.n))} (chance: 50 %), and they alone bring it nearer in {percent(known.estimate, known.low, known.high)}. "
@@ -133,6 +136,7 @@ def explanation_quality(
     fitting = max(SAMPLED_ROWS, MOST_ASKED // (BACKGROUND * (p + 4)))
     n = rows or (min(EXACT_ROWS, fitting) if way is not None else SAMPLED_ROWS)
     chosen = ev.sample(n)
+    asked = replace(asked, in_time=4 * chosen.n)  # the rows and changed ones, in half of the time
     found, reason = explained(chosen, way, reason, asked, span(progress, 0.0, 0.25))
     largest = max(1, min(LARGEST, p // 2))
     again = nudged(chosen, found, way, asked, seed, span(progress, 0.25, 0.5))
@@ -150,7 +154,14 @@ def explanation_quality(
         reason=reason,
         additivity_gap=gap_of(found),
         source=replace(chosen.source, seed=seed),
-        settings={"rows": chosen.n, "method": method, "class_": chosen_class(class_), "level": level, "seed": seed},
+        settings={
+            "rows": chosen.n,
+            "method": method,
+            "background": found.background,
+            "class_": chosen_class(class_),
+            "level": level,
+            "seed": seed,
+        },
     )
 
 

@@ -20,7 +20,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution
-from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan, way_of
+from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, gap_of, plan, way_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -200,7 +200,8 @@ def shapley_values(
         how = {"background": background, "method": method, "class_": class_, "level": level, "seed": seed}
         return shapley_row(ev, row=row, **how, progress=progress)  # type: ignore[arg-type]
     group = shared.group_of(ev, class_)
-    asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed))
+    seed = checked(ev, method, rows, background, seed)
+    asked = Asked(method=method, background=background, seed=seed, in_time=min(rows or ENOUGH_ROWS, ENOUGH_ROWS, ev.n))
     way, reason, n = plan(ev, asked, rows, ev.n)
     chosen = ev.sample(n)
     found, reason = explained(chosen, way, reason, asked, progress, may_end=True)

@@ -23,7 +23,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import ranged, say, signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay
-from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan
+from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, gap_of, plan
 
 MEAN, SIZE = "mean", "mean absolute"
 NAMED = 3
@@ -159,7 +159,8 @@ def shapley_difference(
     """
     check_level(level)
     group = shared.group_of(ev, class_)
-    asked = Asked(method=method, background=background, seed=checked(ev, method, rows, background, seed), against=ev)
+    seed = checked(ev, method, rows, background, seed)
+    asked = Asked(method=method, background=background, seed=seed, in_time=ENOUGH_ROWS, against=ev)
     sides = sides_of(ev, other)
     drawn, found, reason = _explained(sides, asked, rows, progress)
     groups, counts = shared.groups(ev), (drawn.here.n, drawn.there.n)
@@ -217,6 +218,8 @@ def _both(
     for ev, (low, high) in zip(chosen, ((0.0, 0.5), (0.5, 1.0))):
         with part_of_budget(1.0 if low else 0.5):
             found.append(explained(ev, way, reason, asked, span(progress, low, high), may_end=True))
+        if found[0][0].error is not None:  # both sides meet the same background
+            asked = replace(asked, background=found[0][0].background)
     return found
 
 

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.budget import left
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay, check_method, exact_values, exact_way
-from modelglass.explainers.shapley_sampling import Lent, sampled_values
+from modelglass.explainers.shapley_sampling import FEWEST_BACKGROUND, Lent, sampled_values
 
 LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
 EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
+HURRIED = "because the time is short"
+PROBED, ENOUGH_ROWS = 64, 20
+"""Rows asked about to know how long a question takes, and rows for which a short budget takes fewer background rows."""
 TOO_DEEP = 25e9
 """Nanoseconds of all rows beyond which the exact way is not taken unasked."""
 
@@ -25,6 +29,7 @@ class Asked:
     """What is asked for.
 
     method, background, rounds, seed   as in ``shapley_row``; without background trees follow their training rows
+    in_time     so many rows a budget should be enough for, with fewer background rows where it is short; 0: never fewer
     against     background rows are drawn from the whole data of this Evaluation; None: from that of the rows explained
     """
 
@@ -32,6 +37,7 @@ class Asked:
     background: int | None
     seed: int
     rounds: int = 1
+    in_time: int = 0
     against: Evaluation | None = None
 
 
@@ -122,7 +128,8 @@ def _sampled(
 ) -> Attribution:
     """Explain inputs by sampling; with ``may_end`` some of them, where its time ends it."""
     against, n = asked.against or ev, len(inputs)
-    b = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    full = min(asked.background or SAMPLING_BACKGROUND, against.whole.n)
+    b = _affordable(ev, inputs, full, asked) if asked.in_time and asked.background is None else full
     order, others = np.arange(n), shared.background_of(against, b, asked.seed)
     if may_end:  # what is done first is a sample of all
         rng = np.random.default_rng((asked.seed, 20_029))
@@ -140,10 +147,10 @@ def _sampled(
         progress=progress,
     )
     at = np.argsort(order[: got.rows])
-    done, short = None, ""
+    done, short = None, [f"{b:,} background rows instead of {full:,}, {HURRIED}"] if b < full else []
     if got.rows < n or got.background < b:
         ended = f"after {got.rows:,} of {n:,} rows" if n > 1 else f"before all {b:,} background rows were met"
-        done, short = order[at], f" (the time ended it {ended})"
+        done, short = order[at], [*short, f"the time ended it {ended}"]
     return Attribution(
         values=got.values[at],
         error=got.error[at],
@@ -152,11 +159,26 @@ def _sampled(
         prediction=got.prediction[at],
         scale=shared.scale(ev),
         method="sampling",
-        how=f"sampled on raw columns, {2 * got.background * asked.rounds:,} orders a row{short}",
+        how=f"sampled on raw columns, {2 * got.background * asked.rounds:,} orders a row"
+        + (f" ({'; '.join(short)})" if short else ""),
         background=got.background,
         absent=f"absent features take the values of {got.background:,} background rows",
         done=done,
     )
+
+
+def _affordable(ev: Evaluation, inputs: pd.DataFrame, full: int, asked: Asked) -> int:
+    """Give the number of background rows with which the time left is enough for ``asked.in_time`` rows; all without a budget."""
+    before = left()
+    if before is None:
+        return full
+    probe = inputs.iloc[:PROBED]
+    shared.output(ev, probe)
+    now = (left() or before)[0]
+    each = (before[0] - now) / len(probe)  # seconds of a question
+    a_row = each * 2 * max(inputs.shape[1] - 1, 1) * asked.rounds * full
+    share = now / max(a_row * asked.in_time, 1e-9)
+    return full if share >= 1 else int(np.clip(full * share, min(FEWEST_BACKGROUND, full), full))
 
 
 def gap_of(found: Attribution) -> float:

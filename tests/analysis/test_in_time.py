@@ -66,7 +66,7 @@ def evaluation(model, n=6_000):
     return ev
 
 
-@pytest.mark.parametrize("name", ["partial_dependence", "accumulated_local_effects", "interaction_strength", "explanation_quality",
+@pytest.mark.parametrize("name", ["partial_dependence", "accumulated_local_effects", "interaction_strength",
                                   "joint_effect", "individual_conditional_expectation", "lime_weights", "what_if"])  # fmt: skip
 def test_a_budget_that_runs_out_gives_what_there_is_and_says_so(counted, name):
     ev, setting, given = evaluation(counted), SHORTENED[name], GIVEN.get(name, {})

@@ -16,6 +16,7 @@ from modelglass.analysis import budget, in_time
 from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import Stopped
 from modelglass.analysis.registry import run
+from modelglass.explainers import shapley_sampling
 from modelglass.explainers.tree_shapley import in_parts
 
 EACH, FIT = 0.001, 1.0
@@ -49,6 +50,7 @@ def ev(monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: CLOCK["seconds"])
     monkeypatch.setattr(budget, "time", clock)
     monkeypatch.setattr(in_time, "time", clock)
+    monkeypatch.setattr(shapley_sampling, "MOST_CELLS", 4_000)  # lots of 125 pairs, however fast the machine is
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(3_000, 4)), columns=list("abcd"))
     score = 2 * frame.a + frame.b * frame.c + rng.normal(size=3_000)
@@ -126,36 +128,55 @@ def test_importances_of_a_part_of_the_fits(ev):
 
 def test_a_row_is_changed_less_often(ev):
     _, needed = spent(ev, "explanation_quality_row", 1e6, row=3)
-    outcome, took = spent(ev, "explanation_quality_row", 0.7 * needed, row=3)
+    outcome, took = spent(ev, "explanation_quality_row", 0.5 * needed, row=3)
     got = outcome.result
-    assert took < 0.75 * needed
+    assert took < 0.6 * needed
     assert 3 <= got.settings["small_changes"] < 20
     assert f"Small changes of the row: {got.settings['small_changes']} instead of 20, because" in got.in_full()
     assert got.of("stable").n == got.settings["small_changes"]
 
 
-def test_sampled_values_of_a_few_rows_are_something(ev):
-    _, needed = spent(ev, "shapley_values", 1e6)
-    outcome, took = spent(ev, "shapley_values", 0.05 * needed)
+def test_tests_of_an_explanation_take_fewer_background_rows_and_say_so(ev):
+    whole, needed = spent(ev, "explanation_quality", 1e6)
+    outcome, took = spent(ev, "explanation_quality", 0.8 * needed)
     got = outcome.result
-    assert took < 0.3 * needed  # a block of rows is asked about at once
-    assert 5 <= len(got.rows) < 60
-    assert f"the time ended it after {len(got.rows)} of " in got.how
+    assert took < 0.85 * needed
+    assert whole.result.settings["background"] == 100
+    assert 10 <= got.settings["background"] < 100
+    rows = got.settings["background"]
+    assert f"sampling against only {rows} background rows, because the time is short, leaves an error" in got.sentence()
+    assert "against only" not in whole.result.sentence()
 
 
-def test_both_sides_of_a_difference_have_their_share(ev):
+def test_sampled_values_take_fewer_background_rows_and_those_rows_that_are_done(ev):
+    whole, needed = spent(ev, "shapley_values", 1e6)
+    assert whole.result.settings["background"] == 100
+    outcome, took = spent(ev, "shapley_values", 0.02 * needed)
+    got = outcome.result
+    assert took < 0.03 * needed
+    background = got.settings["background"]
+    assert 10 <= background < 100
+    assert f"({background} background rows instead of 100, because the time is short" in got.how
+    assert f"absent features take the values of {background} background rows" in got.sentence()
+    assert len(got.rows) >= 5
+    same = run(ev, "shapley_values", background=background).result  # as where so few are asked for
+    at = np.searchsorted(np.sort(same.rows), got.rows)
+    np.testing.assert_allclose(got.values, same.values[np.argsort(same.rows)][at], atol=1e-12)
+    asked, _ = spent(ev, "shapley_values", 0.3 * needed, background=80)
+    assert asked.result.settings["background"] == 80
+
+
+def test_both_sides_of_a_difference_have_their_share_and_the_same_background(ev):
     here = ev.where("a > 0")
     whole, needed = spent(here, "shapley_difference", 1e6)
-    outcome, took = spent(here, "shapley_difference", 0.3 * needed)
+    outcome, took = spent(here, "shapley_difference", 0.05 * needed)
     got = outcome.result
-    assert took < 0.4 * needed
+    assert took < 0.07 * needed
     for side in ("rows", "rows_there"):
-        assert 5 <= got.settings[side] < whole.result.settings[side]
-    assert len(got.totals) == 1
-    total = got.of("mean").estimate.sum()
-    assert total == pytest.approx(got.totals.estimate[0], abs=1e-12)
-    assert "the time ended it after" in got.sentence()
-    assert "no intervals, because one side has" in got.sentence()
+        assert 5 <= got.settings[side] <= whole.result.settings[side]
+    assert 10 <= got.settings["background"] < 100
+    assert got.of("mean").estimate.sum() == pytest.approx(got.totals.estimate[0], abs=1e-12)
+    assert "background rows instead of 100, because the time is short" in got.sentence()
 
 
 def test_the_background_of_a_sampled_difference_is_said_to_be_given(ev):
