@@ -20,7 +20,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import say, signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution
-from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, gap_of, plan, way_of
+from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, fewer, gap_of, plan, way_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -227,7 +227,7 @@ def shapley_values(
         reason=reason,
         additivity_gap=gap_of(found),
         importance=importance,
-        source=chosen.source,
+        source=replace(chosen.source, cut=fewer(found, rows, chosen.n, ev.n)),
         settings={
             "rows": chosen.n,
             "method": method,

@@ -23,7 +23,7 @@ from modelglass.analysis.source import Source
 from modelglass.analysis.wording import ranged, say, signed
 from modelglass.explainers import rows as shared
 from modelglass.explainers.shapley_exact import Attribution, ExactWay
-from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, gap_of, plan
+from modelglass.explainers.shapley_ways import ENOUGH_ROWS, Asked, checked, explained, fewer, gap_of, plan
 
 MEAN, SIZE = "mean", "mean absolute"
 NAMED = 3
@@ -182,7 +182,7 @@ def shapley_difference(
         additivity_gap=max(gap_of(f) for f in found),
         other=drawn.there.source,
         note=note,
-        source=drawn.here.source,
+        source=replace(drawn.here.source, cut=fewer(found[0], rows, counts[0], ev.n)),
         settings={
             "rows": counts[0],
             "rows_there": counts[1],

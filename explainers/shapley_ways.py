@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.budget import left
+from modelglass.analysis.budget import left, short
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
@@ -18,6 +18,7 @@ from modelglass.explainers.shapley_sampling import FEWEST_BACKGROUND, Lent, samp
 LINEAR_BACKGROUND, SAMPLING_BACKGROUND = 10_000, 100
 EXACT_ROWS, SAMPLING_ROWS, SAMPLING_ASKED = 1_000, 200, 600_000
 HURRIED = "because the time is short"
+FEWEST_EXACT = 10
 PROBED, ENOUGH_ROWS = 64, 20
 """Rows asked about to know how long a question takes, and rows for which a short budget takes fewer background rows."""
 TOO_DEEP = 25e9
@@ -66,12 +67,18 @@ def way_of(ev: Evaluation, method: str) -> tuple[ExactWay | None, str]:
 def plan(ev: Evaluation, asked: Asked, rows: int | None, available: int) -> tuple[ExactWay | None, str, int]:
     """Choose the way and the number of rows: (exact way or None, why not the exact one, rows)."""
     way, reason = way_of(ev, asked.method)
-    n = EXACT_ROWS if rows is None else rows
-    if way is not None and asked.method == "auto" and way.work(asked.background) * min(n, available) > TOO_DEEP:
+    n, end = EXACT_ROWS if rows is None else rows, left()
+    work, limit = 0.0 if way is None else way.work(asked.background), TOO_DEEP
+    if way is not None and end is not None:
+        limit = min(TOO_DEEP, max(1e9 * end[0], 0.0))
+        if rows is None:
+            n = int(np.clip(limit / 2 / max(work, 1.0), FEWEST_EXACT, n))
+    if way is not None and asked.method == "auto" and work * min(n, available) > limit:
         way, reason = (
             None,
             (
-                f'the trees are so deep that {min(n, available):,} rows would take minutes (method="tree" takes them, '
+                f"the trees are so deep that {min(n, available):,} rows would take "
+                f'{"minutes" if end is None else "longer than there is time"} (method="tree" takes them, '
                 "fewer rows make it faster)"
             ),
         )
@@ -79,6 +86,13 @@ def plan(ev: Evaluation, asked: Asked, rows: int | None, available: int) -> tupl
         b = asked.background or SAMPLING_BACKGROUND
         n = int(np.clip(SAMPLING_ASKED // (2 * b * max(len(ev.features), 1)), 20, SAMPLING_ROWS))
     return way, reason, n
+
+
+def fewer(found: Attribution, rows: int | None, done: int, available: int) -> str:
+    """Say that a budget let an exact method take fewer rows than are usual; '' where it did not."""
+    usual = min(EXACT_ROWS, available)
+    cut = rows is None and found.error is None and done < usual
+    return f"Rows explained: {done:,} instead of {usual:,}{short()}." if cut else ""
 
 
 def explained(
@@ -147,10 +161,10 @@ def _sampled(
         progress=progress,
     )
     at = np.argsort(order[: got.rows])
-    done, short = None, [f"{b:,} background rows instead of {full:,}, {HURRIED}"] if b < full else []
+    done, cut = None, [f"{b:,} background rows instead of {full:,}, {HURRIED}"] if b < full else []
     if got.rows < n or got.background < b:
         ended = f"after {got.rows:,} of {n:,} rows" if n > 1 else f"before all {b:,} background rows were met"
-        done, short = order[at], [*short, f"the time ended it {ended}"]
+        done, cut = order[at], [*cut, f"the time ended it {ended}"]
     return Attribution(
         values=got.values[at],
         error=got.error[at],
@@ -160,7 +174,7 @@ def _sampled(
         scale=shared.scale(ev),
         method="sampling",
         how=f"sampled on raw columns, {2 * got.background * asked.rounds:,} orders a row"
-        + (f" ({'; '.join(short)})" if short else ""),
+        + (f" ({'; '.join(cut)})" if cut else ""),
         background=got.background,
         absent=f"absent features take the values of {got.background:,} background rows",
         done=done,

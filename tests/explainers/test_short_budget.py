@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 
 import modelglass as mg
 from modelglass.analysis import budget, in_time
@@ -17,6 +18,7 @@ from modelglass.analysis.budget import within_budget
 from modelglass.analysis.errors import Stopped
 from modelglass.analysis.registry import run
 from modelglass.explainers import shapley_sampling
+from modelglass.explainers.shapley_exact import exact_way
 from modelglass.explainers.tree_shapley import in_parts
 
 EACH, FIT = 0.001, 1.0
@@ -164,6 +166,25 @@ def test_sampled_values_take_fewer_background_rows_and_those_rows_that_are_done(
     np.testing.assert_allclose(got.values, same.values[np.argsort(same.rows)][at], atol=1e-12)
     asked, _ = spent(ev, "shapley_values", 0.3 * needed, background=80)
     assert asked.result.settings["background"] == 80
+
+
+def test_exact_values_of_as_many_rows_as_fit(ev):
+    """How long a row takes is known before; below ten rows they are sampled."""
+    forest = RandomForestClassifier(20, random_state=0).fit(ev.inputs(), ev.frame.t)
+    deep = mg.Evaluation(forest, ev.frame, target="t", positive="yes")
+    second = exact_way(deep).work(None) / 1e9
+    for name, given in (("shapley_values", deep), ("shapley_difference", deep.where("a > 0"))):
+        outcome, _ = spent(given, name, 400 * second)
+        got = outcome.result
+        assert got.method == "tree"
+        assert got.settings["rows"] == 200
+        assert "Rows explained: 200 instead of 1,000, because the budget of" in got.in_full()
+        pd.testing.assert_frame_equal(got.frame(), run(given, name, rows=200).result.frame())
+        whole, _ = spent(given, name, 1e6)
+        assert (whole.result.settings["rows"], whole.result.source.cut) == (1_000, "")
+    sampled = spent(deep, "shapley_values", 5 * second)[0].result
+    assert sampled.method == "sampling"
+    assert "so deep that 10 rows would take longer than there is time" in sampled.sentence()
 
 
 def test_both_sides_of_a_difference_have_their_share_and_the_same_background(ev):
