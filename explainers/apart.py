@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelglass.explainers.effect_links import LOGISTIC, SOFTMAX, answered
+from modelglass.explainers.loops import held_back
 
 PAIRS = 1_000_000
 """Distances between rows and support vectors that are held at a time."""
@@ -103,6 +104,11 @@ def apart(estimator: Any, task: str) -> Apart | None:
     from sklearn.naive_bayes import GaussianNB
     from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
+    from modelglass.explainers.apart_neighbours import neighbours  # which is one of those defined here
+
+    near = None if held_back() else neighbours(estimator, task)
+    if near is not None:
+        return near
     if type(estimator) is GaussianNB and task in ("binary", "multiclass") and hasattr(estimator, "var_"):
         return Bayes(estimator)
     wanted = {"regression": (SVR, NuSVR), "binary": (SVC, NuSVC)}.get(task, ())

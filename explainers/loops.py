@@ -14,6 +14,7 @@ LOOPS = (
     ROOM / "effect_kernels.py",
     ROOM / "interaction_kernels.py",
     ROOM / "mask_kernels.py",
+    ROOM / "neighbour_kernels.py",
     ROOM / "shuffle_kernels.py",
     ROOM / "step_kernels.py",
     ROOM / "tree_kernels.py",

@@ -15,6 +15,7 @@ from modelglass.explainers.loops import LOOPS, kept
 def warm() -> None:
     """Run each fast analysis once on a small model, which compiles its loops or loads what is kept of them."""
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.neural_network import MLPRegressor
 
     from modelglass import explainers
@@ -39,6 +40,8 @@ def warm() -> None:
         find_slices(ev, k=3, depth=2)
     layers = MLPRegressor(hidden_layer_sizes=(3,), tol=1e9, n_iter_no_change=1).fit(X, two)
     explainers.accumulated_local_effects(Evaluation(layers, X.assign(y=two), target="y"), features=["a"], grid=10)
+    near = KNeighborsClassifier().fit(X, two)
+    explainers.partial_dependence(Evaluation(near, X.assign(y=two), target="y"), features=["a"], rows=20, grid=3)
     # numba goes by what a file says, so one written anew with the same loops is not compiled again: only its date is old
     for found in (one for loop in LOOPS for one in kept(loop)):
         with suppress(OSError):

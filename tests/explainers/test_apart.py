@@ -1,9 +1,10 @@
-"""Support vector machines and naive Bayes taken apart by columns, against the model asked row by row."""
+"""Support vector machines, naive Bayes and nearest neighbours taken apart by columns, against the model asked row by row."""
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR, NuSVC
 
 from modelglass.analysis.evaluation import Evaluation
@@ -18,6 +19,10 @@ MODELS = {
     "bayes": (GaussianNB(), "y", {}),
     "bayes, the first class": (GaussianNB(), "y", {"positive": "no"}),
     "bayes of three": (GaussianNB(), "y3", {}),
+    "neighbours": (KNeighborsClassifier(), "y", {}),
+    "neighbours, the first class": (KNeighborsClassifier(7, weights="distance"), "y", {"positive": "no"}),
+    "neighbours of three": (KNeighborsClassifier(9, algorithm="brute"), "y3", {}),
+    "neighbours, values": (KNeighborsRegressor(4, algorithm="brute", weights="distance"), "amount", {}),
 }
 
 
@@ -39,7 +44,7 @@ def test_equals_the_model_asked(made, monkeypatch, kind):
     assert slow.curves.groupby("feature").estimate.agg(np.ptp).max() > 1e-3
 
 
-@pytest.mark.parametrize("final", [GaussianNB(), SVC()])
+@pytest.mark.parametrize("final", [GaussianNB(), SVC(), KNeighborsClassifier(3)])
 def test_without_a_pipeline_in_blocks_of_rows(made, monkeypatch, final):
     ev = made(LogisticRegression(max_iter=300))
     X = ev.inputs()[["age", "member"]].astype(float)

@@ -180,7 +180,7 @@ def test_what_is_not_the_models_answer_is_asked(made, monkeypatch):
     pd.testing.assert_frame_equal(got.curves, right.curves)
 
 
-@pytest.mark.parametrize(("final", "target"), [(GaussianNB(), "y3"), (KNeighborsClassifier(), "y3"), (KNeighborsClassifier(), "y"), (KNeighborsRegressor(), "amount")], ids=str)  # fmt: skip
+@pytest.mark.parametrize(("final", "target"), [(GaussianNB(), "y3"), (KNeighborsClassifier(), "y3"), (KNeighborsClassifier(), "y"), (KNeighborsRegressor(), "amount"), (KNeighborsClassifier(p=1), "y3"), (KNeighborsRegressor(p=1), "amount")], ids=str)  # fmt: skip
 def test_rows_go_through_a_pipeline_once(made, final, target):
     ev = made(final, target)
     model, few = Answers(ev), ev.sample(50)
@@ -194,7 +194,7 @@ def test_rows_go_through_a_pipeline_once(made, final, target):
 
 
 def test_a_pipeline_that_does_not_keep_its_word_is_asked(made, monkeypatch):
-    ev = made(KNeighborsClassifier())
+    ev = made(KNeighborsClassifier(p=1))
     model = Answers(ev)
     monkeypatch.setattr(model.through, "ask", lambda ev, Z: np.zeros((len(Z), 1)))
     model.check(ev, {"age": grid_of(ev, "age", 5)})
