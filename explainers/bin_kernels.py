@@ -1,4 +1,4 @@
-"""The compiled loops of accumulated local effects over many rows: bins, sums of powers in them, steps of a perceptron. Imported only when they run.
+"""The compiled loops of effects over many rows: bins, sums of powers in them, steps and grids of a perceptron. Imported only when they run.
 
 They let go of Python's lock.
 """
@@ -78,3 +78,51 @@ def relu_ends(whole, held, weights, share, last, shift, rows, step, out):  # pra
                 a += less[u] * last[o, u]
                 b += more[u] * last[o, u]
             out[o, 0, p], out[o, 1, p] = a, b
+
+
+@njit(fastmath=True, **COMPILED)
+def _rectified(rest, r, share, v, out):  # pragma: no cover
+    for u in range(len(out)):
+        out[u] = max(rest[r, u] + share[v, u], 0.0)
+
+
+@njit(fastmath=True, **COMPILED)
+def _bent(rest, r, share, v, base, slope, out):  # pragma: no cover
+    for u in range(len(out)):
+        out[u] = base + slope / (1.0 + rest[r, u] * share[v, u])
+
+
+@njit(fastmath=True, **COMPILED)
+def first_layer(rest, share, v, rectified, base, slope, out):  # pragma: no cover
+    """Write what the units of a perceptron's first layer hold at grid value v, out (rows, units).
+
+    rest (rows, units), share (grid, units): what they sum up without a column, and that column's part. Units are rectified, or else
+    base + slope / (1 + e) with e the product of the two, which then are exponentials.
+    """
+    for r in range(len(rest)):
+        if rectified:
+            for u in range(rest.shape[1]):
+                out[r, u] = max(rest[r, u] + share[v, u], 0.0)
+        else:
+            for u in range(rest.shape[1]):
+                out[r, u] = base + slope / (1.0 + rest[r, u] * share[v, u])
+
+
+@njit(fastmath=True, **COMPILED)
+def layer_over(rest, share, rectified, base, slope, last, shift, out):  # pragma: no cover
+    """Write what a perceptron of one hidden layer sums up at each grid value, out (outputs, grid, rows).
+
+    last (outputs, units), shift (outputs,): the layer behind; the others as in ``first_layer``.
+    """
+    held = np.empty(rest.shape[1])
+    for r in range(len(rest)):
+        for v in range(len(share)):
+            if rectified:
+                _rectified(rest, r, share, v, held)
+            else:
+                _bent(rest, r, share, v, base, slope, held)
+            for o in range(len(last)):
+                whole = 0.0
+                for u in range(len(held)):
+                    whole += held[u] * last[o, u]
+                out[o, v, r] = shift[o] + whole

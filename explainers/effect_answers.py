@@ -156,7 +156,7 @@ class Answers:
         for part, here in _in_turn(ev, grids, progress):
             for name, answers in self.rows(ev, part, here).items():
                 m, n, k = answers.shape
-                flat = np.moveaxis(answers, 1, 0).reshape(n, m * k)
+                flat = answers.transpose(0, 2, 1).reshape(m * k, n).T  # no copy where rows stand side by side
                 estimate, below, above = (a.reshape(m, k) for a in shared.mean_interval(ev, flat, level))
                 out[name] = _effect(estimate, below, above, answers[:, shown])
         return out

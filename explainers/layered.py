@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from modelglass.explainers.effect_links import IDENTITY, LOGISTIC, LOST, SOFTMAX
 
 POINTS, STEPS = 32_768, 16_384
 """Pairs of a row and a grid value, or a step, that one thread answers before the next ones."""
-BLOCK, FEW = 4_096, 1_024
-"""Rows whose hidden layer stays in the processor's cache, and in the nearer one of a single processor."""
+ROWS, FEW = 1_024, 1_024
+"""Rows that one thread answers at all grid values; rows whose hidden layer stays in the cache of a single processor."""
 
 _NONE = np.empty(0, dtype=np.int64)
 
@@ -34,19 +34,48 @@ class Layered:
         """Number of values for a row."""
         return len(self.shifts[-1])
 
-    def fill(self, first: np.ndarray, columns: np.ndarray, numbers: np.ndarray, out: np.ndarray) -> None:
-        """Fill out (n, outputs) with the answers for rows of which some columns hold these numbers.
+    def over(
+        self,
+        whole: np.ndarray,
+        held: np.ndarray,
+        columns: np.ndarray,
+        numbers: np.ndarray,
+        loops: bool,
+        out: np.ndarray,
+    ) -> Callable[[int], int]:
+        """Give what fills out (outputs, grid, n) with the answers at each grid value of one column, from a first row on; it says for how many rows.
 
         Parameters
         ----------
-        first : array, shape (n, units)
-            What the first layer sums up for these rows without the columns that change.
-        columns, numbers : arrays, shape (changed,)
+        whole, held, columns, numbers
+            As in ``ends``.
+        loops : bool
+            Compiled ones, where they know the units.
         """
-        share = numbers @ self.weights[0][columns]
-        for at in range(0, len(first), BLOCK):
-            here = slice(at, at + BLOCK)
-            out[here] = self._rest(first[here] + share)
+        weights = self.weights[0][columns]
+        share = numbers @ weights
+        units = _Units(self.between, share) if loops else None
+
+        def fill(first: int) -> int:
+            here = slice(first, first + ROWS)
+            rest = whole[here] - held[here] @ weights
+            if units is None or not units.know(rest):
+                for v, more in enumerate(share):
+                    out[:, v, here] = self._rest(rest + more).T
+            elif len(self.weights) == 2:
+                found = np.empty((len(out), len(share), len(rest)))
+                units.summed(rest, self.weights[1], self.shifts[1], found)
+                answered(found, self._link, axis=0)
+                out[:, :, here] = found
+            else:
+                found = np.empty((len(share), len(rest), len(out)))
+                for v, values in enumerate(units.values(rest)):
+                    self._summed(values, found[v])
+                answered(found, self._link, axis=2)
+                out[:, :, here] = found.transpose(2, 0, 1)
+            return len(rest)
+
+        return fill
 
     def first(self, Z: np.ndarray, columns: np.ndarray = _NONE) -> np.ndarray:
         """Sum up the first layer, shape (n, units); without some columns where they are given."""
@@ -139,17 +168,74 @@ class Layered:
             here = slice(first, first + STEPS)
             found = np.empty((len(last), 2, len(rows[here])))
             bin_kernels.relu_ends(whole, held, weights, share, last, self.shifts[1], rows[here], step[here], found)
-            answered(found, {"logistic": LOGISTIC, "softmax": SOFTMAX}.get(self.last, IDENTITY), axis=0)
+            answered(found, self._link, axis=0)
             out[:, :, here] = found
             return found.shape[2]
 
         return fill
 
-    def _rest(self, h: np.ndarray) -> np.ndarray:
-        for weights, shift in zip(self.weights[1:], self.shifts[1:], strict=True):
-            h = activated(h, self.between) @ weights
+    @property
+    def _link(self) -> int:
+        return {"logistic": LOGISTIC, "softmax": SOFTMAX}.get(self.last, IDENTITY)
+
+    def _rest(self, first: np.ndarray) -> np.ndarray:
+        """Give the answers from what the first layer sums up."""
+        found = np.empty((len(first), self.outputs))
+        self._summed(activated(first, self.between), found)
+        return activated(found, self.last)
+
+    def _summed(self, h: np.ndarray, out: np.ndarray) -> None:
+        """Write what the last layer sums up, from what the first layer's units hold."""
+        for weights, shift in zip(self.weights[1:-1], self.shifts[1:-1], strict=True):
+            h = h @ weights
             h += shift
-        return activated(h, self.last)
+            h = activated(h, self.between)
+        np.matmul(h, self.weights[-1], out=out)
+        out += self.shifts[-1]
+
+
+class _Units:
+    """Units of a first layer in compiled loops. Those that bend smoothly take an exponential, which of a sum is a product: one for each row and each grid value.
+
+    share   what the columns that change add at each grid value, (grid, units)
+    """
+
+    def __init__(self, between: str, share: np.ndarray):
+        self.rectified = between == "relu"
+        self.times, self.base, self.slope = {"tanh": (2.0, 1.0, -2.0), "logistic": (-1.0, 0.0, 1.0)}.get(
+            between, _PLAIN
+        )
+        self._known = between in ("relu", "tanh", "logistic") and self._small(share)
+        self._share = self._given(share) if self._known else share
+
+    def know(self, rest: np.ndarray) -> bool:
+        """Tell whether rows (n, units) are known here: all are numbers, and of no size whose exponential is none."""
+        return self._known and self._small(rest)
+
+    def summed(self, rest: np.ndarray, weights: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+        """Fill out (outputs, grid, n) with what the layer behind sums up."""
+        from modelglass.explainers import bin_kernels
+
+        last, kind = np.ascontiguousarray(weights.T), (self.rectified, self.base, self.slope)
+        bin_kernels.layer_over(self._given(rest), self._share, *kind, last, shift, out)
+
+    def values(self, rest: np.ndarray) -> Iterator[np.ndarray]:
+        """Give what the units hold at one grid value after the other, (n, units); each is written over by the next."""
+        from modelglass.explainers import bin_kernels
+
+        given, out = self._given(rest), np.empty(rest.shape)
+        for v in range(len(self._share)):
+            bin_kernels.first_layer(given, self._share, v, self.rectified, self.base, self.slope, out)
+            yield out
+
+    def _given(self, sums: np.ndarray) -> np.ndarray:
+        return sums if self.rectified else np.exp(self.times * sums)
+
+    def _small(self, sums: np.ndarray) -> bool:
+        return bool(np.abs(sums).max(initial=0.0) <= (1e300 if self.rectified else 150.0))
+
+
+_PLAIN = 1.0, 0.0, 0.0
 
 
 def layered(estimator: Any, task: str) -> Layered | None:

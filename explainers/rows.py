@@ -10,9 +10,9 @@ import pandas as pd
 
 from modelglass.analysis import intervals
 from modelglass.analysis.errors import InputError, NotApplicable
-from modelglass.analysis.estimates_values import mean_of
+from modelglass.analysis.estimates_values import ROUNDING, mean_of
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.groups import Groups, Rows, class_of, plain_moments
+from modelglass.analysis.groups import Groups, Rows, class_of, largest, plain_moments
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.weighted import equal_rows
 
@@ -143,6 +143,8 @@ def mean_interval(ev: Any, values: np.ndarray, level: float) -> tuple[np.ndarray
     200 effective rows.
     """
     n, m = values.shape
+    if ev.weight is None and ev.cluster is None and n >= FEWEST_EFFECTIVE:
+        return _plain_interval(np.ascontiguousarray(values.T), level)
     weight = None if ev.weight is None else np.tile(ev.weight, m)
     cluster = None if ev.cluster is None else np.tile(np.unique(ev.cluster, return_inverse=True)[1].ravel(), m)
     flat, nothing = values.T.ravel(), np.zeros(n * m)
@@ -156,6 +158,28 @@ def mean_interval(ev: Any, values: np.ndarray, level: float) -> tuple[np.ndarray
 def held_in(scale: str, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Keep the interval of a mean answer among what answers can be: that of a probability within 0 and 1."""
     return (np.maximum(low, 0.0), np.minimum(high, 1.0)) if scale == "probability" else (low, high)
+
+
+def _plain_interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the same for values (m, n) of rows that weigh the same, without sorting them into groups."""
+    n = values.shape[1]
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = values.mean(axis=1)
+        off = values - mean[:, None]
+        off /= n
+        size = largest(off)
+        off /= size
+        square = off * off
+        second, third, fourth = (
+            square.sum(axis=1),
+            np.einsum("ij,ij->i", square, off),
+            np.einsum("ij,ij->i", square, square),
+        )
+        moments = plain_moments(second, third, np.full(len(mean), float(n)), fourth)
+        spread = moments.variance * size**2
+        low, high = intervals.skewed(mean, spread, moments.skewness, level, moments.tail_df)
+        known = np.isfinite(spread) & (np.sqrt(spread * n) > ROUNDING * np.abs(mean))
+    return mean, np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def influence_interval(

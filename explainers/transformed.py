@@ -17,7 +17,7 @@ from modelglass.explainers import effect_ways
 from modelglass.explainers import rows as shared
 from modelglass.explainers.apart import Apart, apart
 from modelglass.explainers.effect_grid import Asks, Grid, many
-from modelglass.explainers.layered import POINTS, STEPS, Layered, layered
+from modelglass.explainers.layered import POINTS, ROWS, STEPS, Layered, layered
 from modelglass.explainers.shapley_exact import fed, first_rows, provenance_of
 from modelglass.explainers.tree_shapley import in_parts
 
@@ -77,15 +77,17 @@ class Transformed:
     ) -> dict[str, np.ndarray]:
         """Give the answers as ``Answers.rows`` does."""
         seen, n, out = self.seen(ev), ev.n, {}
+        if self.layers is not None:
+            whole, each = self.layers.first(seen), self._each(ev, grids, progress)
+            with blas_threads(1):  # threads of our own do the rows
+                return {name: self._by_layers(self.layers, whole, seen, one) for name, one in each}
 
         def pairs(cells: slice) -> Asks:
             value, row = np.divmod(np.arange(cells.start, cells.stop), n)
             return row, value
 
         for name, one in self._each(ev, grids, progress):
-            if self.layers is not None:
-                out[name] = self._by_layers(self.layers, seen, one)
-            elif self.parts is not None:
+            if self.parts is not None:
                 out[name] = self._by_parts(self.parts, seen, one)
             else:
                 m = len(one.numbers)
@@ -160,14 +162,13 @@ class Transformed:
                 out[name] = self._turned(found)
         return out
 
-    def _by_layers(self, layers: Layered, seen: np.ndarray, one: Changed) -> np.ndarray:
-        """Give the answers over one grid, (grid, n, groups), where the final estimator is a perceptron."""
-        first = layers.first(seen, one.columns)
-        found = np.empty((len(one.numbers), len(seen), layers.outputs))
-        for v, given in enumerate(one.numbers):
-            layers.fill(first, one.columns, given, found[v])
-            tell(one.progress, (v + 1) / len(found), one.what)
-        return self._turned(found)
+    def _by_layers(self, layers: Layered, whole: np.ndarray, seen: np.ndarray, one: Changed) -> np.ndarray:
+        """Give the answers over one grid, (grid, n, groups), where the final estimator is a perceptron that sums up ``whole`` in its first layer."""
+        sums, held = layers.parted(whole, seen, one.columns)
+        found = np.empty((layers.outputs, len(one.numbers), len(seen)))
+        fill = layers.over(sums, held, one.columns, one.numbers, many(found[0].size), found)
+        in_parts(fill, range(0, len(seen), ROWS), len(seen), one.what, None, one.progress)
+        return self._turned(found.transpose(1, 2, 0))
 
     def _by_parts(self, parts: Apart, seen: np.ndarray, one: Changed) -> np.ndarray:
         """Give the answers over one grid, (grid, n, groups), where the final estimator can be taken apart."""
