@@ -86,3 +86,37 @@ def test_a_rows_huge_value_does_not_swallow_its_other_columns(activation, monkey
         rows, step = np.arange(300), np.arange(300) % 5
         moved, wanted = answers.steps(ev, grids, {"a": (rows, step)})["a"], effect_answers.asked(ev, grids["a"])
         np.testing.assert_allclose(moved, wanted[step + 1, rows] - wanted[step, rows], atol=1e-9)
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("layers", [(7,), (9, 5), (6, 5, 4)])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("outcome", ["yes or no", "three", "value"])
+def test_grids_in_compiled_loops_and_without(monkeypatch, loops, layers, activation, outcome):
+    """More rows than one thread takes; numbers so large that units are at their ends, and that an exponential would be infinite."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(1_300, 4)), columns=list("abcd"))
+    drive = X.a + X.b * X.c + rng.normal(size=len(X))
+    y = {"yes or no": drive > 0, "three": np.digitize(drive, [-0.7, 0.7]), "value": drive}[outcome]
+    make = MLPRegressor if outcome == "value" else MLPClassifier
+    model = make(hidden_layer_sizes=layers, activation=activation, max_iter=8, random_state=0).fit(X, y)
+    X.loc[:20, "b"], X.loc[40:50, "c"] = 40.0, 1e5
+    ev = Evaluation(model, X.assign(t=y), target="t")
+    monkeypatch.setattr(transformed, "many", lambda n: loops)
+    answers = effect_answers.Answers(ev)
+    grids = {c: grid_of(ev, c, 7, ends=True) for c in "abc"}
+    assert grids["c"].values.max() == 1e5
+    for name, found in answers.through.rows(ev, grids).items():
+        wanted = effect_answers.asked(ev, grids[name])
+        np.testing.assert_allclose(found, wanted, atol=1e-9, rtol=1e-9, err_msg=name)
+        assert np.ptp(wanted, axis=0).max() > 1e-4
+
+
+def test_a_missing_number_gives_none(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    layers = layered(MLPRegressor(hidden_layer_sizes=(5,), max_iter=3, random_state=0).fit(X, X[:, 0]), "regression")
+    X[3, 1] = np.nan
+    found, whole = np.zeros((1, 2, 50)), layers.first(X)
+    held = np.ascontiguousarray(X[:, [0]])
+    assert layers.over(whole, held, np.array([0]), np.array([[0.0], [1.0]]), True, found)(0) == 50
+    np.testing.assert_array_equal(np.isnan(found[0]).any(axis=0), np.arange(50) == 3)
