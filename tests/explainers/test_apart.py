@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -11,6 +13,10 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.explainers import accumulated_local_effects, effect_answers, partial_dependence
 from modelglass.explainers.apart import apart
 
+SMOOTH = (
+    WhiteKernel(2.0, "fixed")
+    + ConstantKernel(4.0, "fixed") * RBF([0.5, 1, 2, 1, 1, 1, 1, 2, 3, 2, 2], "fixed") * 1.5
+)
 MODELS = {
     "svr": (SVR(C=3), "amount", {}),
     "svc": (SVC(gamma=0.2), "y", {}),
@@ -19,6 +25,8 @@ MODELS = {
     "bayes": (GaussianNB(), "y", {}),
     "bayes, the first class": (GaussianNB(), "y", {"positive": "no"}),
     "bayes of three": (GaussianNB(), "y3", {}),
+    "process": (GaussianProcessRegressor(random_state=0, alpha=0.1), "amount", {}),
+    "process of lengths": (GaussianProcessRegressor(SMOOTH, normalize_y=True), "amount", {}),
     "neighbours": (KNeighborsClassifier(), "y", {}),
     "neighbours, the first class": (KNeighborsClassifier(7, weights="distance"), "y", {"positive": "no"}),
     "neighbours of three": (KNeighborsClassifier(9, algorithm="brute"), "y3", {}),
@@ -65,3 +73,9 @@ def test_what_is_not_known():
     assert apart(SVC(), "binary") is None
     assert apart(LogisticRegression().fit(X, y > 0), "binary") is None
     assert apart(GaussianNB(), "binary") is None
+    values = X[:, 0]
+    for kernel in (Matern(), RBF() + RBF(), RBF() * RBF(), RBF() + ConstantKernel(), RBF() * WhiteKernel()):
+        assert apart(GaussianProcessRegressor(kernel, optimizer=None).fit(X, values), "regression") is None
+    assert apart(GaussianProcessRegressor(RBF(), optimizer=None).fit(X, X), "regression") is None
+    assert apart(GaussianProcessRegressor(), "regression") is None
+    assert apart(GaussianProcessClassifier().fit(X, y > 0), "binary") is None
