@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -31,6 +32,9 @@ HOW = {
 
 FEW_ROWS = 20_000
 """So few rows are predicted on one thread."""
+SLOW = 0.02
+"""Seconds for which several threads pay."""
+_slow: ContextVar[bool] = ContextVar("slow", default=False)
 
 BATCH_CELLS, LEAST_ROWS, MOST_ROWS = 2**22, 256, 2**16
 """Cells of one batch, and bounds of its rows."""
@@ -280,9 +284,19 @@ def _pools() -> ThreadpoolController:
 
 
 @contextmanager
+def slowly(spent: float) -> Iterator[None]:
+    """Ask inside on all threads, however few the rows, where the question before this one took so many seconds that they pay."""
+    before = _slow.set(spent >= SLOW)
+    try:
+        yield
+    finally:
+        _slow.reset(before)
+
+
+@contextmanager
 def one_thread(rows: int) -> Iterator[None]:
-    """Keep few rows on one thread (OpenMP): threads that wait for one another cost more than so few rows take."""
-    if rows > FEW_ROWS:
+    """Keep few rows on one thread (OpenMP): threads that wait for one another cost more than so few rows take, where a row takes little (``slowly``)."""
+    if rows > FEW_ROWS or _slow.get():
         yield
         return
     with _pools().limit(limits=1, user_api="openmp"):

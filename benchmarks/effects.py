@@ -3,7 +3,7 @@
 All 20 columns. Where brute force would take more than some minutes it does the first columns only and its times are multiplied (said in
 the table). Each side runs in its own process and may use both cores; repeats alternate; medians.
 
-Run: ``python benchmarks/effects.py [--cases xgboost,hist,forest,linear,pipeline,mlp,knn,svm,bayes] [--repeats 3]``
+Run: ``python benchmarks/effects.py [--cases xgboost,hist,forest,linear,pipeline,mlp,mlp2,knn,knn_values,gp,svm,bayes,asked] [--repeats 3]``
 """
 
 from __future__ import annotations
@@ -31,10 +31,15 @@ CASES = {  # rows, columns that brute force does
     "linear": (100_000, 4),
     "pipeline": (10_000, 4),
     "mlp": (10_000, 4),
+    "mlp2": (10_000, 4),
     "knn": (1_000, 4),
+    "knn_values": (1_000, 4),
+    "gp": (1_000, 2),
     "svm": (1_000, 4),
     "bayes": (10_000, 4),
+    "asked": (10_000, 2),
 }
+FITTED = {"svm": 2_000, "gp": 2_000}
 WHOLE = ("xgboost", "lightgbm", "hist", "forest", "linear")
 
 
@@ -53,8 +58,10 @@ def mixed(X: pd.DataFrame) -> pd.DataFrame:
 
 def estimator(case: str) -> Any:
     from sklearn import (
+        calibration,
         compose,
         ensemble,
+        gaussian_process,
         linear_model,
         naive_bayes,
         neighbors,
@@ -78,13 +85,20 @@ def estimator(case: str) -> Any:
             (words, [f"f{j}" for j in range(10, 20)]), remainder=preprocessing.StandardScaler()
         )
         return pipeline.make_pipeline(coded, neural_network.MLPClassifier((32,), max_iter=20))
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+    kernel = ConstantKernel(2.0) * RBF(5.0) + WhiteKernel(0.1)
     return {
         "hist": ensemble.HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=31, early_stopping=False),
         "forest": ensemble.RandomForestClassifier(100, max_depth=10, n_jobs=2, random_state=0),
         "linear": linear_model.LogisticRegression(),
+        "mlp2": neural_network.MLPClassifier((32, 16), activation="tanh", max_iter=20),
         "mlp": neural_network.MLPClassifier((32,), max_iter=20),
         "knn": neighbors.KNeighborsClassifier(10, n_jobs=2),
+        "knn_values": neighbors.KNeighborsRegressor(10, weights="distance", n_jobs=2),
+        "gp": gaussian_process.GaussianProcessRegressor(kernel, optimizer=None),
         "svm": svm.SVR(),
+        "asked": calibration.CalibratedClassifierCV(ensemble.HistGradientBoostingClassifier(), cv=2),
         "bayes": naive_bayes.GaussianNB(),
     }[case]
 
@@ -98,7 +112,7 @@ def fit(case: str, folder: Path) -> None:
     import joblib
 
     X, y = frame_of(case)
-    few = slice(0, {"svm": 2_000}.get(case, TRAINED if case in WHOLE else 10_000))
+    few = slice(0, FITTED.get(case, TRAINED if case in WHOLE else 10_000))
     joblib.dump(estimator(case).fit(X[few], y[few]), folder / f"{case}.joblib")
 
 

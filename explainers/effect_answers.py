@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,8 @@ from modelglass.explainers.transformed import same_as_asked, transformed
 
 AT_ONCE = 128e6
 """Bytes of answers kept where the interval needs them row by row (weights, clusters)."""
+MANY, QUICK = 4_096, 0.02
+"""So many rows answered in so many seconds are asked about value by value."""
 
 
 def _agrees(way: FastWay, ev: Evaluation, donors: Mapping[str, pd.DataFrame]) -> bool:
@@ -186,12 +190,39 @@ def _in_turn(
 
 
 def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.ndarray:
-    """Ask the model about every row of ``ev`` at every grid value, shape (grid, n, groups)."""
-    value, row = np.divmod(np.arange(len(grid.donors) * ev.n), ev.n)
-    return _at(ev, grid, row, value, progress).reshape(len(grid.donors), ev.n, -1)
+    """Ask the model about every row of ``ev`` at every grid value, shape (grid, n, groups).
+
+    Many rows of a quick model are asked about value by value: to put rows of several values together costs more than such a model's answer.
+    """
+    n, inputs, given = ev.n, ev.inputs(), grid.donors[grid.name].array
+    value, row = np.divmod(np.arange(len(grid.donors) * n), n)
+    together, pace = _put(ev, grid, row, value), np.inf
+
+    def one(start: int, stop: int) -> np.ndarray:
+        at = value[start]
+        part = inputs.iloc[row[start] : row[stop - 1] + 1]
+        return shared.output(ev, part.assign(**{grid.name: given.take(np.full(stop - start, at))}))
+
+    def some(cells: slice) -> np.ndarray:
+        nonlocal pace
+        began = time.perf_counter()
+        if n < MANY or pace * n > QUICK:
+            found = together(cells)
+        else:
+            edges = [cells.start, *range((cells.start // n + 1) * n, cells.stop, n), cells.stop]
+            found = np.concatenate([one(a, b) for a, b in itertools.pairwise(edges)])
+        pace = (time.perf_counter() - began) / (cells.stop - cells.start)
+        return found
+
+    return shared.in_blocks(len(row), some, f"{grid.name} over {n:,} rows", progress).reshape(len(grid.donors), n, -1)
 
 
 def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress: Progress | None) -> np.ndarray:
+    return shared.in_blocks(len(row), _put(ev, grid, row, value), f"{grid.name} over {ev.n:,} rows", progress)
+
+
+def _put(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray) -> Callable[[slice], np.ndarray]:
+    """Give what asks about some of these pairs of a row and a grid value in one question."""
     inputs, given = ev.inputs(), grid.donors[grid.name].array
     columns = {c: inputs[c].array for c in inputs.columns}
 
@@ -199,4 +230,4 @@ def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress
         made = {c: given.take(value[cells]) if c == grid.name else held.take(row[cells]) for c, held in columns.items()}
         return shared.output(ev, pd.DataFrame(made, copy=False))
 
-    return shared.in_blocks(len(row), some, f"{grid.name} over {ev.n:,} rows", progress)
+    return some

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from modelglass.analysis import intervals
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimates_values import ROUNDING, mean_of
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.feeding import slowly
 from modelglass.analysis.groups import Groups, Rows, class_of, largest, plain_moments
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.weighted import equal_rows
@@ -90,9 +92,12 @@ def spread_of(answers: np.ndarray) -> np.ndarray:
 
 def in_blocks(n: int, answer: Callable[[slice], np.ndarray], what: str, progress: Progress | None = None) -> np.ndarray:
     """Put ``n`` questions block by block, so that a slow model is asked for few at a time; give the answers below each other."""
-    parts = []
+    parts, spent = [], 0.0
     for cells in blocks(n, start=512, seconds=0.2, most=200_000):
-        parts.append(answer(cells))
+        began = time.perf_counter()
+        with slowly(spent):
+            parts.append(answer(cells))
+        spent = time.perf_counter() - began
         tell(progress, cells.stop / n, what)
     return np.concatenate(parts)
 

@@ -14,8 +14,7 @@ from modelglass.explainers import accumulated_local_effects, effect_answers, par
 from modelglass.explainers.apart import apart
 
 SMOOTH = (
-    WhiteKernel(2.0, "fixed")
-    + ConstantKernel(4.0, "fixed") * RBF([0.5, 1, 2, 1, 1, 1, 1, 2, 3, 2, 2], "fixed") * 1.5
+    WhiteKernel(2.0, "fixed") + ConstantKernel(4.0, "fixed") * RBF([0.5, 1, 2, 1, 1, 1, 1, 2, 3, 2, 2], "fixed") * 1.5
 )
 MODELS = {
     "svr": (SVR(C=3), "amount", {}),
