@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ PART, ROWS, MORE = 64, 8, 6
 """Rows of one thread, and of them those that go through the training data together; neighbours looked at beyond k, to see which are as near as the last."""
 FLOOR = 5e7
 """A squared distance that is so many times what brute force is usually off by gives a weight to eight digits."""
+
+WORK = 2_000_000_000
+"""Numbers of training rows that scikit-learn's brute force compares in about half a second."""
 
 
 class Neighbours(Apart):
@@ -33,12 +37,17 @@ class Neighbours(Apart):
         self._k, self._by_distance = int(estimator.n_neighbors), estimator.weights == "distance"
         self._answer = _answers(estimator, task)
         self.outputs = self._answer.shape[1]
+        self._work = 0
         # scikit-learn's brute force takes a product from two squares, its ball trees take a radius from a distance
         self._method = estimator._fit_method
         self._largest = float((fitted**2).sum(axis=1).max()) if self._method == "ball_tree" else 0.0
 
     def over(self, Z: np.ndarray, columns: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Give the answers, (grid, n, outputs); probabilities, of two classes that of the second."""
+        if not self._pays(len(Z) * len(numbers)):
+            asked = np.tile(Z, (len(numbers), 1))
+            asked[:, columns] = np.repeat(numbers, len(Z), axis=0)
+            return self._ask(asked).reshape(len(numbers), len(Z), -1)
         from modelglass.explainers import neighbour_kernels as kernels
 
         kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
@@ -72,6 +81,11 @@ class Neighbours(Apart):
             asked[:, columns] = numbers[value]
             out[value, row] = self._ask(asked)
         return out
+
+    def _pays(self, pairs: int) -> bool:
+        """Tell whether so many answers more pay for the seconds that it takes to load the loops; always where they are loaded."""
+        self._work += pairs * self._rows.size
+        return self._work > WORK or "modelglass.explainers.neighbour_kernels" in sys.modules
 
     def _rounding(self, others: np.ndarray, given: np.ndarray) -> tuple[float, np.ndarray]:
         """Give what a squared distance as large as 1 may be off by, and for each grid value and row what any may be on top, (grid, rows)."""

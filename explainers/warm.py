@@ -20,7 +20,7 @@ def warm() -> None:
 
     from modelglass import explainers
     from modelglass.analysis import search_kernels  # noqa: F401  the search counts few rows by its loops only where they are loaded
-    from modelglass.explainers import bin_kernels  # noqa: F401  and so do effects
+    from modelglass.explainers import bin_kernels, neighbour_kernels  # noqa: F401  and so do effects
 
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(2_000, 5)), columns=list("abcde"))

@@ -1,12 +1,20 @@
 """Nearest neighbours taken apart by columns, against scikit-learn asked row by row, where neighbours are equally far, too."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.explainers import apart_neighbours, effect_answers, loops, partial_dependence
+from modelglass.explainers import (
+    apart_neighbours,
+    effect_answers,
+    loops,
+    neighbour_kernels,  # noqa: F401  few answers are left to loops only where they are loaded
+    partial_dependence,
+)
 from modelglass.explainers.apart import apart
 from modelglass.explainers.apart_neighbours import neighbours
 
@@ -146,3 +154,16 @@ def test_nobody_waits_for_loops_that_are_not_compiled(monkeypatch):
     monkeypatch.setattr(loops, "is_warm", lambda: False)
     with loops.asked_while_cold():
         assert apart(model, "regression") is None
+
+
+def test_few_answers_do_not_wait_for_loops_to_be_loaded(monkeypatch):
+    X, drive = drawn("plain", n=100)
+    found = neighbours(KNeighborsRegressor().fit(X, drive), "regression")
+    wanted = found.over(X[:40], np.array([2, 5]), X[:9, [2, 5]])
+    monkeypatch.delitem(sys.modules, "modelglass.explainers.neighbour_kernels")
+    monkeypatch.setattr(apart_neighbours, "WORK", 2 * 40 * 9 * 900)
+    found = neighbours(found.estimator, "regression")
+    for _ in range(2):
+        np.testing.assert_allclose(found.over(X[:40], np.array([2, 5]), X[:9, [2, 5]]), wanted, atol=1e-14)
+    assert "modelglass.explainers.neighbour_kernels" not in sys.modules
+    np.testing.assert_array_equal(found.over(X[:40], np.array([2, 5]), X[:9, [2, 5]]), wanted)

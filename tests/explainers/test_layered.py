@@ -100,7 +100,7 @@ def test_grids_in_compiled_loops_and_without(monkeypatch, loops, layers, activat
     y = {"yes or no": drive > 0, "three": np.digitize(drive, [-0.7, 0.7]), "value": drive}[outcome]
     make = MLPRegressor if outcome == "value" else MLPClassifier
     model = make(hidden_layer_sizes=layers, activation=activation, max_iter=8, random_state=0).fit(X, y)
-    X.loc[:20, "b"], X.loc[40:50, "c"] = 40.0, 1e5
+    X.loc[:20, "b"], X.loc[40:50, "c"], X.loc[60:63, "a"] = 40.0, 1e5, 1e20
     ev = Evaluation(model, X.assign(t=y), target="t")
     monkeypatch.setattr(transformed, "many", lambda n: loops)
     answers = effect_answers.Answers(ev)
