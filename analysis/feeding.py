@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,9 +33,9 @@ HOW = {
 
 FEW_ROWS = 20_000
 """So few rows are predicted on one thread."""
-SLOW = 0.02
-"""Seconds for which several threads pay."""
-_slow: ContextVar[bool] = ContextVar("slow", default=False)
+SLOW, GAIN, AGAIN = 0.02, 0.8, 60.0
+"""Seconds on one thread from which all are tried; the share of its time below which they are kept to; seconds until they are tried again."""
+_every: ContextVar[bool | None] = ContextVar("every", default=None)
 
 BATCH_CELLS, LEAST_ROWS, MOST_ROWS = 2**22, 256, 2**16
 """Cells of one batch, and bounds of its rows."""
@@ -283,20 +284,37 @@ def _pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-@contextmanager
-def slowly(spent: float) -> Iterator[None]:
-    """Ask inside on all threads, however few the rows, where the question before this one took so many seconds that they pay."""
-    before = _slow.set(spent >= SLOW)
-    try:
-        yield
-    finally:
-        _slow.reset(before)
+class Pace:
+    """How long a row takes on one thread and on all of them (OpenMP), seen on the way: for a slow model all pay, unless the machine is busy with other work.
+
+    There they wait for one another: on two cores with other work beside it a boosted model asked on both took 8 to 11 times as long as so.
+    """
+
+    def __init__(self) -> None:
+        self.one, self.every, self._again = np.nan, np.inf, -np.inf
+
+    @contextmanager
+    def asking(self, rows: int) -> Iterator[None]:
+        """Ask about so many rows inside: on one thread where they are quick, on all where that was quicker; tried again after a while."""
+        began = time.monotonic()
+        every = self.one * rows >= SLOW and (self.every < GAIN * self.one or began >= self._again)
+        before = _every.set(every)
+        try:
+            yield
+        finally:
+            _every.reset(before)
+        spent = (time.monotonic() - began) / max(rows, 1)
+        if every:
+            self.every, self._again = spent, began + AGAIN
+        else:
+            self.one = spent
 
 
 @contextmanager
 def one_thread(rows: int) -> Iterator[None]:
-    """Keep few rows on one thread (OpenMP): threads that wait for one another cost more than so few rows take, where a row takes little (``slowly``)."""
-    if rows > FEW_ROWS or _slow.get():
+    """Keep few rows on one thread (OpenMP): threads that wait for one another cost more than so few rows take. Inside ``Pace.asking`` that decides."""
+    every = _every.get()
+    if rows > FEW_ROWS if every is None else every:
         yield
         return
     with _pools().limit(limits=1, user_api="openmp"):

@@ -214,11 +214,14 @@ def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.nd
         pace = (time.perf_counter() - began) / (cells.stop - cells.start)
         return found
 
-    return shared.in_blocks(len(row), some, f"{grid.name} over {n:,} rows", progress).reshape(len(grid.donors), n, -1)
+    found = shared.in_blocks(len(row), some, f"{grid.name} over {n:,} rows", progress, shared.pace_of(ev))
+    return found.reshape(len(grid.donors), n, -1)
 
 
 def _at(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray, progress: Progress | None) -> np.ndarray:
-    return shared.in_blocks(len(row), _put(ev, grid, row, value), f"{grid.name} over {ev.n:,} rows", progress)
+    return shared.in_blocks(
+        len(row), _put(ev, grid, row, value), f"{grid.name} over {ev.n:,} rows", progress, shared.pace_of(ev)
+    )
 
 
 def _put(ev: Evaluation, grid: Grid, row: np.ndarray, value: np.ndarray) -> Callable[[slice], np.ndarray]:

@@ -123,7 +123,9 @@ def partial_dependence(
     """Set a raw column to values of its own, on every row, and average the answers (as scikit-learn's brute force).
 
     Trees and linear models are not asked again for each value: their answers are worked out from one pass over the rows, also through
-    a Pipeline whose transformed columns each come from one raw column, and a sample of them is compared with the model's own.
+    a Pipeline whose transformed columns each come from one raw column, and a sample of them is compared with the model's own. So are those
+    of scikit-learn's perceptrons, nearest neighbours, Gaussian naive Bayes, and support vector machines and Gaussian processes with a
+    radial kernel.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from modelglass.analysis import intervals
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.estimates_values import ROUNDING, mean_of
 from modelglass.analysis.evaluation import Evaluation
-from modelglass.analysis.feeding import slowly
+from modelglass.analysis.feeding import Pace
 from modelglass.analysis.groups import Groups, Rows, class_of, largest, plain_moments
 from modelglass.analysis.progress import Progress, blocks, tell
 from modelglass.analysis.weighted import equal_rows
@@ -90,16 +89,26 @@ def spread_of(answers: np.ndarray) -> np.ndarray:
     return np.asarray((answers / size).std(axis=0) * size)
 
 
-def in_blocks(n: int, answer: Callable[[slice], np.ndarray], what: str, progress: Progress | None = None) -> np.ndarray:
+def in_blocks(
+    n: int,
+    answer: Callable[[slice], np.ndarray],
+    what: str,
+    progress: Progress | None = None,
+    pace: Pace | None = None,
+) -> np.ndarray:
     """Put ``n`` questions block by block, so that a slow model is asked for few at a time; give the answers below each other."""
-    parts, spent = [], 0.0
+    parts, pace = [], Pace() if pace is None else pace
     for cells in blocks(n, start=512, seconds=0.2, most=200_000):
-        began = time.perf_counter()
-        with slowly(spent):
+        with pace.asking(cells.stop - cells.start):
             parts.append(answer(cells))
-        spent = time.perf_counter() - began
         tell(progress, cells.stop / n, what)
     return np.concatenate(parts)
+
+
+def pace_of(ev: Evaluation) -> Pace:
+    """Give what is known of the pace of the model, kept from one column to the next."""
+    found: Pace = ev.whole.keep("pace", Pace)
+    return found
 
 
 def row_place(ev: Evaluation, row: Any) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from modelglass.analysis.blas import blas_threads
 from modelglass.analysis.evaluation import Evaluation
+from modelglass.analysis.feeding import one_thread
 from modelglass.analysis.models.outputs import OneLabel
 from modelglass.analysis.models.provenance import Provenance, dense
 from modelglass.analysis.progress import Progress, blocks, span, tell
@@ -62,9 +63,10 @@ class Transformed:
 
     def ask(self, ev: Evaluation, Z: np.ndarray) -> np.ndarray:
         """Give the answer for transformed rows, shape (n, groups)."""
-        if ev.task == "regression":
-            return np.asarray(self.made.estimator.predict(Z), dtype="float64").reshape(len(Z), 1)
-        found = np.asarray(self.made.estimator.predict_proba(Z), dtype="float64")
+        with one_thread(len(Z)):
+            if ev.task == "regression":
+                return np.asarray(self.made.estimator.predict(Z), dtype="float64").reshape(len(Z), 1)
+            found = np.asarray(self.made.estimator.predict_proba(Z), dtype="float64")
         return found[:, [self.index]] if ev.task == "binary" else found
 
     def seen(self, ev: Evaluation) -> np.ndarray:
@@ -145,7 +147,7 @@ class Transformed:
             Z[:, one.columns] = one.numbers[value]
             return self.ask(ev, Z)
 
-        return shared.in_blocks(count, some, one.what, one.progress)
+        return shared.in_blocks(count, some, one.what, one.progress, shared.pace_of(ev))
 
     def _at_layers(
         self, layers: Layered, seen: np.ndarray, each: Iterator[tuple[str, Changed]], asks: Mapping[str, Asks]

@@ -1,6 +1,5 @@
 """Intervals of means over rows that weigh the same, against the way of groups; how rows are put to a model that is asked."""
 
-import time
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -49,9 +48,11 @@ def test_none_where_rows_are_alike_or_no_numbers():
     assert np.isnan(shared.mean_interval(PLAIN, values[:199], 0.95)[1]).all()
 
 
-def test_a_slow_model_is_asked_on_all_threads(monkeypatch):
-    """Few rows are kept on one thread, unless the question before took long; what is asked elsewhere is not moved by it."""
-    limited = []
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_slow_model_is_asked_on_all_threads_where_they_help(monkeypatch, busy):
+    """Quick questions are kept on one thread; from then on all are tried, and left alone where they wait for one another."""
+    limited, seen, clock = [], [], [0.0]
+    monkeypatch.setattr(feeding.time, "monotonic", lambda: clock[0])
 
     class Pools:
         def limit(self, **given):
@@ -59,26 +60,39 @@ def test_a_slow_model_is_asked_on_all_threads(monkeypatch):
             return nullcontext()
 
     monkeypatch.setattr(feeding, "_pools", Pools)
-    slow = True
+    pace = feeding.Pace()
 
-    def answer(cells):
+    def ask(rows, seconds):
         limited.clear()
-        with feeding.one_thread(cells.stop - cells.start):
-            seen.append((cells.start, bool(limited)))
-        if slow:
-            time.sleep(0.03)
-        return np.zeros(cells.stop - cells.start)
+        with pace.asking(rows):
+            with feeding.one_thread(rows):
+                seen.append(bool(limited))
+            clock[0] += seconds if seen[-1] else seconds * (3 if busy else 0.4)
 
-    seen = []
-    assert len(shared.in_blocks(3_000, answer, "")) == 3_000
-    assert [one for _, one in seen] == [True] + [False] * (len(seen) - 1)
-    assert len(seen) > 1
-    slow, seen = False, []
-    shared.in_blocks(3_000, answer, "")
-    assert all(one for _, one in seen)
+    for _ in range(2):
+        ask(100, 0.001)
+    for _ in range(4):
+        ask(1_000, 0.03)
+    # the first thousand is thought quick after two hundred quick rows, and the next one slow
+    assert seen == [True, True, True, False, busy, busy]
+    clock[0] += feeding.AGAIN
+    ask(1_000, 0.03)
+    assert not seen[-1]
     limited.clear()
-    with feeding.one_thread(10):
+    with feeding.one_thread(10):  # elsewhere rows are counted
         assert limited
+    limited.clear()
+    with feeding.one_thread(feeding.FEW_ROWS + 1):
+        assert not limited
+
+
+def test_the_pace_of_a_model_is_kept_between_columns(monkeypatch):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=["a", "b"])
+    ev = Evaluation(lambda frame: frame.a.to_numpy(), X.assign(t=X.a), target="t", task="regression")
+    effect_answers.asked(ev, grid_of(ev, "a", 3))
+    kept = ev.keep("pace", lambda: None)
+    assert 0 < kept.one < 1
+    assert shared.pace_of(ev.take(np.arange(9))) is kept
 
 
 @pytest.mark.parametrize("many", [300, 10_000])
