@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from modelglass.analysis.feeding import Pace, one_thread
 from modelglass.explainers.apart import Apart
 from modelglass.explainers.tree_shapley import in_parts
 
@@ -37,7 +38,7 @@ class Neighbours(Apart):
         self._k, self._by_distance = int(estimator.n_neighbors), estimator.weights == "distance"
         self._answer = _answers(estimator, task)
         self.outputs = self._answer.shape[1]
-        self._work = 0
+        self._work, self._pace = 0, Pace()
         # scikit-learn's brute force takes a product from two squares, its ball trees take a radius from a distance
         self._method = estimator._fit_method
         self._largest = float((fitted**2).sum(axis=1).max()) if self._method == "ball_tree" else 0.0
@@ -99,9 +100,10 @@ class Neighbours(Apart):
         """Ask the estimator itself, (n, outputs)."""
         names = getattr(self.estimator, "feature_names_in_", None)
         given: Any = Z if names is None else pd.DataFrame(Z, columns=names)
-        if not self.probabilities:
-            return np.asarray(self.estimator.predict(given), dtype="float64").reshape(-1, 1)
-        found = np.asarray(self.estimator.predict_proba(given), dtype="float64")
+        with self._pace.asking(len(Z)), one_thread(len(Z)):
+            if not self.probabilities:
+                return np.asarray(self.estimator.predict(given), dtype="float64").reshape(-1, 1)
+            found = np.asarray(self.estimator.predict_proba(given), dtype="float64")
         return found[:, 1:] if self.outputs == 1 else found
 
 
