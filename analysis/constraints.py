@@ -175,7 +175,7 @@ class Constraints(Result):
         said += f". Belonging together: {'; '.join(tied)}." if tied else "."
         if apart:
             more = f"; and {len(apart) - TOLD} more pairs of columns" if len(apart) > TOLD + 1 else ""
-            said += f" Levels that no row holds together: {'; '.join(apart[:TOLD] if more else apart)}{more}."
+            said += f" Levels that stay apart: {'; '.join(apart[:TOLD] if more else apart)}{more}."
         return f"{said} Ranges, steps and levels are those of {self.settings['learnt_from']}."
 
     def violations(self, frame: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:

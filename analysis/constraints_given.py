@@ -15,7 +15,7 @@ from modelglass.analysis.contradictions import Origins, check
 from modelglass.analysis.errors import InputError, listed, nearest, unknown_name
 from modelglass.analysis.levels_apart import unseen
 from modelglass.analysis.possible import OPERATIONS
-from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml
+from modelglass.analysis.yaml_file import check_keys, check_mapping, described, parse_yaml, place, read_yaml, scalar
 
 KEYS = ("immutable", "low", "high", "step", "levels", "direction", "cost")
 TOP = ("columns", "together", "inferred")
@@ -59,14 +59,17 @@ def edited(found: Constraints, given: Any) -> Constraints:
         raise InputError(f"Expected a list under together in {name}.", f"Got {described(wanted)}.")
     links = []
     for i, one in enumerate(wanted):
-        one = check_mapping(one, name, lines, "together", i, what="sum:, order: or derived:")
+        one = check_mapping(one, name, lines, "together", i, what="sum:, order:, derived: or apart:")
         check_keys(one, LINK_KEYS, name, lines, "together", i)
         links.append(_link(one, columns, found, _place(name, lines, "together", i)))
         origins.links[id(links[-1])] = _place(name, lines, "together", i)
     fixed = {_said_of(t) for t in links} - {None}
     again = {t.text() for t in links}  # what the data show and a person says too stands there once
     kept = tuple(t for t in kept if _said_of(t) not in fixed and t.text() not in again)
-    made = replace(found, columns=columns, together=(*kept, *links), settings={**found.settings, "given": name})
+    stand = [
+        t for t in links if t.kind != "apart" or t.pairs()
+    ]  # of none that never stand together nothing is left to say
+    made = replace(found, columns=columns, together=(*kept, *stand), settings={**found.settings, "given": name})
     check(made, origins)
     return made
 
@@ -221,7 +224,7 @@ def _link(said: Mapping[str, Any], columns: Mapping[str, ColumnRule], found: Con
 def _apart(
     said: Mapping[str, Any], names: tuple[str, ...], columns: Mapping[str, ColumnRule], found: Constraints, where: str
 ) -> Together:
-    """Read which levels of two columns never stand together; without ``never`` all that no row holds."""
+    """Read which levels of two columns never stand together; without ``never`` all that no row holds; none where it is empty."""
     if len(names) != 2:
         raise InputError(f"Expected two columns under apart ({where}).", f"Got {len(names)}: {listed(names)}.")
     one, other = (columns[n] for n in names)
@@ -234,8 +237,19 @@ def _apart(
             f"Write never: {{{one.levels[0]}: [{other.levels[0]}]}}.",
         )
     known = [found.columns[n] for n in names]  # also levels that a person no longer allows
-    table = {_levels(known[0], [a], where)[0]: _levels(known[1], others, where) for a, others in said["never"].items()}
+    table = {
+        _key(known[0], a, where): _levels(known[1], others, where)
+        for a, others in said["never"].items()
+        if others != []
+    }
     return Together(kind="apart", columns=names, table=table, how="given")
+
+
+def _key(rule: ColumnRule, said: Any, where: str) -> Any:
+    """Give the level that a key of YAML means, which is a text as written: ``true`` is True where that is a level."""
+    return _levels(rule, [said if said in map(str, rule.levels) or not isinstance(said, str) else scalar(said)], where)[
+        0
+    ]
 
 
 def _check_said(said: Mapping[str, Any], kind: str, where: str) -> None:

@@ -115,7 +115,7 @@ def _apart(link: Together, columns: Mapping[str, ColumnRule], told: Origins) -> 
         ends = ", ".join(f"levels of {r.name!r} ({told.of(r, 'levels')})" for r in (a, b))
         raise _contradiction(
             [f"{link.text()} ({told.of_link(link)}), and no others are allowed:", ends],
-            "Allow more levels, or take out that they stay apart.",
+            f"Allow more levels, or write {{apart: [{a.name}, {b.name}], never: {{}}}} to let them stand together.",
         )
 
 

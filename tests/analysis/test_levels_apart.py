@@ -70,7 +70,7 @@ def test_what_no_row_holds_is_found(rules):
         ("relation", "sex"): {a: set(v) for a, v in NEVER["sex"].items()},
     }
     assert len(rules.together) == 2
-    assert "Levels that no row holds together: marital and relation: never married with alone" in rules.sentence()
+    assert "Levels that stay apart: marital and relation: never married with alone" in rules.sentence()
     why = rules.frame().set_index("column").why
     assert why["sex"] == "relation and sex: never husband with female, wife with male"
     assert (
@@ -259,6 +259,38 @@ def test_a_person_edits_them(ev, rules):
     assert constraints(evaluation(frame=people(40))).together == ()
 
 
+def test_keys_of_yaml_are_the_levels_that_they_spell():
+    """Keys are read as texts: of a column of yes-or-no, or of numbers, they are its levels all the same."""
+    rng = np.random.default_rng(0)
+    flag, word = rng.random(1_500) < 0.5, rng.choice(["yes", "no"], 1_500)
+    frame = pd.DataFrame({"flag": flag, "word": word, "pay": rng.normal(size=1_500)})
+    frame["code"] = np.where(flag, rng.choice([1, 2], 1_500), rng.choice([2, 3], 1_500))
+    frame["mark"] = np.where(word == "yes", rng.choice(["on", "mid"], 1_500), rng.choice(["off", "mid"], 1_500))
+    rules = constraints(evaluation(frame=frame, types={"code": "categorical"}))
+    assert tables(rules) == {
+        ("flag", "code"): {False: {1}, True: {3}},
+        ("word", "mark"): {"yes": {"off"}, "no": {"on"}},
+    }
+    assert tables(rules.changed(yaml.safe_dump(rules.as_given()))) == tables(rules)
+    again = rules.changed(
+        "together: [{apart: [code, flag], never: {1: [False]}}, {apart: [word, mark], never: {no: [on]}}]"
+    )
+    assert tables(again) == {("code", "flag"): {1: {False}}, ("word", "mark"): {"no": {"on"}}}
+
+
+@pytest.mark.parametrize("none", ["{}", "{husband: []}"])
+def test_levels_that_the_data_keep_apart_are_let_together_by_a_person(rules, none):
+    let = rules.changed(f"together: [{{apart: [sex, relation], never: {none.replace('husband', 'male')}}}]")
+    assert tables(let) == {("marital", "relation"): tables(rules)["marital", "relation"]}
+    assert "sex" not in let.sentence()
+
+
+def test_what_a_person_says_is_not_told_as_what_the_rows_show(rules):
+    said = rules.changed("together: [{apart: [relation, sex], never: {husband: [male]}}]").sentence()
+    assert "relation and sex: never husband with male" in said
+    assert "no row" not in said
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -273,6 +305,10 @@ def test_a_person_edits_them(ev, rules):
         (
             "columns: {relation: {levels: [wife]}, sex: {levels: [male]}}",
             "These contradict each other: relation and sex: never husband with female, wife with male (on all rows of the data), and no others are allowed",
+        ),
+        (
+            "columns: {relation: {levels: [wife]}, sex: {levels: [male]}}",
+            "or write {apart: [relation, sex], never: {}} to let them stand together",
         ),
     ],
 )
