@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ SHARE = 0.5
 """Of the seconds left, where not all rows fit: others of the same budget need time, too."""
 WORTH = 1.5
 """So many times as many rows are worth another run."""
+CONSTANT = 0.95
+"""Of a run's time, what may be the same however many rows there are, at most: asking a large forest costs as much for one row as for hundreds."""
+GROWS = 10
+"""So many times as many rows are tried next, at most, where calls are taken for a part of the cost: more rows may need more of them."""
 MANY = 4
 """So many times the fewest rows are begun with few."""
 OF_THE_DATA = ("rows", "ice")
@@ -30,9 +34,9 @@ OF_THE_DATA = ("rows", "ice")
 def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], progress: Progress | None) -> Result:
     """Compute an analysis; under a budget with few rows first, and with more as long as there is time.
 
-    What a row costs is taken from the run before, so runs grow until all rows that were asked for are in, or no larger run fits. The
-    result of the largest is given; where it is not of all rows, ``source.cut`` says so. Without a budget, and where no setting of the
-    analysis says ``fewest``, it is computed once.
+    What a further row costs is taken from the runs before (from one alone: as if all its time were that of its rows), so runs grow until all
+    rows that were asked for are in, or no larger run fits. The result of the largest is given; where it is not of all rows, ``source.cut``
+    says so. Without a budget, and where no setting of the analysis says ``fewest``, it is computed once.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], pro
     rows: int | None = shortened.fewest
     if wanted is not None and wanted < MANY * shortened.fewest:
         rows = None
-    low = 0.0
+    low, ran = 0.0, list[tuple[int, float]]()
     while True:
         began = time.monotonic()
         try:
@@ -77,18 +81,25 @@ def in_time(ev: Evaluation, analysis: Analysis, settings: Mapping[str, Any], pro
         if name in OF_THE_DATA and found.settings[name] < rows:
             return found  # there are no more
         best, low = found, (1.0 + low) / 2
-        more = _more(wanted, (time.monotonic() - began) / rows)
+        ran.append((rows, time.monotonic() - began))
+        more = _more(wanted, ran)
         if more is not None and more < WORTH * rows:
             return _cut(best, shortened, wanted)
         rows = more
 
 
-def _more(wanted: int | None, each: float) -> int | None:
-    """Give how many rows fit, of ``each`` so many seconds; None: all that are asked for, or nobody knows how many these are."""
-    end = left()
-    if end is None or wanted is None or each * wanted <= end[0]:
+def _more(wanted: int | None, ran: Sequence[tuple[int, float]]) -> int | None:
+    """Give how many rows fit, after runs of so many rows and seconds; None: all that are asked for, or nobody knows how many these are."""
+    end, (rows, took) = left(), ran[-1]
+    if end is None or wanted is None or not took:
         return None
-    return max(int(SHARE * end[0] / each), 0)
+    each, most = took / rows, wanted
+    if len(ran) > 1:
+        fewer, less = ran[-2]
+        each, most = max((took - less) / (rows - fewer), (1 - CONSTANT) * each), min(wanted, GROWS * rows)
+    if took + each * (most - rows) > end[0]:
+        return rows + int((SHARE * end[0] - took) / each)
+    return None if most == wanted else most
 
 
 def _cut(result: Any, setting: Setting, wanted: int | None) -> Any:

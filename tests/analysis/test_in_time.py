@@ -125,6 +125,24 @@ def test_enough_time_changes_nothing(counted):
     pd.testing.assert_frame_equal(got.frame(), whole.frame())
 
 
+@pytest.mark.parametrize("name", ["partial_dependence", "noise_robustness", "what_if"])
+def test_what_a_call_costs_is_not_taken_for_the_cost_of_rows(counted, monkeypatch, name):
+    """A call costs as much as 100,000 rows: from few rows alone all of them seem to need many times what they do."""
+    ev, asked, calls = evaluation(counted), Counted.predict_proba, []
+    monkeypatch.setattr(Counted, "predict_proba", lambda model, X: (calls.append(1), asked(model, X))[1])
+    clock = SimpleNamespace(monotonic=lambda: EACH * (counted.rows + 100_000 * len(calls)))
+    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(in_time, "time", clock)
+    given = {"features": ["a"], "rows": 6_000} if name == "partial_dependence" else GIVEN.get(name, {})
+    began = clock.monotonic()
+    whole = run(ev, name, **given).result
+    needed = clock.monotonic() - began
+    with within_budget(3.5 * needed):
+        got = run(ev, name, **given).result
+    assert got.source.cut == ""
+    pd.testing.assert_frame_equal(got.frame(), whole.frame())
+
+
 def test_not_many_more_rows_than_the_fewest_are_asked_for_at_once(counted):
     ev = evaluation(counted)
     counted.rows = 0
