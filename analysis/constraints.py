@@ -161,6 +161,10 @@ class Constraints(Result):
             )
         return pd.DataFrame(rows)
 
+    def more(self) -> Mapping[str, Any]:
+        """Give every rule as ``changed`` takes them: the table shortens long ones."""
+        return {"rules": self.as_given()}
+
     def sentence(self) -> str:
         """Say how many columns may change."""
         table = self.frame()

@@ -59,6 +59,7 @@ def editor(ev: Evaluation) -> None:
         with st.expander("Edit what may change", icon=":material/edit:"):
             _table(found, now, text)
             _yaml(found, text)
+            _whole(now, text)
             if text:
                 st.button("As the data show", on_click=_reset, icon=":material/undo:", key="constraints reset")
             show.origin(now)
@@ -93,6 +94,14 @@ def _yaml(found: Constraints, text: str) -> None:
         placeholder=EXAMPLE,
     )
     st.button("Use this YAML", on_click=_typed, args=(key, found), key="constraints use")
+
+
+def _whole(now: Constraints, text: str) -> None:
+    """Show every rule that holds now: levels and pairs of levels that table and sentence shorten."""
+    import yaml
+
+    if st.toggle("Show every rule that holds", key=f"constraints whole {hash(text)}"):
+        st.code(yaml.safe_dump(now.as_given(), sort_keys=False, allow_unicode=True, default_flow_style=None), "yaml")
 
 
 @callback

@@ -1,5 +1,7 @@
 """Levels that never stand together: found where the data tell, kept by every search, edited as other rules are."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.missing_robustness import found_blocks
 from modelglass.analysis.noise_robustness import noisy
 from modelglass.analysis.possible import Space
+from modelglass.analysis.result import result_json
 from modelglass.explainers.counterfactuals import counterfactuals
 from modelglass.explainers.what_if import what_if
 
@@ -276,6 +279,13 @@ def test_keys_of_yaml_are_the_levels_that_they_spell():
         "together: [{apart: [code, flag], never: {1: [False]}}, {apart: [word, mark], never: {no: [on]}}]"
     )
     assert tables(again) == {("code", "flag"): {1: {False}}, ("word", "mark"): {"no": {"on"}}}
+
+
+def test_json_holds_every_pair(rules):
+    """The table names three pairs and the number of the others."""
+    told = json.loads(json.dumps(result_json("constraints", rules)))
+    assert tables(rules.changed(told["rules"])) == tables(rules)
+    assert told["rules"]["together"][0]["never"] == {a: list(v) for a, v in NEVER["marital"].items()}
 
 
 @pytest.mark.parametrize("none", ["{}", "{husband: []}"])

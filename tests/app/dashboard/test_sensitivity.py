@@ -82,6 +82,19 @@ def test_levels_and_what_belongs_together_are_edited_on_the_page(binary, show, g
     assert at.query_params["constraints.given"] in (given.strip(), [given.strip()])
 
 
+def test_every_rule_that_holds_is_shown_where_asked_for(binary, show, go):
+    """Table and sentence shorten long rules: the whole can be read, and handed back as it stands."""
+    at = show(binary, **FEW, **{"constraints.given": "columns: {age: {high: 90}}"})
+    go(at, "sensitivity")
+    assert not [c for c in at.code if c.language == "yaml"]
+    next(t for t in at.toggle if t.label == "Show every rule that holds").set_value(True)
+    at.run()
+    assert not at.exception
+    found, (shown,) = constraints(binary), [c.value for c in at.code if c.language == "yaml"]
+    assert yaml.safe_load(shown)["columns"]["age"]["high"] == 90
+    assert found.changed(shown).as_given() == found.changed({"columns": {"age": {"high": 90}}}).as_given()
+
+
 def test_constraints_of_the_link_hold_and_the_worst_rows_are_shown(binary, show, go, texts, monkeypatch, until):
     asked = {}
     from modelglass.app.dashboard import work
