@@ -122,6 +122,7 @@ def result_json(name: str, result: Result) -> dict[str, Any]:
         "sentence": result.in_full(),
         "frame": frame_json(result.frame()),
         "settings": as_json(result.settings),
+        **({"cut": result.source.cut} if result.source.cut else {}),
         **({} if recipe is None else {"recipe": {"text": recipe.text, "code": recipe.code}}),
         **as_json(result.more()),
     }

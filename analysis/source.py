@@ -83,9 +83,10 @@ class Source:
         return ", ".join(parts) + "."
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as a plain object for JSON."""
+        """Give it as a plain object for JSON; ``cut`` where a budget left something out, as of the data alone nothing is known of that."""
         columns = {name: dict(said) for name, said in self.columns.items()}
-        return {**asdict(replace(self, columns={})), "versions": dict(self.versions), "columns": columns}
+        made = {**asdict(replace(self, columns={})), "versions": dict(self.versions), "columns": columns}
+        return made if self.cut else {key: value for key, value in made.items() if key != "cut"}
 
     def sampled(self, rows: int, seed: int) -> Source:
         """Give the source of a stated sample of these rows."""

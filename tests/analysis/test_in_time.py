@@ -181,7 +181,11 @@ def test_what_was_left_out_stands_in_report_notebook_and_terminal(counted):
     assert cut in block(outcome, failed="", label="", id="x", include_rows=False).sentence
     assert cut in result_html(outcome.result)
     assert cut in outcome.result.opening()
-    assert json.loads(json.dumps(result_json("partial_dependence", outcome.result)))["sentence"].endswith(cut)
+    told = json.loads(json.dumps(result_json("partial_dependence", outcome.result)))
+    assert told["sentence"].endswith(cut)
+    assert told["cut"] == outcome.result.source.as_dict()["cut"] == cut
+    assert "cut" not in ev.source.as_dict()  # what stands beside all results says nothing of each
+    assert "cut" not in result_json("partial_dependence", run(ev, "partial_dependence").result)
 
 
 @pytest.fixture(scope="module")
