@@ -220,11 +220,15 @@ def _possible(space: Space, wanted: Mapping[str, pd.Series], X: np.ndarray) -> n
     _keep_apart(space, X)
     wished, X = X, space.project(places, X)
     bad = np.flatnonzero(~space.possible(places, X))
-    if len(bad) and loose:
-        tied = np.array([space.place(c) for t in loose for c in t.columns])
-        wished[np.ix_(bad, tied)] = space.X[np.ix_(bad, tied)]
-        X[bad] = space.project(bad, wished[bad])
-        bad = bad[~space.possible(bad, X[bad])]
+    for links in (
+        loose,
+        space.rules.together,
+    ):  # else all columns that belong to others stay, and only where even that is no possible row the whole of it
+        if len(bad) and links:
+            tied = np.array([space.place(c) for t in links for c in t.columns])
+            wished[np.ix_(bad, tied)] = space.X[np.ix_(bad, tied)]
+            X[bad] = space.project(bad, wished[bad])
+            bad = bad[~space.possible(bad, X[bad])]
     X[bad] = space.X[bad]
     return X
 

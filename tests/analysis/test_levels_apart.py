@@ -225,6 +225,30 @@ def test_noise_keeps_levels_apart_and_moves_the_rest(ev, rules):
     assert constraints(trained).violations(made[list(frame)]).empty
 
 
+def test_noise_that_levels_which_follow_refuse_leaves_the_other_columns_noisy():
+    """The country follows from the city and stays as it is: another city is refused, but not the noise on pay."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["rome", "milan", "paris", "lyon", "bonn"], 900)
+    frame = pd.DataFrame(
+        {"city": city, "country": [{"r": "it", "m": "it", "p": "fr", "l": "fr"}.get(c[0], "de") for c in city]}
+    )
+    frame["speaks"] = [
+        rng.choice(["english", {"it": "italian", "fr": "french"}.get(c, "german")]) for c in frame.country
+    ]
+    frame["pay"] = rng.normal(size=900).round(2)
+    X = evaluation(frame=frame).inputs()
+    for given, most in ((None, 1.0), ({"columns": {"country": {"immutable": True}}}, 0.0)):
+        rules = constraints(evaluation(frame=frame), given=given)
+        assert ("country", "speaks") in tables(rules)
+        wanted = {c: pd.Series(rng.permutation(X[c].to_numpy()), X.index) for c in X}
+        columns, _ = noisy(Space(rules, X), wanted)
+        after = X.assign(**columns)
+        assert rules.violations(after, X).empty
+        assert (after.pay != X.pay).mean() > 0.95
+        assert (after.country != X.country).mean() <= most
+        assert 0 < (after.city != X.city).mean() < 0.8
+
+
 def test_columns_whose_levels_stay_apart_are_no_block_of_missing_ones(ev):
     assert found_blocks(ev) == []
 
