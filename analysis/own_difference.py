@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from modelglass.analysis.estimates_values import ROUNDING
 from modelglass.analysis.groups import Rows
 from modelglass.analysis.intervals import critical
 from modelglass.analysis.metric_records import Metric
@@ -63,9 +64,9 @@ def own_difference(
         note = f"cannot say: {wrong}" if wrong else "no interval: the metric is a function of your own"
         return OwnDifference(estimate=here, rest=rest, note=note)
     units = [_units(rows, s) for s in sides]
-    if min(units) < FEWEST_UNITS:
+    if min(units) < FEWEST_UNITS * (1 - ROUNDING):
         what = "rows" if rows.cluster is None else "clusters"
-        note = f"no interval: only {int(min(units))} {what} on one side, at least {FEWEST_UNITS} are needed"
+        note = f"no interval: only {int(min(units) * (1 + ROUNDING))} {what} on one side, at least {FEWEST_UNITS} are needed"
         return OwnDifference(estimate=here, rest=rest, note=note)
     drawn = _drawn(metric, rows, sides, how)
     if isinstance(drawn, str):

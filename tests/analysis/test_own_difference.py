@@ -85,6 +85,20 @@ def test_no_interval_is_said(n, function, how, words):
     assert words in got.note
 
 
+@pytest.mark.parametrize(("clusters", "said"), [(20, ""), (16, "only 16 clusters on one side")])
+def test_sums_of_weights_that_rounding_alone_tells_apart_count_as_so_many_clusters(clusters, said):
+    """0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1: 20 such clusters count for 19.999999999999996."""
+    rng, sums = np.random.default_rng(0), np.repeat(np.arange(clusters) % 2, 3).astype(bool)
+    weight = np.where(sums, np.tile([0.1, 0.2, 0.3], clusters), np.tile([0.3, 0.2, 0.1], clusters))
+    n, rest = 3 * clusters, 300
+    y, predicted = rng.integers(0, 2, (2, n + rest))
+    cluster = np.append(np.repeat(np.arange(clusters), 3), clusters + np.arange(rest))
+    rows = Rows(task="binary", y=y, predicted=predicted, weight=np.append(weight, np.ones(rest)), cluster=cluster)
+    got = difference(WRONG, rows, np.arange(n + rest) < n, own=Bootstrap(seconds=100))
+    assert said in got.note
+    assert np.isnan(got.effect_low) == bool(said)
+
+
 def test_weights_need_a_function_that_takes_them():
     rows, inside = rows_of(3, weight=True)
     assert "takes no sample_weight" in difference(own_metric(bare), rows, inside, own=Bootstrap()).note
