@@ -234,8 +234,13 @@ class Walk:
         return self.settle()
 
     def settle(self):
+        from playwright.sync_api import TimeoutError as Late
+
         self.page.wait_for_timeout(400)  # a click needs a moment to reach the server before the page turns busy
-        self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
+        try:
+            self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
+        except Late as error:
+            raise AssertionError(f"{self.page.url} did not settle; it shows:\n{self.words()[:3_000]}") from error
         assert self.page.locator("[data-testid=stException]").count() == 0
         return self
 
