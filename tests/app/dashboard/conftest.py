@@ -23,6 +23,7 @@ import modelglass.app.dashboard
 from modelglass.analysis import feeding, registry
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.app.dashboard import opened, work
+from modelglass.app.dashboard.jobs import pages
 
 MAIN = Path(modelglass.app.dashboard.__file__).with_name("main.py")
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('[data-stale=true], [data-testid=stProgress], [data-testid=stSkeleton]')
@@ -240,7 +241,11 @@ class Walk:
         try:
             self.page.wait_for_function(SETTLED, polling=100)  # not at every frame: that alone keeps a core busy
         except Late as error:
-            raise AssertionError(f"{self.page.url} did not settle; it shows:\n{self.words()[:3_000]}") from error
+            busy = [(job.state, job.share, job.what) for job in work.jobs._jobs.values()]
+            state = self.page.locator("[data-testid=stApp]").get_attribute("data-test-script-state")
+            raise AssertionError(
+                f"{self.page.url} did not settle (script {state}, pages drawn: {pages._many}, work: {busy}); it shows:\n{self.words()[:3_000]}"
+            ) from error
         assert self.page.locator("[data-testid=stException]").count() == 0
         return self
 
