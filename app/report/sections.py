@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from modelglass.analysis.budget import part_of_budget, within_budget
 from modelglass.analysis.errors import AnalysisError, MachineError, NotApplicable, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.figures import figure
@@ -41,6 +43,8 @@ FAILED, GAVE_OUT = "This failed.", "The machine could not."
 """What stands before the reason of a section that is missing for another cause than its question."""
 PATIENCE = 2
 """Sections in which the machine may give out before nothing long is tried any more."""
+SHARE = 0.5
+"""Of the seconds left of a budget, what a longer analysis takes at most that takes no fewer rows of its own accord: others need time, too."""
 ROW_COLUMNS = frozenset({"row", "row_number", "row_id"})
 """A table with one of these columns lists rows of the data."""
 
@@ -242,13 +246,21 @@ def changed(analysis: Analysis, settings: Mapping[str, Any]) -> list[tuple[str, 
     ]
 
 
+def _in_its_share(analysis: Analysis) -> AbstractContextManager[None]:
+    """Give a section its share of a budget: what is done at once has all the time it needs, what takes fewer rows of its own accord all that is left."""
+    if analysis.cost == "instant":
+        return within_budget(None)
+    return part_of_budget(SHARE if all(s.fewest is None for s in analysis.settings) else 1.0)
+
+
 def _outcome(
     ev: Evaluation, analysis: Analysis, progress: Progress | None, settings: dict[str, Any]
 ) -> tuple[Outcome, str]:
     """Run one analysis; what fails is said in its place: one section must not cost the whole report."""
     listening, raised = heard(progress)
     try:
-        return run(ev, analysis, progress=listening, **settings), ""
+        with _in_its_share(analysis):
+            return run(ev, analysis, progress=listening, **settings), ""
     except Stopped:
         raise
     except Exception as error:

@@ -11,10 +11,12 @@ import pytest
 
 import modelglass as mg
 from modelglass.analysis import registry
+from modelglass.analysis.budget import left, within_budget
 from modelglass.analysis.errors import InputError, MachineError, Stopped
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.findings import findings
-from modelglass.app.report import build, report, writing, written
+from modelglass.analysis.registry import Outcome
+from modelglass.app.report import build, report, sections, writing, written
 from modelglass.app.report.sections import PAGES, grouped
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -333,3 +335,20 @@ def test_settings_reach_their_analyses_and_the_report_says_which_are_not_as_usua
 def test_a_wrong_setting_is_refused_before_any_work(settings, said, ev, tmp_path):
     with pytest.raises(InputError, match=said):
         report(ev, tmp_path / "r.html", settings=settings, progress=lambda *_: pytest.fail("worked"))
+
+
+def test_sections_have_their_shares_of_a_budget(monkeypatch, ev, tmp_path):
+    """What is done at once has no end, what takes fewer rows itself has all that is left, and any other longer one half of it."""
+    seen = {}
+
+    def run(ev, analysis, **settings):
+        end = left()
+        seen[analysis.name] = None if end is None else round(end[0])
+        return Outcome(analysis=analysis, reason="nobody knows")
+
+    monkeypatch.setattr(sections, "run", run)
+    with within_budget(100.0):
+        report(ev, tmp_path / "r.html", analyses=["performance", "partial_dependence", "findings"])
+    assert seen == {"performance": None, "partial_dependence": 100, "findings": 50}
+    report(ev, tmp_path / "r.html", analyses=["performance", "partial_dependence", "findings"])
+    assert seen == {"performance": None, "partial_dependence": None, "findings": None}
