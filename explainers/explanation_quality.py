@@ -73,9 +73,7 @@ class ExplanationQuality(Result):
 
     def sentence(self) -> str:
         """Say how far the explanation can be trusted."""
-        taken, known, stable, agrees, compact, error = (
-            self.of(a) for a in (TAKEN, KNOWN, STABLE, AGREES, COMPACT, ERROR)
-        )
+        taken, known, stable, agrees, compact = (self.of(a) for a in (TAKEN, KNOWN, STABLE, AGREES, COMPACT))
         many = f"the {self.largest} largest columns" if self.largest > 1 else "the largest column"
         good = all(_beyond(r) for r in (taken, known))
         opening = (
@@ -83,15 +81,11 @@ class ExplanationQuality(Result):
             if good
             else "It is not sure that the explanation points at columns that matter more than others"
         )
-        only = f" against only {self.settings['background']} background rows, {HURRIED}," if HURRIED in self.how else ""
-        sampled = (
-            "nothing is sampled" if self.exact else f"sampling{only} leaves an error of {error.estimate:.0%} of a value"
-        )
         return (
             f"{opening}: taking away {many} moves the answer more than random ones in {percent(taken.estimate, taken.low, taken.high)} of "
             f"{rows_text(int(taken.n))} (chance: 50 %), and they alone bring it nearer in {percent(known.estimate, known.low, known.high)}. "
             f"{stable.estimate:.0%} of them stay when numbers change slightly, {agrees.estimate:.0%} are also found by replacing one column "
-            f"at a time (chance: {agrees.chance:.0%}); {compact.estimate:.0%} of the columns carry {CARRIED:.0%} of it; {sampled}."
+            f"at a time (chance: {agrees.chance:.0%}); {compact.estimate:.0%} of the columns carry {CARRIED:.0%} of it; {sampling(self)}."
         )
 
 
@@ -167,6 +161,14 @@ def explanation_quality(
 
 def _beyond(test: Any) -> bool:
     return bool(test.low > test.chance if np.isfinite(test.low) else test.estimate > 0.7)
+
+
+def sampling(result: Any) -> str:
+    """Say what sampling leaves open in the values that an ``ExplanationQuality``, or one of a row, has tested."""
+    if result.exact:
+        return "nothing is sampled"
+    only = f" against only {result.settings['background']} background rows, {HURRIED}," if HURRIED in result.how else ""
+    return f"sampling{only} leaves an error of {result.of(ERROR).estimate:.0%} of a value"
 
 
 def nudged(

@@ -32,9 +32,10 @@ from modelglass.explainers.explanation_quality import (
     largest_of,
     needed,
     nudged,
+    sampling,
     won,
 )
-from modelglass.explainers.shapley_ways import HURRIED, Asked, checked, explained, gap_of, plan
+from modelglass.explainers.shapley_ways import Asked, checked, explained, gap_of, plan
 
 SETS, CHANGES, BACKGROUND = 200, 20, 50
 """Other sets of columns tried, small changes of the row, and background rows in place of what is taken away."""
@@ -80,22 +81,16 @@ class ExplanationQualityRow(Result):
 
     def sentence(self) -> str:
         """Say how far the explanation of this row can be trusted."""
-        taken, known, stable, agrees, compact, error = (
-            self.of(a) for a in (TAKEN, KNOWN, STABLE, AGREES, COMPACT, ERROR)
-        )
+        taken, known, stable, agrees, compact = (self.of(a) for a in (TAKEN, KNOWN, STABLE, AGREES, COMPACT))
         names = ", ".join(self.columns)
         good = min(taken.estimate, known.estimate) > 0.8
         opening = f"points at columns that matter here ({names})" if good else (
             f"does not surely point at the columns that matter most here ({names})")  # fmt: skip
-        only = f" against only {self.settings['background']} background rows, {HURRIED}," if HURRIED in self.how else ""
-        sampled = (
-            "nothing is sampled" if self.exact else f"sampling{only} leaves an error of {error.estimate:.0%} of a value"
-        )
         return (
             f"Row {self.row}: the explanation {opening}: taking them away moves the answer more than {taken.estimate:.0%} of {int(taken.n)} "
             f"other sets of as many columns do, and they alone bring it nearer than {known.estimate:.0%} (chance: 50 %). "
             f"{stable.estimate:.0%} of them stay when the row's numbers change slightly, {agrees.estimate:.0%} are also found by replacing "
-            f"one column at a time; {compact.estimate:.0%} of the columns carry {CARRIED:.0%} of it; {sampled}."
+            f"one column at a time; {compact.estimate:.0%} of the columns carry {CARRIED:.0%} of it; {sampling(self)}."
         )
 
 
