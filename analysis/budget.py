@@ -63,6 +63,11 @@ def short() -> str:
     return "" if end is None else f", because the budget of {end[1]:g} s was short; give more with --budget"
 
 
+def fewer_than(label: str, done: int, wanted: int | None) -> str:
+    """Say, as a sentence, of how many rows or samples a short budget left a result; None: nobody knows how many all are."""
+    return f"{label}: {done:,}{'' if wanted is None else f' instead of {wanted:,}'}{short()}."
+
+
 @contextmanager
 def part_of_budget(share: float) -> Iterator[None]:
     """Let what runs inside take a share of the seconds that are left, so that others have some, too."""

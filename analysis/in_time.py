@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelglass.analysis.budget import BudgetSpent, left, short
+from modelglass.analysis.budget import BudgetSpent, fewer_than, left
 from modelglass.analysis.errors import NotApplicable
 from modelglass.analysis.progress import Progress, span
 
@@ -103,5 +103,5 @@ def _more(wanted: int | None, ran: Sequence[tuple[int, float]]) -> int | None:
 
 
 def _cut(result: Any, setting: Setting, wanted: int | None) -> Any:
-    said = f"{setting.label}: {result.settings[setting.name]:,}{'' if wanted is None else f' instead of {wanted:,}'}"
-    return replace(result, source=replace(result.source, cut=f"{said}{short()}."))
+    cut = fewer_than(setting.label, result.settings[setting.name], wanted)
+    return replace(result, source=replace(result.source, cut=cut))

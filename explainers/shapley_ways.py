@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from modelglass.analysis.budget import left, short
+from modelglass.analysis.budget import fewer_than, left
 from modelglass.analysis.errors import InputError, NotApplicable
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress
@@ -92,7 +92,7 @@ def fewer(found: Attribution, rows: int | None, done: int, available: int) -> st
     """Say that a budget let an exact method take fewer rows than are usual; '' where it did not."""
     usual = min(EXACT_ROWS, available)
     cut = rows is None and found.error is None and done < usual
-    return f"Rows explained: {done:,} instead of {usual:,}{short()}." if cut else ""
+    return fewer_than("Rows explained", done, usual) if cut else ""
 
 
 def explained(
