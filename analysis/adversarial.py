@@ -58,8 +58,8 @@ class Adversarial(Result):
                 levels, changes), low, high, n, within_half (the same within 0.5), within_half_low, within_half_high, used (share of the changes found that use it), share_of_cost, number
                 (whether it is one), size (0.1 spreads in its own unit, days for dates; NaN for levels)
     certificate how the lower bound came about; no_certificate: why there is none; no_gradients: why the model's gradients took no part ('' where they did)
-    asked       changed rows that the model was asked about; stopped: whether the search was ended before it was done (then all is the best so far)
-    ended       what ended it: "time", a "person" (Stop on a page), or "" where it was done
+    asked       changed rows that the model was asked about
+    ended       what ended it before it was done: "time", a "person" (Stop on a page), or "" where it was done
     """
 
     curve: pd.DataFrame
@@ -70,11 +70,15 @@ class Adversarial(Result):
     no_certificate: str
     no_gradients: str
     asked: int
-    stopped: bool
     ended: str
     answer: str
     source: Source
     settings: Mapping[str, Any]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the search was ended before it was done; then all is the best so far."""
+        return bool(self.ended)
 
     def frame(self) -> pd.DataFrame:
         """Give the curve: budget, what, bound, estimate, low, high, n."""
@@ -292,7 +296,6 @@ def _result(
         no_certificate=certain.none,
         no_gradients=found.no_gradients,
         asked=found.asked,
-        stopped=bool(ended),
         ended=ended,
         answer=verb,
         source=kept.source,

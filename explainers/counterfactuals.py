@@ -38,8 +38,8 @@ class Counterfactuals(Result):
                 (that change)
     changes     way, column, before, after, cost: raw values
     before      answer of the row; wanted: in words
-    asked       changed rows the model was asked about; stopped: whether the search was ended before it was done
-    ended       what ended it: "time", a "person" (Stop on a page), or "" where it was done
+    asked       changed rows the model was asked about
+    ended       what ended it before it was done: "time", a "person" (Stop on a page), or "" where it was done
     """
 
     ways: pd.DataFrame
@@ -48,10 +48,14 @@ class Counterfactuals(Result):
     before: str
     wanted: str
     asked: int
-    stopped: bool
     ended: str
     source: Source
     settings: Mapping[str, Any]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the search was ended before it was done; then all is the best so far."""
+        return bool(self.ended)
 
     def frame(self) -> pd.DataFrame:
         """Give way, column, before, after, cost."""
@@ -155,7 +159,6 @@ def counterfactuals(
         before=_answer(ev, answers.decided[0]),
         wanted=wanted,
         asked=found.asked,
-        stopped=bool(found.ended),
         ended=found.ended,
         source=one.source,
         settings={
