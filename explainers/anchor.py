@@ -15,7 +15,7 @@ import pandas as pd
 
 from modelglass.analysis.budget import BudgetSpent, left, short
 from modelglass.analysis.errors import InputError, MissingPackage, NotApplicable
-from modelglass.analysis.estimated import rows_text
+from modelglass.analysis.estimated import many, rows_text
 from modelglass.analysis.evaluation import Evaluation
 from modelglass.analysis.progress import Progress, tell
 from modelglass.analysis.result import Result
@@ -204,19 +204,16 @@ def _sought(explain: Callable[[int | None], Any], decider: _Decider, max_size: i
     try:
         return explain(max_size), ""
     except BudgetSpent:
-        decider.ending, best = True, None
-        for size in range(1, (max_size or decider.columns) + 1):
+        decider.ending = True
+        np.random.set_state(state)
+        best = explain(1)
+        for size in range(2, (max_size or decider.columns) + 1):
             np.random.set_state(state)
             try:
-                best = size, explain(size)
+                best = explain(size)
             except BudgetSpent:
-                if best is None:
-                    raise
-                many = f"{best[0]} condition{'' if best[0] == 1 else 's'}"
-                return best[1], f"Only rules of at most {many} were sought{short()}."
-        if best is None:
-            raise
-        return best[1], ""
+                return best, f"Only rules of at most {many(size - 1, 'condition')} were sought{short()}."
+        return best, ""
 
 
 def _result(
