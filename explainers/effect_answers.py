@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -196,7 +195,7 @@ def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.nd
     """
     n, inputs, given = ev.n, ev.inputs(), grid.donors[grid.name].array
     value, row = np.divmod(np.arange(len(grid.donors) * n), n)
-    together, pace = _put(ev, grid, row, value), np.inf
+    together, pace = _put(ev, grid, row, value), shared.pace_of(ev)
 
     def one(start: int, stop: int) -> np.ndarray:
         at = value[start]
@@ -204,17 +203,12 @@ def asked(ev: Evaluation, grid: Grid, progress: Progress | None = None) -> np.nd
         return shared.output(ev, part.assign(**{grid.name: given.take(np.full(stop - start, at))}))
 
     def some(cells: slice) -> np.ndarray:
-        nonlocal pace
-        began = time.perf_counter()
-        if n < MANY or pace * n > QUICK:
-            found = together(cells)
-        else:
-            edges = [cells.start, *range((cells.start // n + 1) * n, cells.stop, n), cells.stop]
-            found = np.concatenate([one(a, b) for a, b in itertools.pairwise(edges)])
-        pace = (time.perf_counter() - began) / (cells.stop - cells.start)
-        return found
+        if n < MANY or not pace.one * n <= QUICK:  # also where nothing is known of it yet
+            return together(cells)
+        edges = [cells.start, *range((cells.start // n + 1) * n, cells.stop, n), cells.stop]
+        return np.concatenate([one(a, b) for a, b in itertools.pairwise(edges)])
 
-    found = shared.in_blocks(len(row), some, f"{grid.name} over {n:,} rows", progress, shared.pace_of(ev))
+    found = shared.in_blocks(len(row), some, f"{grid.name} over {n:,} rows", progress, pace)
     return found.reshape(len(grid.donors), n, -1)
 
 
