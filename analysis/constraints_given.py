@@ -66,9 +66,8 @@ def edited(found: Constraints, given: Any) -> Constraints:
     fixed = {_said_of(t) for t in links} - {None}
     again = {t.text() for t in links}  # what the data show and a person says too stands there once
     kept = tuple(t for t in kept if _said_of(t) not in fixed and t.text() not in again)
-    stand = [
-        t for t in links if t.kind != "apart" or t.pairs()
-    ]  # of none that never stand together nothing is left to say
+    # where none never stand together nothing is left to say
+    stand = [t for t in links if t.kind != "apart" or t.pairs()]
     made = replace(found, columns=columns, together=(*kept, *stand), settings={**found.settings, "given": name})
     check(made, origins)
     return made
@@ -247,9 +246,9 @@ def _apart(
 
 def _key(rule: ColumnRule, said: Any, where: str) -> Any:
     """Give the level that a key of YAML means, which is a text as written: ``true`` is True where that is a level."""
-    return _levels(rule, [said if said in map(str, rule.levels) or not isinstance(said, str) else scalar(said)], where)[
-        0
-    ]
+    if isinstance(said, str) and said not in map(str, rule.levels):
+        said = scalar(said)
+    return _levels(rule, [said], where)[0]
 
 
 def _check_said(said: Mapping[str, Any], kind: str, where: str) -> None:

@@ -220,10 +220,8 @@ def _possible(space: Space, wanted: Mapping[str, pd.Series], X: np.ndarray) -> n
     _keep_apart(space, X)
     wished, X = X, space.project(places, X)
     bad = np.flatnonzero(~space.possible(places, X))
-    for links in (
-        loose,
-        space.rules.together,
-    ):  # else all columns that belong to others stay, and only where even that is no possible row the whole of it
+    # else all columns that belong to others stay, and only where even that is no possible row the whole of it
+    for links in (loose, space.rules.together):
         if len(bad) and links:
             tied = np.array([space.place(c) for t in links for c in t.columns])
             wished[np.ix_(bad, tied)] = space.X[np.ix_(bad, tied)]

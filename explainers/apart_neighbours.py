@@ -31,10 +31,8 @@ class Neighbours(Apart):
     def __init__(self, estimator: Any, task: str):
         self.estimator, self.probabilities = estimator, task != "regression"
         fitted = np.asarray(estimator._fit_X, dtype="float64")
-        self._training, self._rows = (
-            np.vstack([fitted.T, np.zeros(len(fitted))]),
-            fitted,
-        )  # and a column that says nothing
+        self._rows = fitted
+        self._training = np.vstack([fitted.T, np.zeros(len(fitted))])  # and a column that says nothing
         self._k, self._by_distance = int(estimator.n_neighbors), estimator.weights == "distance"
         self._answer = _answers(estimator, task)
         self.outputs = self._answer.shape[1]
@@ -53,10 +51,8 @@ class Neighbours(Apart):
 
         kept = np.setdiff1d(np.arange(Z.shape[1]), columns)
         Z = np.ascontiguousarray(Z, dtype="float64")
-        others, own = (
-            np.zeros((len(Z) + len(Z) % 2, len(kept) + -len(kept) % 4)),
-            np.ascontiguousarray(self._rows[:, columns]),
-        )
+        own = np.ascontiguousarray(self._rows[:, columns])
+        others = np.zeros((len(Z) + len(Z) % 2, len(kept) + -len(kept) % 4))
         others[: len(Z), : len(kept)] = Z[:, kept]
         given = np.ascontiguousarray(numbers.T, dtype="float64")
         kept = np.append(kept, np.full(others.shape[1] - len(kept), Z.shape[1]))  # in fours

@@ -101,11 +101,9 @@ def first_layer(rest, share, v, rectified, base, slope, out):  # pragma: no cove
     """
     for r in range(len(rest)):
         if rectified:
-            for u in range(rest.shape[1]):
-                out[r, u] = max(rest[r, u] + share[v, u], 0.0)
+            _rectified(rest, r, share, v, out[r])
         else:
-            for u in range(rest.shape[1]):
-                out[r, u] = base + slope / (1.0 + rest[r, u] * share[v, u])
+            _bent(rest, r, share, v, base, slope, out[r])
 
 
 @njit(fastmath=True, **COMPILED)
